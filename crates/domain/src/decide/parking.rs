@@ -1,0 +1,206 @@
+//! Parking: a fact that cannot be decided holds back its own key, never the others, and never for ever.
+
+use std::collections::BTreeSet;
+
+use super::{Decision, Undecided};
+use crate::{
+    Change, Context, Fact, Key, Missing, OrderId, OutcomeType, Parked, PaymentKey, Position, Reason,
+    ReceivedFact, Unparked,
+};
+
+impl Decision<'_> {
+    /// Whether the fact names, or resolves to, something that is parked.
+    pub(crate) fn waits_behind(&self, received: &ReceivedFact) -> Result<bool, Undecided> {
+        // Nearly always nothing is parked: then nothing needs to be resolved either.
+        if self.state.parked_keys.is_empty() {
+            return Ok(false);
+        }
+        let keys = self.parked_by(received)?;
+        Ok(keys.iter().any(|key| self.state.parked_keys.get(key).is_some()))
+    }
+
+    /// Parks the fact with every group that one of its keys leads into.
+    pub(crate) fn park(&mut self, received: &ReceivedFact, error: Option<String>) -> Result<(), Undecided> {
+        let keys = self.parked_by(received)?;
+        let groups: BTreeSet<Position> =
+            keys.iter().filter_map(|key| self.state.parked_keys.get(key).copied()).collect();
+        let group = groups.first().copied().unwrap_or(received.position);
+        let absorbs = groups.into_iter().filter(|other| *other != group).collect();
+        let parked = Parked { fact: received.position, group, absorbs, keys: keys.clone(), error };
+        // The group's row must be there before it is changed; a new one is known to be absent.
+        self.state.groups.give_if_new(group, received.position);
+        self.state.parked.give_if_new(received.position, received.position);
+        let key = keys.first().cloned().unwrap_or_else(|| received.key.clone());
+        self.emit(OutcomeType::EventParked, key, Change { parked: Some(parked), ..Change::default() })?;
+        self.state.attach(&std::sync::Arc::new(received.clone()));
+        Ok(())
+    }
+
+    /// The resolved aggregate first, then every id that the fact names.
+    fn parked_by(&self, received: &ReceivedFact) -> Result<Vec<Key>, Undecided> {
+        let mut keys = Vec::new();
+        if let Ok(fact) = &received.fact {
+            let fact = match fact {
+                Fact::CallbackRetranslated(inner) => inner.fact().ok(),
+                _ => Some(fact.clone()),
+            };
+            let (named, payments) = fact.as_ref().map(names).unwrap_or_default();
+            for payment in payments {
+                let row = self.state.payments.read(&payment, || Missing::Payment(payment.clone()))?;
+                let through = [
+                    row.and_then(|row| row.paypal_order.clone()).map(PaymentKey::PaypalOrder),
+                    row.and_then(|row| row.authorization.clone()).map(PaymentKey::Authorization),
+                ];
+                keys.extend(row.and_then(|row| row.order.clone()).map(Key::Order));
+                for parent in through.into_iter().flatten() {
+                    let row = self.state.payments.read(&parent, || Missing::Payment(parent.clone()))?;
+                    keys.extend(row.and_then(|row| row.order.clone()).map(Key::Order));
+                }
+            }
+            keys.extend(named);
+        }
+        keys.push(received.key.clone());
+        let mut seen = BTreeSet::new();
+        keys.retain(|key| seen.insert(key.clone()));
+        Ok(keys)
+    }
+
+    pub(crate) fn redrive(&mut self, of: Position) -> Result<(), Undecided> {
+        let Some(group) = self.parked_group(of)? else { return self.not_parked(of, "event.redriven") };
+        self.redrive_group(group)
+    }
+
+    /// Leaves a parked fact out for good, and tries the rest of its group.
+    pub(crate) fn dismiss(&mut self, of: Position) -> Result<(), Undecided> {
+        let Some(group) = self.parked_group(of)? else { return self.not_parked(of, "event.dismissed") };
+        self.cx.answers = Some(of);
+        self.unpark(of, group, true)?;
+        self.redrive_group(group)
+    }
+
+    fn parked_group(&self, of: Position) -> Result<Option<Position>, Undecided> {
+        Ok(self.state.parked.read(&of, || Missing::Parked(of))?.copied())
+    }
+
+    fn not_parked(&mut self, of: Position, command: &str) -> Result<(), Undecided> {
+        let reasons = vec![Reason::new("not_parked", format!("nothing is parked at {of}"))];
+        self.reject(OutcomeType::EventRejected, Key::Event(of.0), command, reasons)
+    }
+
+    fn unpark(&mut self, fact: Position, group: Position, dismissed: bool) -> Result<(), Undecided> {
+        let unparked = Some(Unparked { fact, group, dismissed });
+        self.emit(OutcomeType::EventUnparked, Key::Event(fact.0), Change { unparked, ..Change::default() })
+    }
+
+    /// Decides the group in position order over the state as it is now, until one fails again; the rest stay parked.
+    fn redrive_group(&mut self, id: Position) -> Result<(), Undecided> {
+        let Some(group) = self.state.group(id)? else { return Ok(()) };
+        let cause = self.cx;
+        for (position, member) in group.members {
+            let fact = member.fact.ok_or(Missing::Group(id))?;
+            self.cx = Context { fact_at: fact.at, answers: Some(position), ..cause };
+            self.key = fact.key.clone();
+            let (mark, made) = (self.state.mark(), self.outcomes.len());
+            let decided = match &fact.fact {
+                Ok(fact) => self.decide_fact(fact),
+                Err(unknown) => Err(Undecided::Undecidable(unknown.0.clone())),
+            };
+            match decided {
+                Ok(()) => {
+                    self.state.keep();
+                    self.unpark(position, id, false)?;
+                }
+                Err(Undecided::Undecidable(error)) => {
+                    self.state.roll_back(&mark);
+                    self.outcomes.truncate(made);
+                    let parked = Parked {
+                        fact: position,
+                        group: id,
+                        absorbs: Vec::new(),
+                        keys: member.keys,
+                        error: Some(error),
+                    };
+                    let key = fact.key.clone();
+                    self.emit(
+                        OutcomeType::EventParked,
+                        key,
+                        Change { parked: Some(parked), ..Change::default() },
+                    )?;
+                    break;
+                }
+                Err(missing) => {
+                    self.state.roll_back(&mark);
+                    return Err(missing);
+                }
+            }
+        }
+        self.cx = cause;
+        Ok(())
+    }
+}
+
+/// Every id that a fact names for parking, and the payment rows through which its order may be found. An order's articles,
+/// coupons and buyer are not among them: a parked article holds back only facts about itself.
+pub(crate) fn names(fact: &Fact) -> (Vec<Key>, Vec<PaymentKey>) {
+    let (mut keys, mut rows) = (Vec::new(), Vec::new());
+    let order = |keys: &mut Vec<Key>, id: &Option<OrderId>| keys.extend(id.clone().map(Key::Order));
+    match fact {
+        Fact::PaymentApproved(f) => {
+            order(&mut keys, &f.order);
+            keys.push(Key::PaypalOrder(f.paypal_order.clone()));
+            rows.push(PaymentKey::PaypalOrder(f.paypal_order.clone()));
+        }
+        Fact::PaymentAuthorized(f) => {
+            order(&mut keys, &f.order);
+            keys.extend(f.paypal_order.clone().map(Key::PaypalOrder));
+            rows.extend(f.paypal_order.clone().map(PaymentKey::PaypalOrder));
+            rows.push(PaymentKey::Authorization(f.authorization.clone()));
+        }
+        Fact::PaymentVoided(f) => {
+            order(&mut keys, &f.order);
+            keys.extend(f.paypal_order.clone().map(Key::PaypalOrder));
+            rows.extend(f.paypal_order.clone().map(PaymentKey::PaypalOrder));
+            rows.extend(f.authorization.clone().map(PaymentKey::Authorization));
+        }
+        Fact::PaymentPending(f) | Fact::PaymentCaptured(f) | Fact::PaymentDenied(f) => {
+            order(&mut keys, &f.order);
+            keys.extend(f.paypal_order.clone().map(Key::PaypalOrder));
+            keys.push(Key::Capture(f.capture.clone()));
+            rows.push(PaymentKey::Capture(f.capture.clone()));
+            rows.extend(f.paypal_order.clone().map(PaymentKey::PaypalOrder));
+            rows.extend(f.authorization.clone().map(PaymentKey::Authorization));
+        }
+        Fact::PaymentRefunded(f) | Fact::PaymentReversed(f) => {
+            order(&mut keys, &f.order);
+            keys.push(Key::Capture(f.capture.clone()));
+            rows.push(PaymentKey::Capture(f.capture.clone()));
+            rows.push(PaymentKey::Refund(f.refund.clone()));
+        }
+        Fact::DisputeOpened(f) | Fact::DisputeUpdated(f) | Fact::DisputeResolved(f) => {
+            order(&mut keys, &f.order);
+            keys.extend(f.captures.iter().cloned().map(Key::Capture));
+            rows.extend(f.captures.iter().cloned().map(PaymentKey::Capture));
+            rows.push(PaymentKey::Dispute(f.dispute.clone()));
+        }
+        Fact::OrderPlaced(f) | Fact::OrderRevised(f) => {
+            keys.push(Key::Order(f.order.clone()));
+            keys.extend(f.paypal_order_id.clone().map(Key::PaypalOrder));
+            rows.extend(f.paypal_order_id.clone().map(PaymentKey::PaypalOrder));
+        }
+        Fact::PaymentRecorded(f) => {
+            keys.push(Key::Order(f.order.clone()));
+            if let Ok(capture) = f.capture() {
+                keys.push(Key::Capture(capture.clone()));
+                rows.push(PaymentKey::Capture(capture));
+            }
+        }
+        Fact::PaymentResolved(f) => {
+            order(&mut keys, &f.assign);
+            keys.push(Key::Capture(f.capture.clone()));
+            rows.push(PaymentKey::Capture(f.capture.clone()));
+        }
+        // The rest is about its own key alone.
+        _ => {}
+    }
+    (keys, rows)
+}

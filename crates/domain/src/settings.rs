@@ -1,0 +1,91 @@
+//! A shop's settings: everything about it that decisions read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{PayeeId, Reason};
+
+/// What `shop.configured` says. The defaults are those of a shop that has not been configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// What the shop lets Counterfoil keep; what is not tracked is neither held nor deducted.
+    pub tracks: Tracks,
+    /// How long an unpaid order keeps its hold, in seconds.
+    pub hold_s: i64,
+    /// The merchant account that must receive the money; checked where a body names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payee: Option<PayeeId>,
+    /// What the shop's order ids begin with; a payment that names an order without it is foreign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_prefix: Option<String>,
+    /// What comes back when an order is refunded.
+    pub returns: Returns,
+}
+
+/// Which read models the shop lets Counterfoil keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tracks {
+    /// Stock is held and taken.
+    pub stock: bool,
+    /// Coupons are held and used.
+    pub coupons: bool,
+    /// Points are held, spent and earned.
+    pub points: bool,
+}
+
+/// What comes back at a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Returns {
+    /// Unshipped stock, once refunds alone reach what was captured.
+    pub stock: bool,
+    /// Coupons, while nothing is kept.
+    pub coupons: bool,
+    /// Spent points, while nothing is kept; earned ones are always revoked in proportion.
+    pub points: bool,
+}
+
+impl Default for Tracks {
+    fn default() -> Self {
+        Self { stock: true, coupons: true, points: true }
+    }
+}
+
+impl Default for Returns {
+    fn default() -> Self {
+        Self { stock: true, coupons: true, points: true }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tracks: Tracks::default(),
+            hold_s: 3600,
+            payee: None,
+            order_prefix: None,
+            returns: Returns::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The longest hold, 90 days: longer than any payment method at PayPal stays pending.
+    pub const HOLD_MAX_S: i64 = 90 * 24 * 3600;
+
+    /// What is wrong with the settings, all of it.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Reason> {
+        let mut problems = Vec::new();
+        if !(1..=Self::HOLD_MAX_S).contains(&self.hold_s) {
+            problems.push(Reason::new("hold_s", format!("must be 1 to {} seconds", Self::HOLD_MAX_S)));
+        }
+        if let Some(prefix) = &self.order_prefix
+            && crate::OrderId::parse(prefix).is_err()
+        {
+            problems.push(Reason::new("order_prefix", "must have the shape of an order id"));
+        }
+        problems
+    }
+}

@@ -1,0 +1,8 @@
+//! Decisions as sentences: given what happened before, when a fact comes, then this follows.
+
+mod money;
+mod orders;
+mod parking;
+mod payments;
+mod permutations;
+mod support;
