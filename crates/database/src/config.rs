@@ -1,0 +1,121 @@
+//! How to reach the database, and the limits that every session gets.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Error;
+use crate::sql::DEFAULT_SCHEMA;
+
+/// A stopped process must not hold a lock for longer than this many seconds, whatever it was doing.
+const SESSION_SETTINGS: &str = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s \
+     -c statement_timeout=30s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning";
+/// Migrations wait for what runs now, and rewrite tables for as long as it takes.
+const MIGRATION_SETTINGS: &str = "-c lock_timeout=60s -c statement_timeout=0 -c synchronous_commit=on \
+     -c timezone=UTC -c client_min_messages=warning";
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// A URL, or key words and values as libpq reads them.
+    pub url: SecretString,
+    /// The schema that holds everything.
+    pub schema: String,
+    /// The most sessions at a time.
+    pub pool_size: usize,
+    /// What the server shows as the session's name.
+    pub application_name: String,
+    /// How long to wait for a free session.
+    pub wait_timeout: Duration,
+}
+
+impl Config {
+    /// The usual settings.
+    pub fn new(url: SecretString) -> Self {
+        Self {
+            url,
+            schema: DEFAULT_SCHEMA.to_owned(),
+            pool_size: 8,
+            application_name: "counterfoil".to_owned(),
+            wait_timeout: Duration::from_secs(2),
+        }
+    }
+
+    pub(crate) fn session(&self) -> Result<tokio_postgres::Config, Error> {
+        check_schema_name(&self.schema)?;
+        connection(&self.url, &self.application_name, SESSION_SETTINGS)
+    }
+}
+
+pub(crate) fn migration_session(url: &SecretString) -> Result<tokio_postgres::Config, Error> {
+    connection(url, "counterfoil migrate", MIGRATION_SETTINGS)
+}
+
+fn connection(url: &SecretString, name: &str, settings: &str) -> Result<tokio_postgres::Config, Error> {
+    // The parser's own words may quote the URL, and with it the password.
+    let mut config = tokio_postgres::Config::from_str(url.expose_secret()).map_err(|_| {
+        Error::Refused("the database URL cannot be read: postgres://user:password@host/database".to_owned())
+    })?;
+    let options = match config.get_options() {
+        // What the user sets in the URL comes later, and so wins; the start-up check looks at the result.
+        Some(theirs) => format!("{settings} {theirs}"),
+        None => settings.to_owned(),
+    };
+    config
+        .options(options)
+        .application_name(name)
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_user_timeout(Duration::from_secs(10))
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(3);
+    Ok(config)
+}
+
+/// The name is put into SQL text, so it is of the plainest kind.
+pub(crate) fn check_schema_name(schema: &str) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let ok = (1..=63).contains(&schema.len())
+        && schema.chars().all(plain)
+        && !schema.starts_with(|c: char| c.is_ascii_digit())
+        && !schema.starts_with("pg_")
+        && schema != "public";
+    if ok {
+        Ok(())
+    } else {
+        Err(Error::Refused(format!(
+            "the schema's name {schema:?} must be of lower case letters, digits and underscores, and neither public nor pg_.."
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_in_no_debug_output_and_no_error() {
+        let config = Config::new("postgres://shop:hunter2@host/db".into());
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let error = Config::new("postgres://shop:hunter2@host:port:port/db".into()).session().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    #[test]
+    fn options_of_the_url_come_after_ours() {
+        let config = Config::new("host=/tmp options='-c work_mem=64MB'".into()).session().unwrap();
+        let options = config.get_options().unwrap();
+        assert!(options.starts_with("-c lock_timeout=5s"), "{options}");
+        assert!(options.ends_with("-c work_mem=64MB"), "{options}");
+    }
+
+    #[test]
+    fn odd_schema_names_are_refused() {
+        for name in ["", "public", "pg_x", "a\"b", "A", "1a", "a.b"] {
+            assert!(check_schema_name(name).is_err(), "{name}");
+        }
+        assert!(check_schema_name("shop_2").is_ok());
+    }
+}

@@ -1,0 +1,16 @@
+//! What tests share: throw-away databases on a private PostgreSQL, and waiting for a condition.
+//!
+//! Each process has one cluster, started when the first test asks for a database and ended by the kernel when the process
+//! ends. Each test has a database of its own, copied from one that was migrated once.
+//!
+//! Never: be a dependency of anything but tests. It panics where a test would.
+
+#![expect(clippy::unwrap_used, reason = "it runs in tests only, and fails as they do")]
+
+mod server;
+mod test_database;
+mod wait;
+
+pub use server::{Server, use_server};
+pub use test_database::TestDatabase;
+pub use wait::wait_until;

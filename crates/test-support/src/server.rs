@@ -1,0 +1,197 @@
+//! The PostgreSQL of this test process.
+//!
+//! The data stays in the build directory, in numbered slots. A process takes the first slot that no living process holds,
+//! so that most find their data made and their template migrated already, and no number of killed processes fills the disk.
+
+use std::fs::{File, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use private_postgres::{Binaries, Cluster, Options};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::{Client, Config, NoTls};
+
+/// The service's login in every test: a member of counterfoil_service that owns nothing.
+pub(crate) const SERVICE_LOGIN: &str = "test_service";
+/// Owns the schema and everything in it, and is no superuser.
+pub(crate) const OWNER_LOGIN: &str = "test_owner";
+const SERVICE_ROLE: &str = "counterfoil_service";
+const PASSWORD: &str = "test";
+
+static GIVEN: OnceLock<SecretString> = OnceLock::new();
+static SERVER: OnceLock<Server> = OnceLock::new();
+
+/// Uses this server instead of one of our own; call it before the first database is made. Its login must be a superuser.
+pub fn use_server(url: SecretString) {
+    let _ = GIVEN.set(url);
+}
+
+/// The server of this process.
+pub struct Server {
+    /// Key words and values of a superuser's session, without a database.
+    config: Config,
+    template: String,
+    cluster: Option<Mutex<Cluster>>,
+    /// Held, and so locked, for the life of the process.
+    _slot: Option<File>,
+}
+
+impl Server {
+    /// Starts it when it is not there yet. Blocks.
+    pub fn get() -> &'static Self {
+        SERVER.get_or_init(|| {
+            // A runtime of its own: the caller's may be of one thread, which is blocked here.
+            let start = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(Self::start())
+            };
+            std::thread::spawn(start).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Ends our server as a crash would, and starts it again: every session breaks, and it has to recover.
+    pub fn crash(&self) {
+        let cluster = self.cluster.as_ref().expect("only a server of our own can be crashed");
+        cluster.lock().unwrap_or_else(PoisonError::into_inner).restart_immediate().unwrap();
+    }
+
+    async fn start() -> Self {
+        let (config, cluster, slot) = match GIVEN.get() {
+            Some(url) => (url.expose_secret().parse().expect("the given URL can be read"), None, None),
+            None => {
+                let (cluster, slot) = start_cluster();
+                let url = cluster.connection_string(cluster.superuser(), "postgres");
+                (url.parse().unwrap(), Some(Mutex::new(cluster)), Some(slot))
+            }
+        };
+        let mut server = Self { config, template: String::new(), cluster, _slot: slot };
+        server.create_logins().await;
+        if server.cluster.is_some() {
+            server.sweep().await;
+        }
+        server.template = format!("template_{:016x}", schema_digest());
+        server.create_template().await;
+        server
+    }
+
+    /// A superuser's session with this database.
+    pub(crate) async fn superuser(&self, dbname: &str) -> Client {
+        let mut config = self.config.clone();
+        let (client, connection) =
+            config.dbname(dbname).connect(NoTls).await.expect("the test server answers");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// What this login connects with.
+    pub(crate) fn url(&self, login: &str, dbname: &str) -> SecretString {
+        let host = match self.config.get_hosts().first() {
+            Some(tokio_postgres::config::Host::Tcp(host)) => host.clone(),
+            Some(tokio_postgres::config::Host::Unix(dir)) => dir.display().to_string(),
+            None => "localhost".to_owned(),
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        format!("host={host} port={port} user={login} password={PASSWORD} dbname={dbname}").into()
+    }
+
+    /// The migrated database that tests copy.
+    pub(crate) fn template(&self) -> &str {
+        &self.template
+    }
+
+    async fn create_logins(&self) {
+        let client = self.superuser("postgres").await;
+        let statements = [
+            format!("CREATE ROLE {SERVICE_ROLE} NOLOGIN"),
+            format!("CREATE ROLE {SERVICE_LOGIN} LOGIN PASSWORD '{PASSWORD}' IN ROLE {SERVICE_ROLE}"),
+            format!("CREATE ROLE {OWNER_LOGIN} LOGIN CREATEROLE PASSWORD '{PASSWORD}'"),
+        ];
+        for statement in statements {
+            if let Err(error) = client.batch_execute(&statement).await {
+                let code = error.code().map_or("", |code| code.code());
+                // Another process may make the same at the same time on a given server.
+                assert!(matches!(code, "42710" | "23505"), "{statement}: {error:?}");
+            }
+        }
+    }
+
+    /// Drops what killed processes left on the slot's server, and templates of other migrations.
+    async fn sweep(&self) {
+        let client = self.superuser("postgres").await;
+        let keep = format!("template_{:016x}", schema_digest());
+        let listed = "SELECT datname::text FROM pg_database WHERE datname ~ '^(test|template)_[0-9a-f_]+$'";
+        for row in client.query(listed, &[]).await.unwrap() {
+            let name: String = row.get(0);
+            if name != keep {
+                let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            }
+        }
+    }
+
+    async fn create_template(&self) {
+        let client = self.superuser("postgres").await;
+        // Whole or not at all: the name is given when everything is in it. The lock is for given servers, which several
+        // processes may use at a time.
+        client.query("SELECT pg_advisory_lock(7351)", &[]).await.unwrap();
+        let exists = "SELECT 1 FROM pg_database WHERE datname = $1";
+        if client.query_opt(exists, &[&self.template]).await.unwrap().is_some() {
+            return;
+        }
+        let making = format!("{}_making", self.template);
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)")).await.unwrap();
+        let create =
+            format!("CREATE DATABASE {making} OWNER {OWNER_LOGIN} TEMPLATE template0 ENCODING 'UTF8'");
+        client.batch_execute(&create).await.unwrap();
+        let report = database::migrate(&self.url(OWNER_LOGIN, &making), database::sql::DEFAULT_SCHEMA)
+            .await
+            .unwrap_or_else(|error| panic!("the template cannot be migrated: {error}"));
+        assert!(report.statements.is_empty(), "the owner may not grant: {:?}", report.statements);
+        // The migration's session may take a moment to end, and a database in use cannot be renamed.
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
+        client.query(end, &[&making]).await.unwrap();
+        let rename = format!("ALTER DATABASE {making} RENAME TO {}", self.template);
+        client.batch_execute(&rename).await.unwrap();
+    }
+}
+
+fn start_cluster() -> (Cluster, File) {
+    let binaries = Binaries::find(None, None).unwrap_or_else(|error| panic!("{error}"));
+    let base = build_dir().join(format!("test-postgres-{}", binaries.major()));
+    std::fs::create_dir_all(&base).unwrap();
+    for number in 0..64 {
+        let slot = File::create(base.join(format!("slot-{number}.lock"))).unwrap();
+        match slot.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => continue,
+            Err(TryLockError::Error(error)) => panic!("a slot cannot be locked: {error}"),
+        }
+        let options = Options::new(base.join(format!("slot-{number}")))
+            .with_setting("max_connections", "300")
+            .with_setting("shared_buffers", "64MB");
+        let mut cluster = Cluster::start(&binaries, &options).unwrap_or_else(|error| panic!("{error}"));
+        // The server of a process that was killed a moment ago may still answer, and is about to end.
+        while cluster.was_running() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            cluster = Cluster::start(&binaries, &options).unwrap_or_else(|error| panic!("{error}"));
+        }
+        return (cluster, slot);
+    }
+    panic!("64 test processes at a time are more than this is made for");
+}
+
+/// Cargo marks its build directory.
+fn build_dir() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    let marked = exe.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
+    marked.map_or_else(|| PathBuf::from("/var/tmp/counterfoil-tests"), Path::to_owned)
+}
+
+/// Another text of any migration or grant is another template.
+fn schema_digest() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for file in database::sql::schema_files() {
+        file.hash(&mut hasher);
+    }
+    hasher.finish()
+}

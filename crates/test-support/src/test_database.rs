@@ -1,0 +1,90 @@
+//! A database of one test.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use database::{Config, Database};
+use secrecy::SecretString;
+
+use crate::server::{OWNER_LOGIN, SERVICE_LOGIN, Server};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A migrated, empty database, dropped with this value.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+}
+
+impl TestDatabase {
+    /// Copies the migrated template.
+    pub async fn create() -> Self {
+        let server = tokio::task::spawn_blocking(Server::get).await.expect("the test server starts");
+        Self::copy(server, server.template()).await
+    }
+
+    /// A database without a schema, for tests of the migrations themselves.
+    pub async fn create_empty() -> Self {
+        let server = tokio::task::spawn_blocking(Server::get).await.expect("the test server starts");
+        Self::copy(server, "template0").await
+    }
+
+    async fn copy(server: &Server, template: &str) -> Self {
+        let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let client = server.superuser("postgres").await;
+        let create = format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN} TEMPLATE {template}");
+        client.batch_execute(&create).await.unwrap_or_else(|error| panic!("{create}: {error:?}"));
+        Self { name }
+    }
+
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the owner of the schema connects with.
+    pub fn url_owner(&self) -> SecretString {
+        Server::get().url(OWNER_LOGIN, &self.name)
+    }
+
+    /// What the service connects with: a member of `counterfoil_service` that owns nothing.
+    pub fn url_service(&self) -> SecretString {
+        Server::get().url(SERVICE_LOGIN, &self.name)
+    }
+
+    /// A pool of the service's sessions.
+    pub fn database(&self) -> Database {
+        Self::pool(self.url_service())
+    }
+
+    /// A pool of the owner's sessions, to plant what the service may not.
+    pub fn database_owner(&self) -> Database {
+        Self::pool(self.url_owner())
+    }
+
+    /// A superuser's session with this database, for tests that break things.
+    pub async fn superuser(&self) -> tokio_postgres::Client {
+        Server::get().superuser(&self.name).await
+    }
+
+    fn pool(url: SecretString) -> Database {
+        // Tests with many tasks wait for a session longer than a service should.
+        let config = Config { wait_timeout: Duration::from_secs(10), ..Config::new(url) };
+        Database::lazy(config).expect("the test server's URL is in order")
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        // A thread, because a destructor cannot wait for the runtime that it runs in.
+        let drop = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let client = Server::get().superuser("postgres").await;
+                let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            });
+        });
+        let _ = drop.join();
+    }
+}

@@ -1,0 +1,4 @@
+-- list_migrations
+SELECT version, name
+FROM counterfoil.schema_history
+ORDER BY version;

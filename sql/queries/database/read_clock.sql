@@ -1,0 +1,2 @@
+-- read_clock
+SELECT clock_timestamp() AS now;
