@@ -1,0 +1,236 @@
+//! API keys: made, listed, revoked, recognised.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use chrono::{DateTime, Utc};
+use database::{Database, sql};
+use domain::ShopId;
+use moka::future::Cache;
+use serde::Serialize;
+
+use crate::key_text::{self, KeyText, TEXT_MAX, sha256};
+use crate::{Role, RoleSet};
+
+/// How long a key is believed without looking: a revoked one may live so much longer.
+const BELIEVED_FOR: Duration = Duration::from_secs(5);
+const CACHED_MAX: u64 = 10_000;
+const HOLDER_MAX: usize = 200;
+
+/// Who uses a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The shop that the key is bound to.
+    pub shop: ShopId,
+    /// The key's id: stands as `by` in the events of its holder.
+    pub key_id: String,
+    /// The holder's name.
+    pub holder: String,
+    /// What the key may be used for.
+    pub roles: RoleSet,
+}
+
+impl Identity {
+    /// Whether the key may be used so.
+    #[must_use]
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(role)
+    }
+}
+
+/// Why a key is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// It has not the form of a key.
+    #[error("this is no API key")]
+    Malformed,
+    /// Unknown, revoked, or its secret is wrong: which of them is not told.
+    #[error("the API key is not valid")]
+    Invalid,
+    /// The database cannot be had: try again later.
+    #[error("API keys cannot be checked now: {0}")]
+    Unavailable(String),
+}
+
+/// Why a key was not made, listed or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for is no key; the text says why.
+    #[error("{0}")]
+    Invalid(String),
+    /// No shop has this id.
+    #[error("there is no shop {0}")]
+    UnknownShop(ShopId),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] database::Error),
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// A key as it is listed: all but its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyRow {
+    /// Its id.
+    pub key_id: String,
+    /// Who answers for it.
+    pub holder: String,
+    /// What it may be used for.
+    pub roles: RoleSet,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// From when it is refused.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// The keys of all shops. Clones share the cache.
+#[derive(Clone)]
+pub struct ApiKeys {
+    database: Database,
+    /// By the SHA-256 of the whole text, so that no key lies about in memory.
+    believed: Cache<[u8; 32], Arc<Identity>>,
+}
+
+impl std::fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKeys").finish_non_exhaustive()
+    }
+}
+
+impl ApiKeys {
+    /// Keys over this database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        let believed = Cache::builder().max_capacity(CACHED_MAX).time_to_live(BELIEVED_FOR).build();
+        Self { database, believed }
+    }
+
+    /// Makes a key. Its text is shown this once; only a digest is stored.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn create(
+        &self,
+        shop: &ShopId,
+        holder: &str,
+        roles: RoleSet,
+    ) -> Result<(KeyText, String), Error> {
+        if !(1..=HOLDER_MAX).contains(&holder.len()) || holder.contains(char::is_control) {
+            return Err(Error::Invalid(format!(
+                "a holder's name has 1 to {HOLDER_MAX} printable characters"
+            )));
+        }
+        if roles.is_empty() {
+            return Err(Error::Invalid("a key needs a role".to_owned()));
+        }
+        let (text, key_id, secret) = key_text::generate(shop)
+            .ok_or_else(|| Error::Invalid("the system has no randomness".to_owned()))?;
+        let names: Vec<&str> = roles.iter().map(Role::name).collect();
+        let client = self.database.client().await?;
+        let inserted = client
+            .execute(&sql::access::INSERT_KEY, &[&shop.as_str(), &key_id, &&secret[..], &holder, &names])
+            .await?;
+        if inserted == 0 {
+            return Err(Error::UnknownShop(shop.clone()));
+        }
+        Ok((text, key_id))
+    }
+
+    /// The shop's keys, the oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list(&self, shop: &ShopId) -> Result<Vec<KeyRow>, Error> {
+        let rows = self.database.client().await?.query(&sql::access::LIST_KEYS, &[&shop.as_str()]).await?;
+        let keys = rows.iter().map(|row| {
+            Ok(KeyRow {
+                key_id: row.try_get("key_id")?,
+                holder: row.try_get("holder")?,
+                roles: known_roles(row.try_get("roles")?),
+                created_at: row.try_get("created_at")?,
+                revoked_at: row.try_get("revoked_at")?,
+                last_used_at: row.try_get("last_used_at")?,
+            })
+        });
+        keys.collect()
+    }
+
+    /// Lets a key be refused from now on: here at once, in other processes within seconds. False when there is no such
+    /// key, or it was revoked before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn revoke(&self, shop: &ShopId, key_id: &str) -> Result<bool, Error> {
+        let client = self.database.client().await?;
+        let revoked = client.execute(&sql::access::REVOKE_KEY, &[&shop.as_str(), &key_id]).await?;
+        self.believed.invalidate_all();
+        Ok(revoked > 0)
+    }
+
+    /// Whose key this is.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn authenticate(&self, text: &str) -> Result<Identity, Denied> {
+        if text.len() > TEXT_MAX {
+            return Err(Denied::Malformed);
+        }
+        let parts = key_text::parse(text).ok_or(Denied::Malformed)?;
+        // Many requests with one key that is not believed yet share one look.
+        let identity = self
+            .believed
+            .try_get_with(sha256(text.as_bytes()), self.look_up(parts.shop, parts.key_id, parts.secret))
+            .await;
+        identity.map(|identity| (*identity).clone()).map_err(|denied| (*denied).clone())
+    }
+
+    async fn look_up(&self, shop: ShopId, key_id: &str, secret: &str) -> Result<Arc<Identity>, Denied> {
+        let unavailable = |error: database::Error| Denied::Unavailable(error.to_string());
+        let unread = |error: tokio_postgres::Error| unavailable(error.into());
+        let client = self.database.client().await.map_err(unavailable)?;
+        let row = client
+            .query_opt(&sql::access::FIND_KEY, &[&shop.as_str(), &key_id])
+            .await
+            .map_err(unavailable)?;
+        let row = row.ok_or(Denied::Invalid)?;
+        let stored: &[u8] = row.try_get("secret_sha256").map_err(unread)?;
+        verify_slices_are_equal(stored, &sha256(secret.as_bytes())).map_err(|_| Denied::Invalid)?;
+        let identity = Identity {
+            holder: row.try_get("holder").map_err(unread)?,
+            roles: known_roles(row.try_get("roles").map_err(unread)?),
+            key_id: key_id.to_owned(),
+            shop,
+        };
+        if row.try_get("use_unnoted").map_err(unread)? {
+            self.note_use(&identity);
+        }
+        Ok(Arc::new(identity))
+    }
+
+    /// Beside the request: nobody waits for it, and it may fail.
+    fn note_use(&self, identity: &Identity) {
+        let (database, shop, key_id) =
+            (self.database.clone(), identity.shop.clone(), identity.key_id.clone());
+        tokio::spawn(async move {
+            let noted = async {
+                let client = database.client().await?;
+                client.execute(&sql::access::NOTE_USE, &[&shop.as_str(), &key_id]).await
+            };
+            if let Err(error) = noted.await {
+                tracing::debug!(%shop, key_id, %error, "the use of a key was not noted");
+            }
+        });
+    }
+}
+
+/// A role of a later version gives nothing here.
+fn known_roles(names: Vec<&str>) -> RoleSet {
+    names.into_iter().filter_map(|name| name.parse::<Role>().ok()).collect()
+}

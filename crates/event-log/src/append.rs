@@ -1,0 +1,180 @@
+//! The door of the log.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use database::Database;
+use domain::{Position, ShopId};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::batcher::{Batcher, Request};
+use crate::fact::Prepared;
+use crate::notify::Notifier;
+use crate::{AppendError, Appended, NewFact};
+
+/// How much may wait, and how much shares a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The most facts of one shop that may wait; one more is refused as busy.
+    pub queue: usize,
+    /// The most facts in one transaction.
+    pub batch: usize,
+    /// About the most bytes in one transaction.
+    pub batch_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { queue: 4096, batch: 256, batch_bytes: 4 << 20 }
+    }
+}
+
+/// Appends facts. Clones share the queues. Each shop has a task of its own, started when it is first used, with one
+/// append under way at a time; shops commit in parallel.
+#[derive(Clone)]
+pub struct Appender {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    options: Options,
+    doors: Mutex<Doors>,
+    notifier: Arc<Notifier>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Ends the notifier with the last clone.
+    _guard: DropGuard,
+}
+
+#[derive(Default)]
+struct Doors {
+    closed: bool,
+    by_shop: HashMap<ShopId, Door>,
+}
+
+/// A shop's queue, once it is used, and its head.
+struct Door {
+    queue: Option<mpsc::Sender<Request>>,
+    head: Arc<watch::Sender<i64>>,
+}
+
+impl Appender {
+    /// Starts it, within a runtime. Sessions are taken from the pool only while there is work.
+    #[must_use]
+    pub fn start(database: Database, options: Options) -> Self {
+        let notifier = Arc::new(Notifier::new(&database));
+        let stop = CancellationToken::new();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(notifier.clone().run(database.clone())));
+        let inner = Inner {
+            database,
+            options,
+            doors: Mutex::default(),
+            notifier,
+            tasks: TaskTracker::new(),
+            _guard: stop.clone().drop_guard(),
+            stop,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Appends a fact, or finds that it is known. Answered after COMMIT; dropping the future cancels nothing.
+    ///
+    /// # Errors
+    /// [`AppendError`], by what the caller can do. After [`AppendError::Unavailable`] the fact may yet be in the log:
+    /// trying again with the same ids tells.
+    pub async fn append(&self, shop: &ShopId, fact: NewFact) -> Result<Appended, AppendError> {
+        let fact = Prepared::new(shop, fact)?;
+        let (answer, answered) = oneshot::channel();
+        self.queue(shop)?.try_send(Request { fact, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AppendError::Busy,
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// The last position of the shop's log that this process knows of; -1 before it knows any.
+    #[must_use]
+    pub fn appended(&self, shop: &ShopId) -> watch::Receiver<i64> {
+        self.doors().by_shop.entry(shop.clone()).or_insert_with(Door::new).head.subscribe()
+    }
+
+    /// Tells this process and the others that something else has appended: the relay, of its outcomes.
+    pub fn announce(&self, shop: &ShopId, head: Position) {
+        raise(&self.doors().by_shop.entry(shop.clone()).or_insert_with(Door::new).head, head.0);
+        self.inner.notifier.wake(shop);
+    }
+
+    /// Takes nothing new, and returns when all that waits is committed and answered.
+    pub async fn drain(&self) {
+        {
+            let mut doors = self.doors();
+            doors.closed = true;
+            doors.by_shop.values_mut().for_each(|door| door.queue = None);
+        }
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.stop.cancel();
+    }
+
+    fn queue(&self, shop: &ShopId) -> Result<mpsc::Sender<Request>, AppendError> {
+        let mut doors = self.doors();
+        if doors.closed {
+            return Err(stopping());
+        }
+        let door = doors.by_shop.entry(shop.clone()).or_insert_with(Door::new);
+        if let Some(queue) = &door.queue
+            && !queue.is_closed()
+        {
+            return Ok(queue.clone());
+        }
+        let (sender, queue) = mpsc::channel(self.inner.options.queue.max(1));
+        door.queue = Some(sender.clone());
+        let batcher = Batcher {
+            shop: shop.clone(),
+            database: self.inner.database.clone(),
+            options: self.inner.options,
+            queue,
+            head: door.head.clone(),
+            notifier: self.inner.notifier.clone(),
+            session: None,
+            stored: HashSet::new(),
+        };
+        self.inner.tasks.spawn(batcher.run());
+        Ok(sender)
+    }
+
+    fn doors(&self) -> MutexGuard<'_, Doors> {
+        // Nothing that holds it can leave it half changed.
+        self.inner.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Appender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Appender").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    fn new() -> Self {
+        Self { queue: None, head: Arc::new(watch::Sender::new(-1)) }
+    }
+}
+
+/// Heads only rise.
+pub(crate) fn raise(head: &watch::Sender<i64>, to: i64) {
+    head.send_if_modified(|known| {
+        let higher = to > *known;
+        if higher {
+            *known = to;
+        }
+        higher
+    });
+}
+
+fn stopping() -> AppendError {
+    AppendError::Unavailable("the process is stopping".to_owned())
+}

@@ -1,0 +1,160 @@
+//! The task that appends to one shop's log: it takes what waits, commits it as one, and answers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use database::Database;
+use domain::ShopId;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::append::{Options, raise};
+use crate::fact::{Digest, Prepared};
+use crate::notify::Notifier;
+use crate::settle::settle;
+use crate::write::{Failure, Session};
+use crate::{AppendError, Appended};
+
+/// How often a batch is tried whose fate is not known, or that lost against something passing.
+const ATTEMPTS: u32 = 4;
+/// Doubles with each attempt.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// One fact that waits, and who waits for it. Whoever has gone away is not missed.
+pub(crate) struct Request {
+    pub(crate) fact: Prepared,
+    pub(crate) answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+pub(crate) struct Batcher {
+    pub(crate) shop: ShopId,
+    pub(crate) database: Database,
+    pub(crate) options: Options,
+    pub(crate) queue: mpsc::Receiver<Request>,
+    pub(crate) head: Arc<watch::Sender<i64>>,
+    pub(crate) notifier: Arc<Notifier>,
+    /// Kept while there is work, given back when the queue is empty.
+    pub(crate) session: Option<Session>,
+    /// Certificates that this task has stored: there are a handful, and they need not be sent with every batch.
+    pub(crate) stored: HashSet<Digest>,
+}
+
+impl Batcher {
+    /// Runs until the queue is closed and empty.
+    pub(crate) async fn run(mut self) {
+        while let Some(first) = self.next().await {
+            // Whoever was answered just now, or is ready too, may come along: this waits for nobody.
+            tokio::task::yield_now().await;
+            let batch = self.fill(first);
+            self.append(batch).await;
+        }
+    }
+
+    async fn next(&mut self) -> Option<Request> {
+        match self.queue.try_recv() {
+            Ok(request) => Some(request),
+            Err(mpsc::error::TryRecvError::Disconnected) => None,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                self.session = None;
+                self.queue.recv().await
+            }
+        }
+    }
+
+    fn fill(&mut self, first: Request) -> Vec<Request> {
+        let mut bytes = first.fact.bytes();
+        let mut batch = vec![first];
+        while batch.len() < self.options.batch && bytes < self.options.batch_bytes {
+            let Ok(request) = self.queue.try_recv() else { break };
+            bytes += request.fact.bytes();
+            batch.push(request);
+        }
+        batch
+    }
+
+    /// Commits the batch; one that fails for a row of it is halved until that row stands alone.
+    async fn append(&mut self, batch: Vec<Request>) {
+        let mut waiting = vec![batch];
+        while let Some(mut batch) = waiting.pop() {
+            match self.commit(&batch).await {
+                Ok(answers) => {
+                    for (request, answer) in batch.into_iter().zip(answers) {
+                        let _ = request.answer.send(answer);
+                    }
+                }
+                Err(Failure::Row(why)) if batch.len() > 1 => {
+                    tracing::debug!(shop = %self.shop, facts = batch.len(), why, "halving a batch");
+                    // The earlier half is on top: facts keep their order.
+                    waiting.push(batch.split_off(batch.len() / 2));
+                    waiting.push(batch);
+                }
+                Err(Failure::Row(why)) => refuse(batch, &AppendError::Invalid(why)),
+                Err(Failure::UnknownShop) => refuse(batch, &AppendError::UnknownShop),
+                Err(Failure::Again(why) | Failure::Unavailable(why)) => {
+                    tracing::error!(shop = %self.shop, why, "the log cannot be written");
+                    // It may be the session: a migration can make its statements useless.
+                    if let Some(session) = self.session.take() {
+                        session.discard();
+                    }
+                    let error = AppendError::Unavailable(why);
+                    refuse(batch, &error);
+                    waiting.drain(..).for_each(|batch| refuse(batch, &error));
+                    // What waits behind would only wait for the same error.
+                    while let Ok(request) = self.queue.try_recv() {
+                        let _ = request.answer.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn commit(&mut self, batch: &[Request]) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
+        let facts: Vec<&Prepared> = batch.iter().map(|request| &request.fact).collect();
+        let mut attempt = 0;
+        loop {
+            match self.try_commit(&facts).await {
+                // What was committed without our knowing is found by its keys.
+                Err(Failure::Again(why)) if attempt + 1 < ATTEMPTS => {
+                    tracing::warn!(shop = %self.shop, attempt, why, "appending again");
+                    self.session = None;
+                    tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_commit(
+        &mut self,
+        facts: &[&Prepared],
+    ) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
+        let session = match &mut self.session {
+            Some(session) => session,
+            slot => {
+                let opened = Session::open(&self.database).await;
+                slot.insert(opened.map_err(|error| Failure::Unavailable(error.to_string()))?)
+            }
+        };
+        let mut known = session.look_up(self.shop.as_str(), facts).await?;
+        let settled = settle(&mut known, facts);
+        session.commit(self.shop.as_str(), &settled.rows, &self.stored).await?;
+        self.stored.extend(settled.rows.certificates.iter().map(|certificate| certificate.sha256));
+        for alarm in &settled.alarms {
+            alarm.raise(self.shop.as_str());
+        }
+        if known.next > 0 {
+            raise(&self.head, known.next - 1);
+        }
+        if !settled.rows.events.positions.is_empty() {
+            self.notifier.wake(&self.shop);
+        }
+        Ok(settled.answers)
+    }
+}
+
+fn refuse(batch: Vec<Request>, error: &AppendError) {
+    for request in batch {
+        let _ = request.answer.send(Err(error.clone()));
+    }
+}

@@ -1,0 +1,32 @@
+//! The one append, and reading by position.
+//!
+//! What is appended at the same moment shares one transaction: lock the shop's row, look up what is known, number what is
+//! new, insert events, outbox and evidence rows, commit. Two round trips a batch. An answer is given only after COMMIT.
+//!
+//! Never: change an event.
+
+mod append;
+mod batcher;
+mod canonical;
+mod entry;
+mod error;
+mod event;
+mod fact;
+mod notify;
+mod outcomes;
+mod read;
+mod rows;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use append::{Appender, Options};
+pub use canonical::{EntryError, canonical_data, leaf_hash};
+pub use entry::{ENTRY_MAX_BYTES, fact_id, outcome_id};
+pub use error::{AppendError, Error};
+pub use event::{EntryEvidence, Event, Kind, UnknownOutcome};
+pub use fact::{Appended, Certificate, Conflict, Dedupe, NewFact, SealedEvidence, Transmission};
+pub use notify::channel;
+pub use outcomes::{NewOutcome, OutcomeAppend, append_outcomes, check_outcome};
+pub use read::{Filter, head, outcomes_of, read, read_all, read_at};

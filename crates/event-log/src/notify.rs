@@ -1,0 +1,59 @@
+//! Tells other processes that a log has grown. Only a hint: whoever misses it polls.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use database::{Database, sql};
+use domain::ShopId;
+use tokio::sync::Notify;
+
+/// Between two notifications. NOTIFY takes a lock of the whole cluster at its commit, so under load it must not come with
+/// every batch.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The channel to LISTEN on; the payload is the shop's id.
+#[must_use]
+pub fn channel(database: &Database) -> String {
+    format!("{}_appended", database.schema())
+}
+
+/// Collects shops whose log has grown, and notifies of them in a statement of its own, which no append waits for.
+pub(crate) struct Notifier {
+    channel: String,
+    shops: Mutex<BTreeSet<String>>,
+    woken: Notify,
+}
+
+impl Notifier {
+    pub(crate) fn new(database: &Database) -> Self {
+        Self { channel: channel(database), shops: Mutex::default(), woken: Notify::new() }
+    }
+
+    pub(crate) fn wake(&self, shop: &ShopId) {
+        let new = self.shops().insert(shop.as_str().to_owned());
+        if new {
+            self.woken.notify_one();
+        }
+    }
+
+    pub(crate) async fn run(self: std::sync::Arc<Self>, database: Database) {
+        loop {
+            self.woken.notified().await;
+            let shops: Vec<String> = std::mem::take(&mut *self.shops()).into_iter().collect();
+            if let Err(error) = self.notify(&database, &shops).await {
+                tracing::debug!(%error, "no notification; others find out by polling");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn notify(&self, database: &Database, shops: &[String]) -> Result<(), database::Error> {
+        database.client().await?.query(&sql::event_log::NOTIFY_APPENDED, &[&self.channel, &shops]).await?;
+        Ok(())
+    }
+
+    fn shops(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.shops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,130 @@
+//! The relay's append, inside its own transaction, behind all that it has stored.
+
+use database::{Client, sql};
+use domain::{Outcome, Position, ShopId};
+use futures_util::join;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::canonical::{EntryError, canonical_data};
+use crate::entry::{Fields, Untimed, outcome_id};
+use crate::rows::EventColumns;
+use crate::write::next_of;
+
+/// An outcome that wants to be appended.
+#[derive(Clone, Debug)]
+pub struct NewOutcome {
+    /// What follows.
+    pub outcome: Outcome,
+    /// From which fact.
+    pub cause: Position,
+    /// That fact's id.
+    pub cause_id: Uuid,
+    /// Its number among that fact's outcomes, from 0.
+    pub n: u32,
+}
+
+/// Outcomes with everything done that needs no lock.
+#[derive(Debug)]
+pub struct OutcomeAppend<'a> {
+    outcomes: Vec<(&'a NewOutcome, Uuid, Untimed)>,
+}
+
+/// Whether the outcome can be an entry. A fact with one that cannot is undecidable, and is parked.
+///
+/// # Errors
+/// [`EntryError`] when it is too large or beyond the profile.
+pub fn check_outcome(new: &NewOutcome) -> Result<(), EntryError> {
+    encode(new).map(|_| ())
+}
+
+/// Locks the shop, gives the next positions to the outcomes in this order, and inserts them with their outbox rows. The
+/// caller's transaction must be READ COMMITTED, take no other lock after this, and commit at once.
+///
+/// # Errors
+/// The database's, and [`Error::Outcome`] before anything was sent.
+pub async fn append_outcomes(
+    client: &Client,
+    shop: &ShopId,
+    outcomes: &[NewOutcome],
+) -> Result<Vec<Position>, Error> {
+    OutcomeAppend::new(outcomes)?.append(client, shop).await
+}
+
+impl<'a> OutcomeAppend<'a> {
+    /// Writes the entries, all but their time.
+    ///
+    /// # Errors
+    /// [`Error::Outcome`] for the first that cannot be an entry.
+    pub fn new(outcomes: &'a [NewOutcome]) -> Result<Self, Error> {
+        let encoded = outcomes.iter().map(|new| {
+            let (id, entry) = encode(new).map_err(|why| Error::Outcome { cause: new.cause, why })?;
+            Ok((new, id, entry))
+        });
+        Ok(Self { outcomes: encoded.collect::<Result<_, Error>>()? })
+    }
+
+    /// As [`append_outcomes`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn append(&self, client: &Client, shop: &ShopId) -> Result<Vec<Position>, Error> {
+        if self.outcomes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lock = client.prepare(&sql::event_log::LOCK_SHOP).await?;
+        let head = client.prepare(&sql::event_log::FIND_HEAD).await?;
+        let insert = client.prepare(&sql::event_log::INSERT_OUTCOMES).await?;
+        let shop = shop.as_str();
+        let raw = client.raw();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
+        let (locked, head) = join!(raw.query_opt(&lock, &parameters), raw.query_opt(&head, &parameters));
+        locked?.ok_or(Error::UnknownShop)?;
+        let (first, at) = next_of(&head?.ok_or(Error::UnknownShop)?)?;
+        let mut columns = EventColumns::default();
+        let mut causes = Vec::with_capacity(self.outcomes.len());
+        for ((new, id, entry), position) in self.outcomes.iter().zip(first..) {
+            let kind = new.outcome.kind;
+            let key = (new.outcome.key.to_string(), new.outcome.key.name());
+            columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), entry);
+            causes.push(new.cause.0);
+        }
+        raw.execute(
+            &insert,
+            &[
+                &shop,
+                &at.as_datetime(),
+                &columns.positions,
+                &columns.ids,
+                &columns.types,
+                &columns.keys,
+                &causes,
+                &columns.entries,
+                &columns.leaf_hashes,
+                &columns.aggregate_types,
+                &columns.aggregate_ids,
+                &columns.payloads,
+            ],
+        )
+        .await?;
+        Ok(columns.positions.into_iter().map(Position).collect())
+    }
+}
+
+fn encode(new: &NewOutcome) -> Result<(Uuid, Untimed), EntryError> {
+    let change =
+        serde_json::to_value(&new.outcome.change).map_err(|error| EntryError::Json(error.to_string()))?;
+    let id = outcome_id(&new.cause_id, new.n);
+    let entry = Untimed::new(&Fields {
+        id,
+        type_name: new.outcome.kind.name(),
+        key: &new.outcome.key,
+        by: None,
+        cause: Some(new.cause),
+        n: Some(new.n),
+        answers: new.outcome.answers,
+        evidence: None,
+        data: &canonical_data(&change)?,
+    })?;
+    Ok((id, entry))
+}

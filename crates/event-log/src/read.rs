@@ -1,0 +1,127 @@
+//! Reading a log, in order of position.
+
+use chrono::{DateTime, Utc};
+use database::{Client, sql};
+use domain::{Key, Position, ShopId, Timestamp};
+use tokio_postgres::Row;
+
+use crate::{Error, Event, Kind};
+
+/// How far behind its cause an outcome is looked for.
+const OUTCOMES_WITHIN: i64 = 50_000;
+
+/// Which events are wanted; the default is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of these kinds; all when empty.
+    pub kinds: Vec<Kind>,
+    /// Of these types, where `payment.*` stands for all that begin so; all when empty.
+    pub types: Vec<String>,
+    /// With this key.
+    pub key: Option<Key>,
+}
+
+/// At most `limit` events behind `after`, which is -1 before the first.
+///
+/// # Errors
+/// The database's, or an entry that cannot be read.
+pub async fn read(
+    client: &Client,
+    shop: &ShopId,
+    after: Position,
+    limit: i64,
+    filter: &Filter,
+) -> Result<Vec<Event>, Error> {
+    let (shop, kinds) = (shop.as_str(), filter.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
+    let patterns: Vec<String> = filter.types.iter().map(|text| pattern(text)).collect();
+    let rows = match &filter.key {
+        Some(key) => {
+            let key = key.to_string();
+            client
+                .query(
+                    &sql::event_log::READ_EVENTS_OF_KEY,
+                    &[&shop, &after.0, &limit, &kinds, &patterns, &key],
+                )
+                .await?
+        }
+        None if kinds.is_empty() && patterns.is_empty() => {
+            client.query(&sql::event_log::READ_LOG, &[&shop, &after.0, &limit]).await?
+        }
+        None => {
+            client.query(&sql::event_log::READ_EVENTS, &[&shop, &after.0, &limit, &kinds, &patterns]).await?
+        }
+    };
+    decode(rows)
+}
+
+/// At most `limit` events behind `after`, all of them: what the relay and a replay read.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_all(
+    client: &Client,
+    shop: &ShopId,
+    after: Position,
+    limit: i64,
+) -> Result<Vec<Event>, Error> {
+    decode(client.query(&sql::event_log::READ_LOG, &[&shop.as_str(), &after.0, &limit]).await?)
+}
+
+/// The events at these positions, in order; those that are not there are left out.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_at(client: &Client, shop: &ShopId, positions: &[Position]) -> Result<Vec<Event>, Error> {
+    let positions: Vec<i64> = positions.iter().map(|position| position.0).collect();
+    decode(client.query(&sql::event_log::READ_EVENTS_AT, &[&shop.as_str(), &positions]).await?)
+}
+
+/// The outcomes of the fact at this position, as far as they stand within 50,000 events behind it.
+///
+/// # Errors
+/// As [`read`].
+pub async fn outcomes_of(client: &Client, shop: &ShopId, cause: Position) -> Result<Vec<Event>, Error> {
+    let until = cause.0.saturating_add(OUTCOMES_WITHIN);
+    decode(client.query(&sql::event_log::READ_OUTCOMES_OF, &[&shop.as_str(), &cause.0, &until]).await?)
+}
+
+/// The last event's position and time; none when the log is empty.
+///
+/// # Errors
+/// The database's.
+pub async fn head(client: &Client, shop: &ShopId) -> Result<Option<(Position, Timestamp)>, Error> {
+    let Some(row) = client.query_opt(&sql::event_log::READ_HEAD, &[&shop.as_str()]).await? else {
+        return Ok(None);
+    };
+    let at = Timestamp::new(row.try_get::<_, DateTime<Utc>>("at")?);
+    Ok(Some((Position(row.try_get("position")?), at)))
+}
+
+fn decode(rows: Vec<Row>) -> Result<Vec<Event>, Error> {
+    rows.iter().map(|row| Event::decode(Position(row.try_get("position")?), row.try_get("entry")?)).collect()
+}
+
+/// `payment.*` as LIKE understands it.
+fn pattern(text: &str) -> String {
+    let (text, rest) = text.strip_suffix('*').map_or((text, ""), |prefix| (prefix, "%"));
+    let mut pattern = String::with_capacity(text.len() + 2);
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern;
+
+    #[test]
+    fn only_a_star_at_the_end_is_a_wildcard() {
+        assert_eq!(pattern("payment.*"), "payment.%");
+        assert_eq!(pattern("order.payment_noted"), "order.payment\\_noted");
+        assert_eq!(pattern("a%b*c"), "a\\%b*c");
+    }
+}

@@ -1,0 +1,159 @@
+//! The rows of a batch, as columns: one statement takes them all.
+
+use domain::Timestamp;
+use uuid::Uuid;
+
+use crate::entry::Untimed;
+use crate::fact::{Digest, Prepared};
+use crate::{Certificate, Transmission};
+
+/// Columns of events and of their outbox rows.
+#[derive(Debug, Default)]
+pub(crate) struct EventColumns {
+    pub(crate) positions: Vec<i64>,
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) types: Vec<&'static str>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) entries: Vec<String>,
+    pub(crate) leaf_hashes: Vec<Vec<u8>>,
+    pub(crate) aggregate_types: Vec<&'static str>,
+    pub(crate) aggregate_ids: Vec<String>,
+    pub(crate) payloads: Vec<String>,
+}
+
+/// Columns of everything that a batch of facts inserts.
+#[derive(Debug)]
+pub(crate) struct FactRows<'a> {
+    pub(crate) at: Timestamp,
+    pub(crate) events: EventColumns,
+    pub(crate) evidence_positions: Vec<i64>,
+    pub(crate) sealed: Vec<&'a [u8]>,
+    pub(crate) kek_ids: Vec<&'a str>,
+    pub(crate) wrapped_keys: Vec<&'a [u8]>,
+    pub(crate) certificates: Vec<&'a Certificate>,
+    pub(crate) callback_keys: Vec<String>,
+    pub(crate) callback_macs: Vec<Option<Vec<u8>>>,
+    pub(crate) callback_positions: Vec<i64>,
+    pub(crate) command_types: Vec<&'static str>,
+    pub(crate) command_ids: Vec<&'a str>,
+    pub(crate) command_contents: Vec<&'a [u8]>,
+    pub(crate) command_positions: Vec<i64>,
+    pub(crate) transmission_ids: Vec<&'a str>,
+    pub(crate) transmission_keys: Vec<String>,
+    pub(crate) transmission_macs: Vec<Vec<u8>>,
+    pub(crate) transmission_headers: Vec<&'a str>,
+    pub(crate) conflict_ids: Vec<&'a str>,
+    pub(crate) conflict_macs: Vec<Vec<u8>>,
+}
+
+impl EventColumns {
+    /// `key` is the whole key, and its name.
+    pub(crate) fn push(
+        &mut self,
+        at: Timestamp,
+        (position, id, type_name): (i64, Uuid, &'static str),
+        key: (String, String),
+        aggregate_type: &'static str,
+        entry: &Untimed,
+    ) {
+        let (bytes, leaf_hash) = entry.at(at);
+        self.positions.push(position);
+        self.ids.push(id);
+        self.types.push(type_name);
+        self.keys.push(key.0);
+        self.entries.push(bytes);
+        self.leaf_hashes.push(leaf_hash.to_vec());
+        self.aggregate_types.push(aggregate_type);
+        self.aggregate_ids.push(key.1);
+        self.payloads.push(entry.data().to_owned());
+    }
+}
+
+impl<'a> FactRows<'a> {
+    pub(crate) fn new(at: Timestamp) -> Self {
+        Self {
+            at,
+            events: EventColumns::default(),
+            evidence_positions: Vec::new(),
+            sealed: Vec::new(),
+            kek_ids: Vec::new(),
+            wrapped_keys: Vec::new(),
+            certificates: Vec::new(),
+            callback_keys: Vec::new(),
+            callback_macs: Vec::new(),
+            callback_positions: Vec::new(),
+            command_types: Vec::new(),
+            command_ids: Vec::new(),
+            command_contents: Vec::new(),
+            command_positions: Vec::new(),
+            transmission_ids: Vec::new(),
+            transmission_keys: Vec::new(),
+            transmission_macs: Vec::new(),
+            transmission_headers: Vec::new(),
+            conflict_ids: Vec::new(),
+            conflict_macs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.positions.is_empty() && self.transmission_ids.is_empty() && self.conflict_ids.is_empty()
+    }
+
+    pub(crate) fn event(
+        &mut self,
+        position: i64,
+        id: Uuid,
+        type_name: &'static str,
+        key: (String, String),
+        aggregate_type: &'static str,
+        entry: &Untimed,
+    ) {
+        self.events.push(self.at, (position, id, type_name), key, aggregate_type, entry);
+    }
+
+    /// The evidence and certificate of the fact at this position.
+    pub(crate) fn evidence_of(&mut self, position: i64, fact: &'a Prepared) {
+        if let Some(evidence) = &fact.evidence {
+            self.evidence_positions.push(position);
+            self.sealed.push(&evidence.bytes);
+            self.kek_ids.push(&evidence.kek_id);
+            self.wrapped_keys.push(&evidence.wrapped_key);
+        }
+        if let Some(certificate) = &fact.certificate
+            && self.certificates.iter().all(|seen| seen.sha256 != certificate.sha256)
+        {
+            self.certificates.push(certificate);
+        }
+    }
+
+    pub(crate) fn callback(&mut self, event_key: String, mac: Option<Digest>, position: i64) {
+        self.callback_keys.push(event_key);
+        self.callback_macs.push(mac.map(|mac| mac.to_vec()));
+        self.callback_positions.push(position);
+    }
+
+    pub(crate) fn command(
+        &mut self,
+        type_name: &'static str,
+        id: &'a str,
+        content: &'a Digest,
+        position: i64,
+    ) {
+        self.command_types.push(type_name);
+        self.command_ids.push(id);
+        self.command_contents.push(content);
+        self.command_positions.push(position);
+    }
+
+    pub(crate) fn transmission(&mut self, transmission: &'a Transmission, event_key: String, mac: Digest) {
+        self.transmission_ids.push(&transmission.id);
+        self.transmission_keys.push(event_key);
+        self.transmission_macs.push(mac.to_vec());
+        self.transmission_headers.push(&transmission.headers);
+    }
+
+    pub(crate) fn conflict(&mut self, transmission_id: &'a str, mac: Digest) {
+        self.conflict_ids.push(transmission_id);
+        self.conflict_macs.push(mac.to_vec());
+    }
+}

@@ -1,0 +1,322 @@
+//! One batch over one session: look up under the lock, insert, commit. Two round trips.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use database::{Class, Client, Database, classify, sql};
+use domain::Timestamp;
+use futures_util::join;
+use tokio_postgres::{Row, Statement};
+
+use crate::fact::{Digest, Prepared};
+use crate::rows::FactRows;
+use crate::settle::{Known, KnownCallback, revision_key};
+use crate::{Certificate, Dedupe};
+
+/// Why a batch was not committed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// One of its rows is not taken (class 22 or 23).
+    Row(String),
+    /// Nothing was done, or nobody knows: the same batch may be tried again, for its keys decide.
+    Again(String),
+    /// It cannot be done now.
+    Unavailable(String),
+    /// No shop has this id.
+    UnknownShop,
+}
+
+/// A session of the pool with the statements of an append. Given back only between transactions.
+pub(crate) struct Session {
+    client: Option<Client>,
+    in_transaction: bool,
+    lock: Statement,
+    head: Statement,
+    transmissions: Statement,
+    callbacks: Statement,
+    commands: Statement,
+    insert: Statement,
+}
+
+impl Session {
+    pub(crate) async fn open(database: &Database) -> Result<Self, database::Error> {
+        let client = database.client().await?;
+        Ok(Self {
+            lock: client.prepare(&sql::event_log::LOCK_SHOP).await?,
+            head: client.prepare(&sql::event_log::FIND_HEAD).await?,
+            transmissions: client.prepare(&sql::event_log::FIND_TRANSMISSIONS).await?,
+            callbacks: client.prepare(&sql::event_log::FIND_CALLBACKS).await?,
+            commands: client.prepare(&sql::event_log::FIND_COMMANDS).await?,
+            insert: client.prepare(&sql::event_log::INSERT_FACTS).await?,
+            client: Some(client),
+            in_transaction: false,
+        })
+    }
+
+    fn client(&self) -> Result<&Client, Failure> {
+        self.client.as_ref().ok_or_else(|| Failure::Again("the session was closed".to_owned()))
+    }
+
+    /// The first round trip: begins, locks the shop, and looks up what the batch asks. Each statement sees what was
+    /// committed before it began, so those behind the lock see all that the lock's last holder did.
+    pub(crate) async fn look_up(&mut self, shop: &str, batch: &[&Prepared]) -> Result<Known, Failure> {
+        self.in_transaction = true;
+        let asked = Asked::of(batch);
+        let result = self.ask(shop, &asked).await;
+        if result.is_err() {
+            self.roll_back().await;
+        }
+        result
+    }
+
+    async fn ask(&self, shop: &str, asked: &Asked) -> Result<Known, Failure> {
+        let client = self.client()?.raw();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
+        // Joined futures are polled in order, and each sends at its first poll.
+        let (begun, locked, head, transmissions, callbacks, commands) = join!(
+            client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+            client.query_opt(&self.lock, &parameters),
+            client.query_opt(&self.head, &parameters),
+            async {
+                if asked.transmissions.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&self.transmissions, &[&shop, &asked.transmissions]).await
+            },
+            async {
+                if asked.event_keys.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&self.callbacks, &[&shop, &asked.event_keys]).await
+            },
+            async {
+                if asked.command_ids.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&self.commands, &[&shop, &asked.command_types, &asked.command_ids]).await
+            },
+        );
+        // The first error is the cause; those behind it only say that the transaction is aborted.
+        begun.map_err(failed)?;
+        if locked.map_err(failed)?.is_none() {
+            return Err(Failure::UnknownShop);
+        }
+        let Some(head) = head.map_err(failed)? else { return Err(Failure::UnknownShop) };
+        let (next, at) = next_of(&head).map_err(failed)?;
+        read_known(
+            Known {
+                next,
+                at,
+                transmissions: HashMap::new(),
+                callbacks: HashMap::new(),
+                commands: HashMap::new(),
+            },
+            &transmissions.map_err(failed)?,
+            &callbacks.map_err(failed)?,
+            &commands.map_err(failed)?,
+        )
+        .map_err(failed)
+    }
+
+    /// The second round trip: inserts everything and commits. Certificates that this process has stored already are
+    /// left out.
+    pub(crate) async fn commit(
+        &mut self,
+        shop: &str,
+        rows: &FactRows<'_>,
+        stored: &HashSet<Digest>,
+    ) -> Result<(), Failure> {
+        if rows.is_empty() {
+            self.roll_back().await;
+            return Ok(());
+        }
+        let certificates: Vec<&Certificate> = rows
+            .certificates
+            .iter()
+            .copied()
+            .filter(|certificate| !stored.contains(&certificate.sha256))
+            .collect();
+        let sha256: Vec<&[u8]> = certificates.iter().map(|certificate| &certificate.sha256[..]).collect();
+        let der: Vec<&[u8]> = certificates.iter().map(|certificate| &certificate.der[..]).collect();
+        let urls: Vec<&str> = certificates.iter().map(|certificate| certificate.url.as_str()).collect();
+        let at = rows.at.as_datetime();
+        let events = &rows.events;
+        let client = self.client()?.raw();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 31] = [
+            &shop,
+            &at,
+            &events.positions,
+            &events.ids,
+            &events.types,
+            &events.keys,
+            &events.entries,
+            &events.leaf_hashes,
+            &events.aggregate_types,
+            &events.aggregate_ids,
+            &events.payloads,
+            &rows.evidence_positions,
+            &rows.sealed,
+            &rows.kek_ids,
+            &rows.wrapped_keys,
+            &sha256,
+            &der,
+            &urls,
+            &rows.callback_keys,
+            &rows.callback_macs,
+            &rows.callback_positions,
+            &rows.command_types,
+            &rows.command_ids,
+            &rows.command_contents,
+            &rows.command_positions,
+            &rows.transmission_ids,
+            &rows.transmission_keys,
+            &rows.transmission_macs,
+            &rows.transmission_headers,
+            &rows.conflict_ids,
+            &rows.conflict_macs,
+        ];
+        let (inserted, committed) =
+            join!(client.execute(&self.insert, &parameters), client.batch_execute("COMMIT"));
+        self.committed(inserted, committed).await
+    }
+
+    /// What became of the statement and of the COMMIT behind it.
+    async fn committed(
+        &mut self,
+        inserted: Result<u64, tokio_postgres::Error>,
+        committed: Result<(), tokio_postgres::Error>,
+    ) -> Result<(), Failure> {
+        match (inserted, committed) {
+            (Ok(_), Ok(())) => {
+                self.in_transaction = false;
+                Ok(())
+            }
+            // The COMMIT behind a failed statement rolls back; without its answer nothing is known.
+            (Err(error), Ok(())) => {
+                self.in_transaction = false;
+                Err(failed(error))
+            }
+            (Err(error), Err(_)) if classify(&error) != Class::Unavailable => {
+                self.roll_back().await;
+                Err(failed(error))
+            }
+            (_, Err(error)) => {
+                self.close();
+                Err(Failure::Again(format!("whether it was committed is not known: {}", why(error))))
+            }
+        }
+    }
+
+    /// Closes the session instead of giving it back.
+    pub(crate) fn discard(mut self) {
+        self.close();
+    }
+
+    /// Ends the transaction; a session that cannot be brought to an end is closed.
+    async fn roll_back(&mut self) {
+        let ended = match self.client() {
+            Ok(client) => client.batch_execute("ROLLBACK").await.is_ok(),
+            Err(_) => false,
+        };
+        if ended { self.in_transaction = false } else { self.close() }
+    }
+
+    fn close(&mut self) {
+        if let Some(client) = self.client.take() {
+            client.discard();
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // An open transaction would hold the shop's lock for whoever gets the session next.
+        if self.in_transaction {
+            self.close();
+        }
+    }
+}
+
+/// The next position and time, from a row of `find_head`.
+pub(crate) fn next_of(row: &Row) -> Result<(i64, Timestamp), tokio_postgres::Error> {
+    let now = Timestamp::new(row.try_get::<_, DateTime<Utc>>("now")?);
+    let position: Option<i64> = row.try_get("position")?;
+    let last: Option<DateTime<Utc>> = row.try_get("at")?;
+    let at = last.map_or(now, |last| now.max(Timestamp::new(last)));
+    Ok((position.map_or(0, |position| position + 1), at))
+}
+
+/// What a batch asks, each thing once.
+#[derive(Default)]
+struct Asked {
+    transmissions: Vec<String>,
+    event_keys: Vec<String>,
+    command_types: Vec<String>,
+    command_ids: Vec<String>,
+}
+
+impl Asked {
+    fn of(batch: &[&Prepared]) -> Self {
+        let mut asked = Self::default();
+        for fact in batch {
+            match &fact.dedupe {
+                Dedupe::Callback { event_key, body_mac, transmission } => {
+                    asked.event_keys.push(event_key.clone());
+                    if let Some(transmission) = transmission {
+                        asked.event_keys.push(revision_key(event_key, body_mac));
+                        asked.transmissions.push(transmission.id.clone());
+                    }
+                }
+                Dedupe::Command { id, .. } => {
+                    asked.command_types.push(fact.type_name.to_owned());
+                    asked.command_ids.push(id.clone());
+                }
+            }
+        }
+        asked
+    }
+}
+
+fn read_known(
+    mut known: Known,
+    transmissions: &[Row],
+    callbacks: &[Row],
+    commands: &[Row],
+) -> Result<Known, tokio_postgres::Error> {
+    for row in transmissions {
+        let value = (digest(row.try_get("body_mac")?), row.try_get("position")?);
+        known.transmissions.insert(row.try_get("transmission_id")?, value);
+    }
+    for row in callbacks {
+        let mac: Option<&[u8]> = row.try_get("body_mac")?;
+        let callback = KnownCallback {
+            mac: mac.map(digest),
+            position: row.try_get("position")?,
+            signed_since: row.try_get("signed_since")?,
+        };
+        known.callbacks.insert(row.try_get("event_key")?, callback);
+    }
+    for row in commands {
+        let value = (digest(row.try_get("content_sha256")?), row.try_get("position")?);
+        known.commands.insert((row.try_get("type")?, row.try_get("id")?), value);
+    }
+    Ok(known)
+}
+
+/// A stored digest of another length is equal to none that is computed.
+fn digest(bytes: &[u8]) -> Digest {
+    bytes.try_into().unwrap_or([0; 32])
+}
+
+fn failed(error: tokio_postgres::Error) -> Failure {
+    match classify(&error) {
+        Class::Data | Class::Integrity => Failure::Row(why(error)),
+        Class::Unavailable | Class::Serialization => Failure::Again(why(error)),
+        Class::Sql => Failure::Unavailable(why(error)),
+    }
+}
+
+/// Without the values that the driver's own text may quote.
+fn why(error: tokio_postgres::Error) -> String {
+    database::Error::from(error).to_string()
+}

@@ -1,0 +1,9 @@
+-- insert_key
+-- $1 shop text
+-- $2 key id text
+-- $3 secret sha256 bytea
+-- $4 holder text
+-- $5 roles text[]
+-- Inserts nothing for a shop that does not exist.
+INSERT INTO counterfoil.api_keys (shop_id, key_id, secret_sha256, holder, roles)
+SELECT shop_id, $2::text, $3::bytea, $4::text, $5::text[] FROM counterfoil.shops WHERE shop_id = $1

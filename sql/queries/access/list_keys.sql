@@ -1,0 +1,4 @@
+-- list_keys
+-- $1 shop text
+SELECT key_id, holder, roles, created_at, revoked_at, last_used_at
+FROM counterfoil.api_keys WHERE shop_id = $1 ORDER BY created_at, key_id
