@@ -1,0 +1,174 @@
+//! The tables' rows, column by column, as they are read and as they are written: many at once, an array a column.
+
+use chrono::{DateTime, Utc};
+use relay::Error;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+/// The parameters of a statement.
+pub(crate) type Parameters<'a> = Vec<&'a (dyn ToSql + Sync)>;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $row:ident, $columns:ident { $($field:ident: $type:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub(crate) struct $row { $(pub(crate) $field: $type,)* }
+
+        impl $row {
+            /// Reads the columns from one on, in the order in which they stand here.
+            pub(crate) fn read(row: &Row, from: usize) -> Result<Self, Error> {
+                let mut columns = from..;
+                let mut next = move || columns.next().unwrap_or_default();
+                Ok(Self { $($field: row.try_get(next())?,)* })
+            }
+        }
+
+        /// Many rows, an array a column.
+        #[derive(Debug, Default)]
+        pub(crate) struct $columns { $($field: Vec<$type>,)* }
+
+        impl $columns {
+            pub(crate) fn push(&mut self, row: $row) {
+                $(self.$field.push(row.$field);)*
+            }
+
+            /// The shop, then the columns.
+            pub(crate) fn parameters<'a>(&'a self, shop: &'a &'a str) -> Parameters<'a> {
+                vec![shop, $(&self.$field,)*]
+            }
+        }
+
+        impl FromIterator<$row> for $columns {
+            fn from_iter<I: IntoIterator<Item = $row>>(rows: I) -> Self {
+                let mut columns = Self::default();
+                rows.into_iter().for_each(|row| columns.push(row));
+                columns
+            }
+        }
+    )*};
+}
+
+tables! {
+    /// An order. Lists are lines of text, JSON is text.
+    OrderRow, OrderColumns {
+        order_id: String,
+        currency: String,
+        total_minor: i64,
+        state: String,
+        fulfilment: String,
+        reasons: String,
+        refusals: String,
+        flags: String,
+        captured_minor: i64,
+        refunded_minor: i64,
+        reversed_minor: i64,
+        refund_due_minor: i64,
+        held_until: Option<DateTime<Utc>>,
+        paid_at: Option<DateTime<Utc>>,
+        points_revoked: i64,
+        given_back: String,
+        shipped: String,
+        revision: Option<i64>,
+        buyer_id: Option<String>,
+        lines: Option<String>,
+        coupons: Option<String>,
+        points: Option<String>,
+        paypal_order_id: Option<String>,
+        ship_to: Option<String>,
+        tracks: Option<String>,
+        hold_s: Option<i64>,
+        placed_at: Option<DateTime<Utc>>,
+        position: i64,
+        at: Option<DateTime<Utc>>,
+    }
+    /// A payment.
+    PaymentRow, PaymentColumns {
+        id_kind: String,
+        id: String,
+        kind: String,
+        state: String,
+        standing: String,
+        order_id: Option<String>,
+        other_order_id: Option<String>,
+        assigned: bool,
+        paypal_order_id: Option<String>,
+        authorization_id: Option<String>,
+        captures: String,
+        amount_minor: i64,
+        currency: Option<String>,
+        fee_minor: Option<i64>,
+        net_minor: Option<i64>,
+        payee: Option<String>,
+        is_final: bool,
+        outcome: Option<String>,
+        position: i64,
+        at: Option<DateTime<Utc>>,
+    }
+    /// Which refund or dispute is about a capture.
+    PaymentCaptureRow, PaymentCaptureColumns {
+        capture_id: String,
+        id_kind: String,
+        id: String,
+    }
+    /// An article's stock.
+    StockRow, StockColumns {
+        sku: String,
+        received: i64,
+        adjusted: i64,
+        settled: i64,
+        returned: i64,
+        held: i64,
+        position: Option<i64>,
+    }
+    /// A coupon.
+    CouponRow, CouponColumns {
+        code: String,
+        max_uses: i64,
+        max_per_buyer: Option<i64>,
+        valid_from: Option<DateTime<Utc>>,
+        valid_until: Option<DateTime<Utc>>,
+        voided: bool,
+        held: i64,
+        used: i64,
+        position: i64,
+    }
+    /// A buyer's uses of a coupon.
+    CouponBuyerRow, CouponBuyerColumns {
+        code: String,
+        buyer_id: String,
+        held: i64,
+        used: i64,
+    }
+    /// A buyer's points.
+    PointsRow, PointsColumns {
+        buyer_id: String,
+        granted: i64,
+        earned: i64,
+        revoked: i64,
+        spent: i64,
+        returned: i64,
+        expired: i64,
+        held: i64,
+        position: Option<i64>,
+    }
+    /// A parked fact.
+    ParkedRow, ParkedColumns {
+        position: i64,
+        group_position: i64,
+        keys: String,
+        error: Option<String>,
+        parked_at: DateTime<Utc>,
+    }
+    /// A parked group.
+    ParkedGroupRow, ParkedGroupColumns {
+        group_position: i64,
+        attempts: i64,
+        error: String,
+        failed_at: Option<DateTime<Utc>>,
+    }
+    /// Which group an id leads into.
+    ParkedKeyRow, ParkedKeyColumns {
+        key: String,
+        group_position: i64,
+    }
+}

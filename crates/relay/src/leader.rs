@@ -1,0 +1,294 @@
+//! Leads one shop for as long as its lease is not lost.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use database::Database;
+use domain::{Position, State};
+use event_log::{Appender, Dedupe, NewFact};
+use futures_util::future::join_all;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Batch, Written};
+use crate::facts::read_ahead;
+use crate::lease::Lease;
+use crate::{Error, Options, Projection};
+
+/// Rows are kept from batch to batch for so many facts, then read afresh: what is asked for again and again stays near,
+/// and memory stays bounded.
+const FACTS_A_STATE: usize = 2_000;
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// What came of a step.
+enum Step {
+    /// Nothing is left to do.
+    Idle,
+    /// There may be more.
+    Moved,
+}
+
+pub(crate) struct Leader<P> {
+    pub(crate) database: Database,
+    pub(crate) appender: Appender,
+    pub(crate) projection: Arc<P>,
+    pub(crate) options: Options,
+    pub(crate) lease: Lease,
+    pub(crate) applied: watch::Sender<i64>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) stop: CancellationToken,
+    work: Work,
+}
+
+/// Where the leader stands.
+struct Work {
+    /// The checkpoint as it is stored.
+    checkpoint: i64,
+    /// Nothing is left to decide up to here.
+    seen: i64,
+    /// The rows as they are stored.
+    state: Option<State>,
+    facts_since: usize,
+    /// How many facts the next batch takes.
+    limit: usize,
+    poisoned: BTreeMap<Position, String>,
+    failures: u32,
+}
+
+impl<P: Projection> Leader<P> {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the supervisor, with all it has")]
+    pub(crate) fn new(
+        database: Database,
+        appender: Appender,
+        projection: Arc<P>,
+        options: Options,
+        lease: Lease,
+        checkpoint: i64,
+        applied: watch::Sender<i64>,
+        wake: Arc<Notify>,
+        stop: CancellationToken,
+    ) -> Self {
+        let limit = options.batch_max;
+        let work = Work {
+            checkpoint,
+            seen: checkpoint,
+            state: None,
+            facts_since: 0,
+            limit,
+            poisoned: BTreeMap::new(),
+            failures: 0,
+        };
+        Self { database, appender, projection, options, lease, applied, wake, stop, work }
+    }
+
+    /// Works until it is stopped or has lost the lease.
+    pub(crate) async fn run(mut self) {
+        tracing::info!(shop = %self.lease.shop, epoch = self.lease.epoch, checkpoint = self.work.checkpoint, "leads");
+        let mut appended = self.appender.appended(&self.lease.shop);
+        let (mut renewed, mut timed) = (Instant::now(), None::<Instant>);
+        while !self.stop.is_cancelled() {
+            let worked = async {
+                if renewed.elapsed() >= self.options.heartbeat {
+                    self.lease.renew(&self.database).await?;
+                    renewed = Instant::now();
+                }
+                if timed.is_none_or(|timed| timed.elapsed() >= self.options.timers) {
+                    timed = Some(Instant::now());
+                    self.append_due().await?;
+                }
+                self.step().await
+            };
+            match worked.await {
+                Ok(Step::Moved) => self.work.failures = 0,
+                Ok(Step::Idle) => {
+                    self.work.failures = 0;
+                    self.wait(&mut appended).await;
+                }
+                Err(Error::LeaseLost) => {
+                    tracing::warn!(shop = %self.lease.shop, epoch = self.lease.epoch, "has lost its lease");
+                    return;
+                }
+                Err(error) => {
+                    if self.recover(error).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        self.lease.release(&self.database).await;
+    }
+
+    /// Until something is appended, here or elsewhere, or it is time to look anyway.
+    async fn wait(&self, appended: &mut watch::Receiver<i64>) {
+        let poll = tokio::time::sleep(self.options.poll);
+        let changed = async {
+            // What was seen already, as this relay's own outcomes, is no news.
+            while appended.changed().await.is_ok() {
+                if *appended.borrow_and_update() > self.work.seen {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = changed => {}
+            () = self.wake.notified() => {}
+            () = poll => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, Error> {
+        let ahead = {
+            let client = self.database.client().await?;
+            read_ahead(&client, &self.lease.shop, self.work.seen, self.work.limit).await?
+        };
+        if ahead.facts.is_empty() {
+            // Nothing to decide in what was seen: that is remembered, and stored with the next fact.
+            self.seen(ahead.seen);
+            return Ok(if ahead.is_full { Step::Moved } else { Step::Idle });
+        }
+        let batch = Batch {
+            database: &self.database,
+            projection: self.projection.as_ref(),
+            lease: &self.lease,
+            from: self.work.checkpoint,
+            to: ahead.seen,
+            facts: &ahead.facts,
+            poisoned: &self.work.poisoned,
+            outcomes_max: self.options.batch_max,
+        };
+        match batch.run(self.work.state.take()).await {
+            Ok(written) => {
+                self.written(written);
+                Ok(Step::Moved)
+            }
+            Err(error) => {
+                self.blame(&error, ahead.facts.len(), ahead.facts[0].received.position);
+                Err(error)
+            }
+        }
+    }
+
+    fn written(&mut self, written: Written) {
+        if let Some(head) = written.head {
+            self.appender.announce(&self.lease.shop, head);
+        }
+        let work = &mut self.work;
+        work.checkpoint = written.to;
+        work.limit = (work.limit * 2).min(self.options.batch_max);
+        work.poisoned.retain(|position, _| position.0 > written.to);
+        work.facts_since += written.facts;
+        work.state = (work.facts_since < FACTS_A_STATE).then_some(written.state);
+        if work.state.is_none() {
+            work.facts_since = 0;
+        }
+        self.seen(written.to);
+    }
+
+    fn seen(&mut self, position: i64) {
+        self.work.seen = position;
+        self.applied.send_if_modified(|applied| {
+            let moved = position > *applied;
+            *applied = position.max(*applied);
+            moved
+        });
+    }
+
+    /// Finds out whether a fact is to blame, and which: then it is parked.
+    fn blame(&mut self, error: &Error, facts: usize, first: Position) {
+        let shop = &self.lease.shop;
+        let (position, why) = match error {
+            Error::Panicked(position, why) => (*position, format!("deciding it panicked: {why}")),
+            Error::Log(event_log::Error::Outcome { cause, why }) => (*cause, why.to_string()),
+            error if error.is_of_a_fact() && facts > 1 => {
+                self.work.limit = (facts / 2).max(1);
+                self.work.failures = 0;
+                return;
+            }
+            error if error.is_of_a_fact() => (first, error.to_string()),
+            _ => return,
+        };
+        // One that cannot even be parked is tried again later, as if the database could not be had.
+        if let Entry::Vacant(poisoned) = self.work.poisoned.entry(position) {
+            tracing::error!(%shop, %position, why, "a fact cannot be decided or stored: it is parked");
+            poisoned.insert(printable(&why));
+            self.work.failures = 0;
+        }
+    }
+
+    /// After an error nobody knows what became of the batch but the checkpoint.
+    async fn recover(&mut self, error: Error) -> Result<(), Error> {
+        let is_settled = matches!(error, Error::Panicked(..) | Error::Log(event_log::Error::Outcome { .. }))
+            || error.is_of_a_fact();
+        if !is_settled || self.work.failures > 0 {
+            tracing::warn!(shop = %self.lease.shop, %error, failures = self.work.failures, "will try again");
+            let pause = pause(self.work.failures);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        self.work.failures = self.work.failures.saturating_add(1);
+        self.work.state = None;
+        self.work.facts_since = 0;
+        match self.lease.checkpoint(&self.database).await {
+            Ok(checkpoint) => {
+                self.work.checkpoint = checkpoint;
+                self.seen(checkpoint);
+                Ok(())
+            }
+            Err(Error::LeaseLost) => {
+                tracing::warn!(shop = %self.lease.shop, epoch = self.lease.epoch, "has lost its lease");
+                Err(Error::LeaseLost)
+            }
+            // Asked again after the next failure: the fence refuses whatever is wrong meanwhile.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Appends the facts that time has made due. One that is refused now is due again next time.
+    async fn append_due(&self) -> Result<(), Error> {
+        let due = {
+            let client = self.database.client().await?;
+            self.projection.due(&client, &self.lease.shop).await?
+        };
+        let appends = due.into_iter().map(|timer| async move {
+            let data = timer.fact.to_data().map(|data| data.to_string()).unwrap_or_default();
+            let mut content_sha256 = [0; 32];
+            content_sha256.copy_from_slice(digest::digest(&digest::SHA256, data.as_bytes()).as_ref());
+            let fact = NewFact {
+                fact: timer.fact,
+                by: "timer".to_owned(),
+                dedupe: Dedupe::Command { id: timer.id, content_sha256 },
+                evidence: None,
+                certificate: None,
+            };
+            self.appender.append(&self.lease.shop, fact).await
+        });
+        for appended in join_all(appends).await {
+            if let Err(error) = appended {
+                tracing::warn!(shop = %self.lease.shop, %error, "a timer's fact was not appended: it is due again");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error that an entry can carry.
+fn printable(error: &str) -> String {
+    error.chars().filter(|c| !c.is_control()).take(500).collect()
+}
+
+/// Doubles with each failure, and is of random length, so that relays do not come back in step.
+fn pause(failures: u32) -> Duration {
+    let most = BACKOFF_MIN.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX);
+    let percent = 50 + RandomState::new().build_hasher().finish() % 51;
+    most * u32::try_from(percent).unwrap_or(100) / 100
+}

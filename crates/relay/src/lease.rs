@@ -1,0 +1,73 @@
+//! The right to lead a shop until an instant, by the database's clock.
+
+use std::time::Duration;
+
+use database::{Database, sql};
+use domain::ShopId;
+
+use crate::Error;
+
+/// A lease that was taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) shop: ShopId,
+    pub(crate) consumer: &'static str,
+    pub(crate) epoch: i64,
+    pub(crate) duration_ms: i64,
+}
+
+impl Lease {
+    /// Takes the lease if it is free, and where the checkpoint stands. Raises the epoch, which fences off whoever had it.
+    pub(crate) async fn acquire(
+        database: &Database,
+        shop: &ShopId,
+        consumer: &'static str,
+        holder: &str,
+        duration: Duration,
+    ) -> Result<Option<(Self, i64)>, Error> {
+        let duration_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let client = database.client().await?;
+        let row = client
+            .query_opt(&sql::relay::ACQUIRE_LEASE, &[&shop.as_str(), &consumer, &holder, &duration_ms])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let lease = Self { shop: shop.clone(), consumer, epoch: row.try_get(0)?, duration_ms };
+        Ok(Some((lease, row.try_get(1)?)))
+    }
+
+    /// Shows that the leader is alive.
+    pub(crate) async fn renew(&self, database: &Database) -> Result<(), Error> {
+        let client = database.client().await?;
+        let renewed = client
+            .execute(
+                &sql::relay::RENEW_LEASE,
+                &[&self.shop.as_str(), &self.consumer, &self.epoch, &self.duration_ms],
+            )
+            .await?;
+        if renewed == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Lets the next one lead at once. A lease that cannot be released runs out.
+    pub(crate) async fn release(&self, database: &Database) {
+        let released = async {
+            let client = database.client().await?;
+            client
+                .execute(&sql::relay::RELEASE_LEASE, &[&self.shop.as_str(), &self.consumer, &self.epoch])
+                .await
+        };
+        if let Err(error) = released.await {
+            tracing::warn!(shop = %self.shop, %error, "the lease was not released: it runs out");
+        }
+    }
+
+    /// Where the checkpoint stands, for a relay that does not know what became of its commit.
+    pub(crate) async fn checkpoint(&self, database: &Database) -> Result<i64, Error> {
+        let client = database.client().await?;
+        let row = client
+            .query_opt(&sql::relay::READ_CHECKPOINT, &[&self.shop.as_str(), &self.consumer])
+            .await?
+            .ok_or(Error::LeaseLost)?;
+        let epoch: i64 = row.try_get(1)?;
+        if epoch == self.epoch { Ok(row.try_get(0)?) } else { Err(Error::LeaseLost) }
+    }
+}

@@ -1,0 +1,266 @@
+//! Finds the shops, takes the leases that are free, and keeps a leader for each.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use database::{Database, sql};
+use domain::ShopId;
+use event_log::Appender;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::leader::Leader;
+use crate::lease::Lease;
+use crate::{Error, Health, Projection};
+
+/// How the relay works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who leads, for operators: the host and process.
+    pub holder: String,
+    /// The most facts, and about the most outcomes, of one batch.
+    pub batch_max: usize,
+    /// How long a lease lasts that is not renewed.
+    pub lease: Duration,
+    /// How often an idle leader renews it.
+    pub heartbeat: Duration,
+    /// How often a leader looks for facts that nobody told it of.
+    pub poll: Duration,
+    /// How often shops and free leases are looked for.
+    pub supervise: Duration,
+    /// How often timers are looked for.
+    pub timers: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            holder: "relay".to_owned(),
+            batch_max: 500,
+            lease: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(2),
+            poll: Duration::from_millis(500),
+            supervise: Duration::from_secs(1),
+            timers: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The relay of one process.
+#[derive(Debug)]
+pub struct Relay;
+
+impl Relay {
+    /// Starts it; it works until it is stopped.
+    pub fn start<P: Projection>(
+        database: Database,
+        appender: Appender,
+        projection: P,
+        options: Options,
+    ) -> RelayHandle {
+        let handle = RelayHandle {
+            inner: Arc::new(Inner {
+                consumer: projection.consumer(),
+                database,
+                shops: Mutex::default(),
+                stop: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+            }),
+        };
+        let supervisor = Supervisor {
+            handle: handle.clone(),
+            appender,
+            projection: Arc::new(projection),
+            options,
+            look: Arc::new(Notify::new()),
+        };
+        handle.inner.tasks.spawn(listen(handle.clone(), Arc::clone(&supervisor.look)));
+        handle.inner.tasks.spawn(supervisor.run());
+        handle.inner.tasks.close();
+        handle
+    }
+}
+
+/// A running relay. Clones are the same one.
+#[derive(Clone)]
+pub struct RelayHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    consumer: &'static str,
+    database: Database,
+    shops: Mutex<HashMap<ShopId, Shop>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+struct Shop {
+    applied: watch::Sender<i64>,
+    wake: Arc<Notify>,
+    is_led: bool,
+}
+
+impl std::fmt::Debug for RelayHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RelayHandle").field("consumer", &self.inner.consumer).finish_non_exhaustive()
+    }
+}
+
+impl RelayHandle {
+    /// Up to which position the shop's facts are decided and their read models written, by whichever process leads;
+    /// -1: nothing yet.
+    #[must_use]
+    pub fn applied(&self, shop: &ShopId) -> watch::Receiver<i64> {
+        self.with_shop(shop, |state| state.applied.subscribe())
+    }
+
+    /// Whether this process leads the shop.
+    #[must_use]
+    pub fn leads(&self, shop: &ShopId) -> bool {
+        self.with_shop(shop, |state| state.is_led)
+    }
+
+    /// Every shop's health.
+    ///
+    /// # Errors
+    /// The database cannot be had.
+    pub async fn health(&self) -> Result<Vec<Health>, Error> {
+        crate::health(&self.inner.database, self.inner.consumer).await
+    }
+
+    /// Ends the batches that are under way, releases the leases, and stops.
+    pub async fn stop(&self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.wait().await;
+    }
+
+    fn with_shop<T>(&self, shop: &ShopId, work: impl FnOnce(&mut Shop) -> T) -> T {
+        // A panic elsewhere leaves the map whole: each change of it is one step.
+        let mut shops = self.inner.shops.lock().unwrap_or_else(PoisonError::into_inner);
+        work(shops.entry(shop.clone()).or_insert_with(|| Shop {
+            applied: watch::Sender::new(-1),
+            wake: Arc::new(Notify::new()),
+            is_led: false,
+        }))
+    }
+}
+
+struct Supervisor<P> {
+    handle: RelayHandle,
+    appender: Appender,
+    projection: Arc<P>,
+    options: Options,
+    look: Arc<Notify>,
+}
+
+impl<P: Projection> Supervisor<P> {
+    async fn run(self) {
+        let stop = self.handle.inner.stop.clone();
+        while !stop.is_cancelled() {
+            if let Err(error) = self.take_free_leases().await {
+                tracing::warn!(%error, "the shops cannot be looked through now");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.options.supervise) => {}
+                () = self.look.notified() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn take_free_leases(&self) -> Result<(), Error> {
+        let inner = &self.handle.inner;
+        let rows = inner.database.client().await?.query(&sql::relay::LIST_SHOPS, &[&inner.consumer]).await?;
+        for row in rows {
+            let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
+            let (position, is_free): (i64, bool) = (row.try_get("position")?, row.try_get("is_free")?);
+            let is_led = self.handle.with_shop(&shop, |state| {
+                state.applied.send_if_modified(|applied| {
+                    let moved = position > *applied;
+                    *applied = position.max(*applied);
+                    moved
+                });
+                state.is_led
+            });
+            if is_free && !is_led && !inner.stop.is_cancelled() {
+                self.lead(&shop).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn lead(&self, shop: &ShopId) -> Result<(), Error> {
+        let inner = &self.handle.inner;
+        let Options { holder, lease, .. } = &self.options;
+        let acquired = Lease::acquire(&inner.database, shop, inner.consumer, holder, *lease).await?;
+        let Some((lease, checkpoint)) = acquired else { return Ok(()) };
+        let (applied, wake) = self.handle.with_shop(shop, |state| {
+            state.is_led = true;
+            (state.applied.clone(), Arc::clone(&state.wake))
+        });
+        let leader = Leader::new(
+            inner.database.clone(),
+            self.appender.clone(),
+            Arc::clone(&self.projection),
+            self.options.clone(),
+            lease,
+            checkpoint,
+            applied,
+            wake,
+            inner.stop.clone(),
+        );
+        let leads = Leads { handle: self.handle.clone(), shop: shop.clone() };
+        inner.tasks.spawn(async move {
+            let _leads = leads;
+            leader.run().await;
+        });
+        Ok(())
+    }
+}
+
+/// Says that a shop is led by this process, for as long as its task runs, however that ends.
+struct Leads {
+    handle: RelayHandle,
+    shop: ShopId,
+}
+
+impl Drop for Leads {
+    fn drop(&mut self) {
+        self.handle.with_shop(&self.shop, |state| state.is_led = false);
+    }
+}
+
+/// Wakes the leaders when another process has appended. Losing it only costs time: everybody polls.
+async fn listen(handle: RelayHandle, look: Arc<Notify>) {
+    let stop = handle.inner.stop.clone();
+    let mut known: HashSet<String> = HashSet::new();
+    while !stop.is_cancelled() {
+        let listening = async {
+            let (client, mut notifications) = handle.inner.database.dedicated().await?;
+            let channel = event_log::channel(&handle.inner.database);
+            client.batch_execute(&format!("LISTEN \"{channel}\"")).await?;
+            while let Some(told) = notifications.recv().await {
+                if let Ok(shop) = ShopId::parse(&told.payload) {
+                    handle.with_shop(&shop, |state| state.wake.notify_one());
+                }
+                if known.insert(told.payload) {
+                    look.notify_one();
+                }
+            }
+            Ok::<(), Error>(())
+        };
+        tokio::select! {
+            ended = listening => {
+                tracing::debug!(?ended, "listens no more: will try again");
+            }
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

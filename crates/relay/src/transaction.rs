@@ -1,0 +1,43 @@
+//! The session of one batch, which must not go back into the pool with its transaction open.
+
+use database::{Client, Database};
+
+use crate::Error;
+
+/// A session whose transaction is open. Dropped as it is, the session is closed.
+pub(crate) struct Open(Option<Client>);
+
+impl Open {
+    pub(crate) async fn take(database: &Database) -> Result<Self, Error> {
+        Ok(Self(Some(database.client().await?)))
+    }
+
+    pub(crate) fn client(&self) -> Result<&Client, Error> {
+        let gone = || database::Error::Unavailable("the session is closed".to_owned());
+        Ok(self.0.as_ref().ok_or_else(gone)?)
+    }
+
+    /// Commits. An error says nothing about what happened: the checkpoint does.
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        // In an aborted transaction COMMIT rolls back without a word, so something that fails there goes before it.
+        self.client()?.batch_execute("SELECT 1; COMMIT").await?;
+        self.0 = None;
+        Ok(())
+    }
+
+    pub(crate) async fn roll_back(mut self) {
+        if let Some(client) = &self.0
+            && client.batch_execute("ROLLBACK").await.is_ok()
+        {
+            self.0 = None;
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            client.discard();
+        }
+    }
+}

@@ -1,0 +1,29 @@
+-- check_log
+-- Positions are dense from 0, time never runs backwards, each event has its outbox row, outcomes stand in the order of
+-- their causes and are numbered without gaps.
+-- $1 shop_id text
+WITH log AS (
+    SELECT e.position, e.at, e.id, e.type, o.id AS outbox_id, o.type AS outbox_type,
+        row_number() OVER (ORDER BY e.position) - 1 AS dense,
+        lag(e.at) OVER (ORDER BY e.position) AS at_before
+    FROM counterfoil.events AS e
+    LEFT JOIN counterfoil.outbox AS o ON o.shop_id = $1 AND o.position = e.position
+    WHERE e.shop_id = $1
+), outcomes AS (
+    SELECT e.position, e.cause, (e.entry::jsonb ->> 'n')::bigint AS n,
+        row_number() OVER (PARTITION BY e.cause ORDER BY e.position) - 1 AS dense,
+        lag(e.cause) OVER (ORDER BY e.position) AS cause_before,
+        (SELECT f.kind FROM counterfoil.events AS f WHERE f.shop_id = $1 AND f.position = e.cause) AS cause_kind
+    FROM counterfoil.events AS e
+    WHERE e.shop_id = $1 AND e.kind = 'outcome'
+)
+SELECT l.position::text AS subject, 'a gap, an older time, or no outbox row' AS detail
+FROM log AS l
+WHERE l.position <> l.dense OR l.at < l.at_before OR l.outbox_id IS DISTINCT FROM l.id
+    OR l.outbox_type <> l.type
+UNION ALL
+SELECT o.position::text, format('an outcome out of order: cause %s (%s) behind %s, n %s', o.cause,
+    o.cause_kind, o.cause_before, o.n)
+FROM outcomes AS o
+WHERE o.cause < o.cause_before OR o.n <> o.dense OR o.cause >= o.position
+    OR o.cause_kind IS DISTINCT FROM 'fact';

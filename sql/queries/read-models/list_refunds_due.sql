@@ -1,0 +1,16 @@
+-- list_refunds_due
+-- $1 shop_id text
+-- $2 after text: the last order id of the page before
+-- $3 row_limit bigint
+SELECT
+    t.order_id, t.currency, t.total_minor, t.state, t.fulfilment, t.reasons::text AS reasons,
+    t.refusals::text AS refusals, array_to_string(t.flags, E'\n') AS flags, t.captured_minor,
+    t.refunded_minor, t.reversed_minor, t.refund_due_minor, t.held_until, t.paid_at,
+    t.points_revoked, array_to_string(t.given_back, E'\n') AS given_back, t.shipped::text AS shipped,
+    t.revision, t.buyer_id, t.lines::text AS lines, t.coupons::text AS coupons,
+    t.points::text AS points, t.paypal_order_id, t.ship_to,
+    array_to_string(t.tracks, E'\n') AS tracks, t.hold_s, t.placed_at, t.position, t.at
+FROM counterfoil.orders AS t
+WHERE t.shop_id = $1 AND t.refund_due_minor > 0 AND t.order_id > $2::text
+ORDER BY t.order_id
+LIMIT $3::bigint;

@@ -1,0 +1,6 @@
+-- load_parked
+-- $1 shop_id text
+-- $2 position bigint[]
+SELECT t.position, t.group_position
+FROM unnest($2::bigint[]) AS k (position)
+JOIN counterfoil.parked AS t ON t.shop_id = $1 AND t.position = k.position;

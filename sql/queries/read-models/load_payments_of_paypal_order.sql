@@ -1,0 +1,11 @@
+-- load_payments_of_paypal_order
+-- $1 shop_id text
+-- $2 paypal_order_id text[]
+SELECT
+    k.paypal_order_id AS of,
+    t.id_kind, t.id, t.kind, t.state, t.standing, t.order_id, t.other_order_id, t.assigned,
+    t.paypal_order_id, t.authorization_id, array_to_string(t.captures, E'\n') AS captures,
+    t.amount_minor, t.currency, t.fee_minor, t.net_minor, t.payee, t.is_final, t.outcome,
+    t.position, t.at
+FROM unnest($2::text[]) AS k (paypal_order_id)
+JOIN counterfoil.payments AS t ON t.shop_id = $1 AND t.paypal_order_id = k.paypal_order_id AND t.kind <> 'paypal_order';

@@ -1,0 +1,21 @@
+-- upsert_parked
+-- $1 shop_id text
+-- $2 position bigint[]
+-- $3 group_position bigint[]
+-- $4 keys text[]
+-- $5 error text[]
+-- $6 parked_at timestamptz[]
+INSERT INTO counterfoil.parked (
+    shop_id, position, group_position, keys, error, parked_at
+)
+SELECT
+    $1, r.position, r.group_position, string_to_array(r.keys, E'\n'), r.error, r.parked_at
+FROM unnest(
+    $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[]
+) AS r (
+    position, group_position, keys, error, parked_at
+)
+ORDER BY r.position
+ON CONFLICT (shop_id, position) DO UPDATE SET
+    group_position = excluded.group_position, keys = excluded.keys, error = excluded.error,
+    parked_at = excluded.parked_at;

@@ -1,0 +1,19 @@
+-- upsert_parked_groups
+-- $1 shop_id text
+-- $2 group_position bigint[]
+-- $3 attempts bigint[]
+-- $4 error text[]
+-- $5 failed_at timestamptz[]
+INSERT INTO counterfoil.parked_groups (
+    shop_id, group_position, attempts, error, failed_at
+)
+SELECT
+    $1, r.group_position, r.attempts, r.error, r.failed_at
+FROM unnest(
+    $2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[]
+) AS r (
+    group_position, attempts, error, failed_at
+)
+ORDER BY r.group_position
+ON CONFLICT (shop_id, group_position) DO UPDATE SET
+    attempts = excluded.attempts, error = excluded.error, failed_at = excluded.failed_at;

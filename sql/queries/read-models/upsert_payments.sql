@@ -1,0 +1,51 @@
+-- upsert_payments
+-- $1 shop_id text
+-- $2 id_kind text[]
+-- $3 id text[]
+-- $4 kind text[]
+-- $5 state text[]
+-- $6 standing text[]
+-- $7 order_id text[]
+-- $8 other_order_id text[]
+-- $9 assigned boolean[]
+-- $10 paypal_order_id text[]
+-- $11 authorization_id text[]
+-- $12 captures text[]
+-- $13 amount_minor bigint[]
+-- $14 currency text[]
+-- $15 fee_minor bigint[]
+-- $16 net_minor bigint[]
+-- $17 payee text[]
+-- $18 is_final boolean[]
+-- $19 outcome text[]
+-- $20 position bigint[]
+-- $21 at timestamptz[]
+INSERT INTO counterfoil.payments (
+    shop_id, id_kind, id, kind, state, standing, order_id, other_order_id, assigned,
+    paypal_order_id, authorization_id, captures, amount_minor, currency, fee_minor, net_minor,
+    payee, is_final, outcome, position, at
+)
+SELECT
+    $1, r.id_kind, r.id, r.kind, r.state, r.standing, r.order_id, r.other_order_id, r.assigned,
+    r.paypal_order_id, r.authorization_id, string_to_array(r.captures, E'\n'), r.amount_minor,
+    r.currency, r.fee_minor, r.net_minor, r.payee, r.is_final, r.outcome, r.position, r.at
+FROM unnest(
+    $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::boolean[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
+    $15::bigint[], $16::bigint[], $17::text[], $18::boolean[], $19::text[], $20::bigint[],
+    $21::timestamptz[]
+) AS r (
+    id_kind, id, kind, state, standing, order_id, other_order_id, assigned, paypal_order_id,
+    authorization_id, captures, amount_minor, currency, fee_minor, net_minor, payee, is_final,
+    outcome, position, at
+)
+ORDER BY r.id_kind COLLATE "C", r.id COLLATE "C"
+ON CONFLICT (shop_id, id_kind, id) DO UPDATE SET
+    kind = excluded.kind, state = excluded.state, standing = excluded.standing,
+    order_id = excluded.order_id, other_order_id = excluded.other_order_id,
+    assigned = excluded.assigned, paypal_order_id = excluded.paypal_order_id,
+    authorization_id = excluded.authorization_id, captures = excluded.captures,
+    amount_minor = excluded.amount_minor, currency = excluded.currency,
+    fee_minor = excluded.fee_minor, net_minor = excluded.net_minor, payee = excluded.payee,
+    is_final = excluded.is_final, outcome = excluded.outcome, position = excluded.position,
+    at = excluded.at;
