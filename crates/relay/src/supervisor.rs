@@ -39,8 +39,8 @@ impl Default for Options {
         Self {
             holder: "relay".to_owned(),
             batch_max: 500,
-            lease: Duration::from_secs(10),
-            heartbeat: Duration::from_secs(2),
+            lease: Duration::from_secs(4),
+            heartbeat: Duration::from_secs(1),
             poll: Duration::from_millis(500),
             supervise: Duration::from_secs(1),
             timers: Duration::from_secs(1),

@@ -56,12 +56,19 @@ impl State {
         }
     }
 
-    /// Parks a fact that was decided but cannot be stored.
+    /// Parks a fact that was decided but cannot be stored, or whose decision panicked. A redrive or dismissal is never
+    /// parked: of its group, the first fact has failed once more.
     ///
     /// # Errors
     /// Only [`Undecided::Missing`].
     pub fn park(&mut self, fact: &ReceivedFact, error: &str) -> Result<Vec<Outcome>, Undecided> {
-        self.attempt(fact, |decision| decision.park(fact, Some(error.to_owned())))
+        self.attempt(fact, |decision| match &fact.fact {
+            Ok(Fact::EventRedriven(redrive)) => decision.fail_again(redrive.of, error, "event.redriven"),
+            Ok(Fact::EventDismissed(dismissal)) => {
+                decision.fail_again(dismissal.of, error, "event.dismissed")
+            }
+            _ => decision.park(fact, Some(error.to_owned())),
+        })
     }
 
     /// Runs a decision; on an error the state is as it was.

@@ -92,6 +92,28 @@ impl Decision<'_> {
         self.emit(OutcomeType::EventUnparked, Key::Event(fact.0), Change { unparked, ..Change::default() })
     }
 
+    /// A redrive that cannot be carried out at all: it counts as an attempt of the group's first fact.
+    pub(crate) fn fail_again(&mut self, of: Position, error: &str, command: &str) -> Result<(), Undecided> {
+        let Some(id) = self.parked_group(of)? else { return self.not_parked(of, command) };
+        let first = self.state.group(id)?.and_then(|group| group.members.into_iter().next());
+        let Some((position, member)) = first else { return self.not_parked(of, command) };
+        let fact = member.fact.ok_or(Missing::Group(id))?;
+        self.cx.answers = Some(position);
+        self.park_again(position, id, member.keys, fact.key.clone(), error.to_owned())
+    }
+
+    fn park_again(
+        &mut self,
+        fact: Position,
+        group: Position,
+        keys: Vec<Key>,
+        key: Key,
+        error: String,
+    ) -> Result<(), Undecided> {
+        let parked = Some(Parked { fact, group, absorbs: Vec::new(), keys, error: Some(error) });
+        self.emit(OutcomeType::EventParked, key, Change { parked, ..Change::default() })
+    }
+
     /// Decides the group in position order over the state as it is now, until one fails again; the rest stay parked.
     fn redrive_group(&mut self, id: Position) -> Result<(), Undecided> {
         let Some(group) = self.state.group(id)? else { return Ok(()) };
@@ -113,19 +135,7 @@ impl Decision<'_> {
                 Err(Undecided::Undecidable(error)) => {
                     self.state.roll_back(&mark);
                     self.outcomes.truncate(made);
-                    let parked = Parked {
-                        fact: position,
-                        group: id,
-                        absorbs: Vec::new(),
-                        keys: member.keys,
-                        error: Some(error),
-                    };
-                    let key = fact.key.clone();
-                    self.emit(
-                        OutcomeType::EventParked,
-                        key,
-                        Change { parked: Some(parked), ..Change::default() },
-                    )?;
+                    self.park_again(position, id, member.keys, fact.key.clone(), error)?;
                     break;
                 }
                 Err(missing) => {

@@ -132,3 +132,17 @@ fn p9_a_fact_that_fails_half_way_leaves_no_trace_at_first_and_when_redriven() {
     assert_eq!((log.stock("A").held, log.state.orders.iter().count()), (0, 0));
     assert_eq!(log.when("order.placed", placement("2")), ["order.placed"]);
 }
+
+#[test]
+fn p9_a_redrive_that_cannot_be_carried_out_counts_as_an_attempt() {
+    let mut log = full_stock();
+    let first = log.next;
+    log.given("stock.received", json!({"sku": "FULL", "qty": 1}));
+    let fact = crate::Fact::from_data("event.redriven", &json!({"of": first}).to_string());
+    let key = Key::Event(first);
+    let received = ReceivedFact { position: Position(log.next), at: at(log.next), key, fact };
+    let outcomes = log.state.park(&received, "it panicked").unwrap();
+    assert_eq!(outcomes.iter().map(|o| o.kind.name()).collect::<Vec<_>>(), ["event.parked"]);
+    let group = log.state.groups.get(&Position(first)).unwrap();
+    assert_eq!((group.attempts, group.error.as_str(), group.members.len()), (1, "it panicked", 1));
+}
