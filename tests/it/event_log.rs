@@ -118,7 +118,7 @@ async fn append_at_once(appenders: &[&Appender], shop: &ShopId, facts: Vec<NewFa
 
 /// P2, P5: every position once, and one outbox row for each.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_appends_at_once_stand_at_dense_positions_with_one_outbox_row_each() {
+async fn p2_two_hundred_appends_at_once_stand_at_dense_positions_with_one_outbox_row_each() {
     let log = Log::create().await;
     let facts = (0..200).map(|n| command(&format!("c{n}"))).collect();
     let answers = append_at_once(&[&log.appender], &log.shop, facts).await;
@@ -185,7 +185,7 @@ async fn a_command_that_is_known_is_answered_as_the_first_time_and_other_content
 
 /// P3, P5: the shop's row is the lock of all processes.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_on_one_shop_stay_dense_and_deduplicate_each_other() {
+async fn p5_two_processes_on_one_shop_stay_dense_and_deduplicate_each_other() {
     let log = Log::create().await;
     let other = Appender::start(log.test.database(), Options::default());
     // Each fact twice in a row, so that both processes get it.

@@ -1,1 +1,19 @@
 //! The integration tests: one binary.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod access;
+mod architecture;
+mod audit;
+mod bad_input;
+mod binary;
+mod cli;
+mod crash;
+mod event_log;
+mod http_api;
+mod led_shop;
+mod program;
+mod promises;
+mod relay;
+mod schema;
+mod served;
+mod settlement;

@@ -1,0 +1,36 @@
+# Everything a person runs. `make` alone says what there is.
+
+# One profile for running and testing, so that a fresh clone compiles once.
+PROFILE ?= ci
+BIN := target/$(PROFILE)/counterfoil
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help build run check test test-all clean-dev schema-dump
+
+help: ## Say what there is
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the binary
+	$(CARGO) build --profile $(PROFILE) -p counterfoil
+
+run: build ## Start everything for development, with a day of orders: http://127.0.0.1:8080
+	@exec $(BIN) dev
+
+check: ## Format, lints, documentation, dependency rules
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --profile $(PROFILE)
+	$(CARGO) test --profile $(PROFILE) -p integration-tests --test it architecture
+
+test: build ## All tests that need only PostgreSQL, which is found or got
+	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --workspace --profile $(PROFILE)
+
+test-all: test ## Also the tests that need root or other tools
+	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) -p integration-tests --test it -- --ignored
+
+clean-dev: ## Remove the data, keys and certificates of `make run`
+	rm -rf .counterfoil
+
+schema-dump: build ## Write sql/schema.sql anew from the migrations
+	PATH="$$($(BIN) postgres):$$PATH" SCHEMA_DUMP=write $(CARGO) test --profile $(PROFILE) -p integration-tests --test it schema

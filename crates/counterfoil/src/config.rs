@@ -1,0 +1,149 @@
+//! The configuration: flags, then the environment, then files for secrets, then defaults.
+//!
+//! Never: a secret on the command line, where every user of the machine can read it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::exit;
+use crate::project::Project;
+
+/// How the database is reached.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DatabaseArgs {
+    /// The schema that holds everything
+    #[arg(long, env = "COUNTERFOIL_SCHEMA", default_value = "counterfoil", value_name = "NAME")]
+    pub(crate) schema: String,
+}
+
+impl DatabaseArgs {
+    /// The service's URL: `DATABASE_URL`.
+    pub(crate) fn service_url(&self) -> anyhow::Result<Option<SecretString>> {
+        secret("DATABASE_URL")
+    }
+
+    /// The owner's URL: `MAINTENANCE_DATABASE_URL`, else `DATABASE_URL`, else the running cluster of `dev`.
+    pub(crate) fn owner_url(&self, project: Option<&Project>) -> anyhow::Result<SecretString> {
+        if let Some(url) = secret("MAINTENANCE_DATABASE_URL")? {
+            return Ok(url);
+        }
+        if let Some(url) = self.service_url()? {
+            return Ok(url);
+        }
+        let of_dev = project.and_then(Project::dev_state).and_then(|state| state.owner_url);
+        of_dev.map(SecretString::from).ok_or_else(|| {
+            exit::config(
+                "no database: set MAINTENANCE_DATABASE_URL (or DATABASE_URL, or either with _FILE), or start \
+                 `counterfoil dev` in this folder",
+            )
+        })
+    }
+
+    /// A pool's configuration.
+    pub(crate) fn pool(&self, url: SecretString, name: &str, size: usize) -> database::Config {
+        let mut config = database::Config::new(url);
+        config.schema.clone_from(&self.schema);
+        config.application_name = name.to_owned();
+        config.pool_size = size;
+        config
+    }
+}
+
+/// The key-encryption key.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KekArgs {
+    /// File with the key-encryption key: 32 bytes, or 64 hexadecimal digits; keep a copy elsewhere
+    #[arg(long, env = "COUNTERFOIL_KEK_FILE", value_name = "FILE")]
+    pub(crate) kek_file: Option<PathBuf>,
+}
+
+impl KekArgs {
+    /// The file that was named, else that of `dev`.
+    pub(crate) fn file(&self, project: Option<&Project>) -> anyhow::Result<PathBuf> {
+        if let Some(file) = &self.kek_file {
+            return Ok(file.clone());
+        }
+        let of_dev = project.map(|project| project.path("kek")).filter(|file| file.is_file());
+        of_dev.ok_or_else(|| {
+            exit::config(
+                "no key-encryption key: set COUNTERFOIL_KEK_FILE (make one with \
+                 `openssl rand -hex 32 > kek && chmod 600 kek`, and keep a copy elsewhere)",
+            )
+        })
+    }
+}
+
+/// Whose signatures are believed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// Folder of PEM files: self-signed ones are roots, others intermediates; else the system's roots
+    #[arg(long, env = "COUNTERFOIL_ROOTS", value_name = "DIR")]
+    pub(crate) roots: Option<PathBuf>,
+    /// Folder of signing certificates, as `CERT-<id>.pem`, that need not be fetched
+    #[arg(long, env = "COUNTERFOIL_CERTS", value_name = "DIR")]
+    pub(crate) certs: Option<PathBuf>,
+}
+
+/// What `serve` is told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// Where to listen
+    #[arg(long, env = "COUNTERFOIL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The most sessions with the database at a time
+    #[arg(long, env = "COUNTERFOIL_POOL_SIZE", default_value_t = 8, value_name = "N")]
+    pub(crate) pool_size: u16,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) kek: KekArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+}
+
+/// Where the data verbs find the service.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// The service's URL; else that of `dev` in this folder
+    #[arg(long, env = "COUNTERFOIL_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// File with the API key; else COUNTERFOIL_KEY, else that of `dev` in this folder
+    #[arg(long, env = "COUNTERFOIL_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// A secret from the environment: its value in `NAME`, or its file in `NAME_FILE`.
+pub(crate) fn secret(name: &str) -> anyhow::Result<Option<SecretString>> {
+    let value = variable(name)?;
+    let file = variable(&format!("{name}_FILE"))?;
+    match (value, file) {
+        (Some(_), Some(_)) => Err(exit::config(format!("{name} and {name}_FILE are both set: unset one"))),
+        (Some(value), None) => Ok(Some(value)),
+        (None, Some(file)) => secret_file(name, PathBuf::from(file.expose_secret())).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A secret from a file, without the newline at its end.
+pub(crate) fn secret_file(what: &str, file: PathBuf) -> anyhow::Result<SecretString> {
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| exit::config(format!("{what}: {} cannot be read: {error}", file.display())))?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    if text.is_empty() {
+        return Err(exit::config(format!("{what}: {} is empty", file.display())));
+    }
+    Ok(text.into())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this crate is the one that reads the environment")]
+fn variable(name: &str) -> anyhow::Result<Option<SecretString>> {
+    match std::env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value.into())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(exit::config(format!("{name} is not UTF-8"))),
+    }
+}

@@ -1,0 +1,25 @@
+//! What the program says while it runs: to standard error, for people on a terminal and as JSON elsewhere.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Names the parts of the program that speak, and how much: `info`, or `warn,relay=debug`.
+const FILTER: &str = "COUNTERFOIL_LOG";
+
+/// A broken session is told by whoever used it; the pool's line beside that says nothing more.
+const DEFAULT: &str = "warn,counterfoil=info,relay=info,intake=info,http_api=info,deadpool.postgres=error";
+
+/// Starts it. Called once.
+pub(crate) fn start() {
+    // A filter that cannot be read must not keep the service from starting.
+    let filter =
+        EnvFilter::builder().with_env_var(FILTER).try_from_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start is a test's; the first one stays.
+    let _ = if std::io::stderr().is_terminal() {
+        builder.with_ansi(crate::output::wants_color()).with_target(false).compact().try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    };
+}

@@ -1,0 +1,206 @@
+//! `dev`: everything for development in one command.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use database::Database;
+use domain::ShopId;
+use evidence::{KeyEncryptionKey, Vault};
+use intake::{Trust, Trusts};
+use paypal::{Certificates, Environment, Sources, TrustAnchors};
+use paypal_simulator::Authority;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::cli::Globals;
+use crate::config::DatabaseArgs;
+use crate::dev::{Ground, SHOP, WEBHOOK_ID, day};
+use crate::exit::{self, Exit};
+use crate::output::note;
+use crate::project::{DevState, Project};
+use crate::service::{self, Parts, Service};
+
+/// How far from the wanted port a free one is looked for.
+const PORTS: u16 = 20;
+
+/// Start everything for development: a private database, a dev CA, a day of orders.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The data, keys and certificates are kept in .counterfoil/ and used again the next time. DATABASE_URL, where it is set, is
+used instead of a private cluster (and MAINTENANCE_DATABASE_URL for the schema). The development CA is trusted in this
+mode only.
+
+Examples:
+  counterfoil dev
+  counterfoil dev --reset --listen 127.0.0.1:9000
+  counterfoil dev --exit-after-day")]
+pub(crate) struct Dev {
+    /// Where to listen; where that is taken, the next free port
+    #[arg(long, env = "COUNTERFOIL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Begin anew: remove the data, keys and certificates of the folder
+    #[arg(long)]
+    reset: bool,
+    /// End when the day's orders have been shown
+    #[arg(long)]
+    exit_after_day: bool,
+    /// Folder of PostgreSQL's programs, where they are not found by themselves
+    #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl Dev {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let project = Project::make(globals.project.as_deref())?;
+        let lock = project.lock()?;
+        let ground = Ground::prepare(&project, &self.database, self.pg_bin.clone(), self.reset).await?;
+        let ended = self.on(&ground, &project).await;
+        project.clear_dev_state();
+        ground.stop().await;
+        drop(lock);
+        ended.map(|()| Exit::Ok)
+    }
+
+    async fn on(&self, ground: &Ground, project: &Project) -> anyhow::Result<()> {
+        // One listener for all of it: a second one would cut off the orderly stop that the first one began.
+        let mut asked = pin!(service::asked_to_stop());
+        let authority = Authority::load_or_create(&project.path("paypal")).context("the development CA")?;
+        let (mut service, key) = tokio::select! {
+            started = self.start(ground, project, &authority) => started?,
+            asked = &mut asked => return asked,
+        };
+        let url = format!("http://{}", service.address());
+        let ended = tokio::select! {
+            ended = self.stay(&url, key, ground, project, &authority) => ended,
+            error = service.failed() => return Err(error),
+            asked = &mut asked => asked,
+        };
+        service.stop().await;
+        ended
+    }
+
+    async fn start(
+        &self,
+        ground: &Ground,
+        project: &Project,
+        authority: &Authority,
+    ) -> anyhow::Result<(Service, SecretString)> {
+        let vault = Vault::new(kek(project)?);
+        let key = prepare_shop(ground, project, &vault, &ShopId::parse(SHOP)?).await?;
+        let listener = listen(self.listen)?;
+        let pool = self.database.pool(ground.service_url().clone(), "counterfoil dev", 8);
+        let database = Database::connect(pool).await?;
+        if ground.is_private() {
+            database.refuse_privileged().await?;
+        }
+        let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?) };
+        let service = Service::start(Parts { database, vault, trusts, listener }).await?;
+        Ok((service, key))
+    }
+
+    async fn stay(
+        &self,
+        url: &str,
+        key: SecretString,
+        ground: &Ground,
+        project: &Project,
+        authority: &Authority,
+    ) -> anyhow::Result<()> {
+        project.set_dev_state(&DevState {
+            url: url.to_owned(),
+            shop: SHOP.to_owned(),
+            webhook_id: WEBHOOK_ID.to_owned(),
+            owner_url: ground.is_private().then(|| ground.owner_url().expose_secret().to_owned()),
+        })?;
+        note(&format!(
+            "Counterfoil for development at {url}, shop {SHOP}.\n\
+             Callbacks are signed by the development CA in {}, which is trusted in this mode only.",
+            project.path("paypal").display()
+        ));
+        day::show(url, key, authority).await?;
+        if self.exit_after_day {
+            return Ok(());
+        }
+        note(&what_next(url));
+        std::future::pending().await
+    }
+}
+
+fn kek(project: &Project) -> anyhow::Result<KeyEncryptionKey> {
+    let file = project.path("kek");
+    if !file.exists() {
+        project.write_private("kek", KeyEncryptionKey::generate()?.expose_secret())?;
+    }
+    KeyEncryptionKey::from_file(&file).map_err(|error| exit::config(error.to_string()))
+}
+
+/// The shop, its webhook id, and a key that may do everything in it.
+async fn prepare_shop(
+    ground: &Ground,
+    project: &Project,
+    vault: &Vault,
+    shop: &ShopId,
+) -> anyhow::Result<SecretString> {
+    let owner = ground.owner().await?;
+    match intake::shops::create(&owner, vault, shop, Environment::Dev).await {
+        Ok(()) | Err(intake::ShopError::Exists) => {}
+        Err(error) => return Err(error).context("the shop cannot be made"),
+    }
+    intake::shops::add_webhook(&owner, shop, Environment::Dev, WEBHOOK_ID).await?;
+    let keys = access::ApiKeys::new(owner);
+    if let Some(key) = project.api_key("operator")
+        && keys.authenticate(key.expose_secret()).await.is_ok()
+    {
+        return Ok(key);
+    }
+    let roles = "shop,operator,viewer,feed,audit".parse().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (text, _) = keys.create(shop, "counterfoil dev", roles).await?;
+    project.set_api_key("operator", text.expose())?;
+    Ok(text.expose().into())
+}
+
+fn trust(authority: &Authority, project: &Project) -> anyhow::Result<Trust> {
+    let anchors = TrustAnchors::from_pem(authority.root_pem().as_bytes())?;
+    let sources = Sources { directory: Some(project.path("paypal")), ..Sources::default() };
+    Ok(Trust { anchors: Arc::new(anchors), certificates: Certificates::new(sources)? })
+}
+
+fn listen(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
+    let mut address = wanted;
+    for _ in 0..PORTS {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                let Some(next) = address.port().checked_add(1) else { break };
+                address.set_port(next);
+            }
+            bound => {
+                if address != wanted {
+                    note(&format!("{wanted} is taken, so it is {address}."));
+                }
+                return bound
+                    .map_err(|error| exit::config(format!("{address} cannot be listened on: {error}")));
+            }
+        }
+    }
+    Err(exit::config(format!("{wanted} is taken, and so are the ports after it: give --listen")))
+}
+
+fn what_next(url: &str) -> String {
+    format!(
+        "\nTry next, in another terminal (the binary is {program}):\n\
+         \n  counterfoil orders get A-1001\
+         \n  counterfoil trigger PAYMENT.CAPTURE.REFUNDED --order A-1001\
+         \n  counterfoil trigger PAYMENT.CAPTURE.COMPLETED --order A-1001 --duplicate\
+         \n  counterfoil payments list --standing unmatched\
+         \n  counterfoil events --follow\
+         \n  curl -s {url}/v1/orders/A-1001 -H \"Authorization: Bearer $(cat .counterfoil/operator.key)\"\
+         \n\nCtrl-C stops everything; `counterfoil dev --reset` begins anew.",
+        program =
+            std::env::current_exe().map_or_else(|_| "counterfoil".into(), |path| path.display().to_string())
+    )
+}

@@ -1,0 +1,218 @@
+//! `doctor`: looks at everything that a service needs, and says what to do.
+
+use clap::Args;
+use database::{Clock, Database, SystemClock};
+use evidence::KeyEncryptionKey;
+use read_models::ReadModels;
+use relay::Projection;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::cli::Globals;
+use crate::config::{DatabaseArgs, KekArgs, TrustArgs};
+use crate::exit::Exit;
+use crate::output::{self, Format};
+use crate::project::Project;
+use crate::trust;
+
+/// A heartbeat comes every few seconds.
+const HEARTBEAT_LATE_MS: i64 = 30_000;
+const LAG_LARGE: i64 = 10_000;
+/// The most by which two clocks may differ before certificates are misjudged at their ends.
+const CLOCK_DIFFERENCE_MS: i64 = 2_000;
+
+/// Check the database, the keys and the leaders, and say what to do.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit 1 when a check fails; warnings do not count.
+
+Examples:
+  counterfoil doctor
+  counterfoil doctor -o ndjson")]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    kek: KekArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Default)]
+struct Findings(Vec<(Verdict, &'static str, String)>);
+
+impl Findings {
+    fn add(&mut self, verdict: Verdict, check: &'static str, detail: impl Into<String>) {
+        self.0.push((verdict, check, detail.into()));
+    }
+
+    fn judge<T, E: std::fmt::Display>(
+        &mut self,
+        check: &'static str,
+        result: Result<T, E>,
+        good: &str,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => {
+                self.add(Verdict::Ok, check, good);
+                Some(value)
+            }
+            Err(error) => {
+                self.add(Verdict::Fail, check, error.to_string());
+                None
+            }
+        }
+    }
+}
+
+impl Doctor {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let project = Project::find(globals.project.as_deref());
+        let mut findings = Findings::default();
+        let owner =
+            findings.judge("configuration", self.database.owner_url(project.as_ref()), "a database is named");
+        if let Some(owner) = owner {
+            self.examine(&owner, &mut findings).await;
+        }
+        self.examine_login(&mut findings).await;
+        let kek = self.kek.file(project.as_ref()).and_then(|file| Ok(KeyEncryptionKey::from_file(&file)?));
+        findings.judge("key-encryption key", kek, "can be read");
+        if self.trust.roots.is_none() && project.as_ref().and_then(Project::dev_state).is_some() {
+            findings.add(Verdict::Ok, "roots", "`dev` believes its own authority alone");
+        } else {
+            findings.judge("roots", trust::anchors(self.trust.roots.as_deref()), "can be read");
+        }
+        show(globals.output, &findings)?;
+        let failed = findings.0.iter().any(|(verdict, ..)| *verdict == Verdict::Fail);
+        Ok(if failed { Exit::Finding } else { Exit::Ok })
+    }
+
+    async fn examine(&self, url: &SecretString, findings: &mut Findings) {
+        let connected = Database::connect(self.database.pool(url.clone(), "counterfoil doctor", 2)).await;
+        let Some(pool) = findings.judge("database", connected, "answers") else { return };
+        match pool.server_version().await {
+            Ok(version) => findings.add(Verdict::Ok, "version", format!("PostgreSQL {version}")),
+            Err(error) => findings.add(Verdict::Fail, "version", error.to_string()),
+        }
+        findings.judge("settings", pool.check().await, "commits are durable");
+        clock(&pool, findings).await;
+        match database::migration_status(url, &self.database.schema).await {
+            Ok(status) if status.newer => {
+                findings.add(
+                    Verdict::Fail,
+                    "migrations",
+                    "the schema is newer than this program: use the newer one",
+                );
+                return;
+            }
+            Ok(status) if !status.ours || !status.pending.is_empty() => {
+                let missing = format!("{} to be applied: run `counterfoil migrate`", status.pending.len());
+                findings.add(Verdict::Fail, "migrations", missing);
+                return;
+            }
+            status => {
+                if findings.judge("migrations", status, "all applied").is_none() {
+                    return;
+                }
+            }
+        }
+        shops(&pool, findings).await;
+        leaders(&pool, findings).await;
+    }
+
+    async fn examine_login(&self, findings: &mut Findings) {
+        let url = match self.database.service_url() {
+            Ok(Some(url)) => url,
+            Ok(None) => {
+                findings.add(
+                    Verdict::Warn,
+                    "service's login",
+                    "DATABASE_URL is not set, so it was not checked",
+                );
+                return;
+            }
+            Err(error) => {
+                findings.add(Verdict::Fail, "service's login", error.to_string());
+                return;
+            }
+        };
+        let connected = Database::connect(self.database.pool(url, "counterfoil doctor", 1)).await;
+        if let Some(pool) = findings.judge("service's login", connected, "can log in") {
+            findings.judge("service's rights", pool.refuse_privileged().await, "owns nothing");
+        }
+    }
+}
+
+async fn clock(pool: &Database, findings: &mut Findings) {
+    let before = SystemClock.now();
+    match pool.now().await {
+        Ok(theirs) => {
+            let ours = before + (SystemClock.now() - before) / 2;
+            let difference = (theirs - ours).num_milliseconds();
+            let verdict = if difference.abs() > CLOCK_DIFFERENCE_MS { Verdict::Warn } else { Verdict::Ok };
+            let cure =
+                if verdict == Verdict::Ok { "" } else { ": synchronise both (chrony, systemd-timesyncd)" };
+            findings.add(verdict, "clock", format!("the database's differs by {difference} ms{cure}"));
+        }
+        Err(error) => findings.add(Verdict::Fail, "clock", error.to_string()),
+    }
+}
+
+async fn shops(pool: &Database, findings: &mut Findings) {
+    let Some(shops) = findings.judge("shops", intake::shops::list(pool).await, "can be listed") else {
+        return;
+    };
+    if shops.is_empty() {
+        findings.add(Verdict::Warn, "shops", "there is none: run `counterfoil shops create`");
+    }
+    for shop in shops.iter().filter(|shop| shop.webhook_ids.is_empty()) {
+        let cure = format!("{0} has no webhook id: run `counterfoil shops webhooks {0} --add ID`", shop.shop);
+        findings.add(Verdict::Warn, "shops", cure);
+    }
+}
+
+async fn leaders(pool: &Database, findings: &mut Findings) {
+    let consumer = ReadModels::default().consumer();
+    let Some(shops) = findings.judge("relay", relay::health(pool, consumer).await, "can be asked") else {
+        return;
+    };
+    for shop in shops {
+        // Behind the last fact there may be outcomes, which nobody has to decide.
+        let lag = if shop.oldest_undecided_at.is_some() { shop.head - shop.position } else { 0 };
+        let late = shop.heartbeat_age_ms.is_none_or(|age| age > HEARTBEAT_LATE_MS);
+        let (verdict, said) = match (shop.is_led && !late, lag) {
+            (true, 0) => (Verdict::Ok, "is led, and all is decided".to_owned()),
+            (true, lag) if lag <= LAG_LARGE => (Verdict::Ok, format!("is led, {lag} events behind")),
+            (true, lag) => (Verdict::Warn, format!("is led, but {lag} events behind: see the service's log")),
+            (false, 0) => (Verdict::Warn, "is led by nobody: start `counterfoil serve`".to_owned()),
+            (false, lag) => {
+                (Verdict::Fail, format!("is led by nobody, {lag} events behind: start `counterfoil serve`"))
+            }
+        };
+        findings.add(verdict, "relay", format!("{} {said}", shop.shop));
+    }
+}
+
+fn show(format: Format, findings: &Findings) -> anyhow::Result<()> {
+    let word = |verdict: Verdict| match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Warn => "warn",
+        Verdict::Fail => "FAIL",
+    };
+    if format == Format::Table {
+        return findings.0.iter().try_for_each(|(verdict, check, detail)| {
+            output::line(&format!("{:<5} {check}: {detail}", word(*verdict)))
+        });
+    }
+    let rows = findings.0.iter().map(|(verdict, check, detail)| {
+        json!({ "result": word(*verdict).to_lowercase(), "check": check, "detail": detail })
+    });
+    output::rows(format, &rows.collect::<Vec<Value>>(), &[])
+}

@@ -1,0 +1,106 @@
+//! `keys`: API keys, bound to a shop and to roles.
+
+use access::{ApiKeys, RoleSet};
+use anyhow::Context;
+use clap::Subcommand;
+use domain::ShopId;
+use serde_json::json;
+
+use crate::cli::Globals;
+use crate::config::DatabaseArgs;
+use crate::exit::{self, Exit};
+use crate::output::{self, Column, Format};
+use crate::project::Project;
+
+const COLUMNS: &[Column] = &[
+    Column::text("KEY", "key_id"),
+    Column::text("HOLDER", "holder"),
+    Column::text("ROLES", "roles"),
+    Column::text("CREATED", "created_at"),
+    Column::text("LAST USED", "last_used_at"),
+    Column::text("REVOKED", "revoked_at"),
+];
+
+/// API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key; it is printed once and kept nowhere
+    #[command(
+        after_help = "Example:\n  counterfoil keys create shop-eu --holder 'checkout service' --role shop > checkout.key"
+    )]
+    Create {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop that it is for
+        shop: String,
+        /// Who will use it
+        #[arg(long)]
+        holder: String,
+        /// What it may do: shop, feed, audit, operator, viewer; may be given several times
+        #[arg(long = "role", required = true, value_delimiter = ',')]
+        roles: Vec<String>,
+    },
+    /// List a shop's keys
+    #[command(after_help = "Example:\n  counterfoil keys list shop-eu")]
+    List {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop
+        shop: String,
+    },
+    /// Let a key do nothing any more, within seconds
+    #[command(after_help = "Example:\n  counterfoil keys revoke shop-eu 7f3a2c")]
+    Revoke {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop
+        shop: String,
+        /// The key's id, as `keys list` shows it
+        key_id: String,
+    },
+}
+
+impl Keys {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        match self {
+            Self::Create { database, shop, holder, roles } => {
+                let (keys, shop) = open(&database, &shop, globals).await?;
+                let roles: RoleSet =
+                    roles.join(",").parse().map_err(|error| exit::usage(format!("{error}")))?;
+                let (text, id) =
+                    keys.create(&shop, &holder, roles).await.context("the key cannot be made")?;
+                match globals.output {
+                    Format::Table => {
+                        output::line(text.expose())?;
+                        output::note(&format!("Key {id} of {shop} for {holder}. It is shown this once."));
+                    }
+                    format => {
+                        output::one(format, &json!({ "key": text.expose(), "key_id": id, "shop": shop }))?
+                    }
+                }
+            }
+            Self::List { database, shop } => {
+                let (keys, shop) = open(&database, &shop, globals).await?;
+                let rows = keys.list(&shop).await?;
+                let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+                output::rows(globals.output, &rows, COLUMNS)?;
+            }
+            Self::Revoke { database, shop, key_id } => {
+                let (keys, shop) = open(&database, &shop, globals).await?;
+                if !keys.revoke(&shop, &key_id).await? {
+                    return Err(exit::finding(format!("{shop} has no key {key_id} that is in use")));
+                }
+                output::note(&format!("Key {key_id} of {shop} does nothing any more."));
+            }
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+async fn open(database: &DatabaseArgs, shop: &str, globals: &Globals) -> anyhow::Result<(ApiKeys, ShopId)> {
+    let shop = ShopId::parse(shop).map_err(|error| exit::usage(format!("{shop:?} is no shop: {error}")))?;
+    let project = Project::find(globals.project.as_deref());
+    let url = database.owner_url(project.as_ref())?;
+    let pool = database::Database::connect(database.pool(url, "counterfoil keys", 1)).await?;
+    Ok((ApiKeys::new(pool), shop))
+}

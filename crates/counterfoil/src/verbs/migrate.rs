@@ -1,0 +1,57 @@
+//! `migrate`: brings the schema up to date, as its owner.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::Globals;
+use crate::config::DatabaseArgs;
+use crate::exit::Exit;
+use crate::output;
+use crate::project::Project;
+
+/// Bring the database's schema up to date.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Logs in as the owner: MAINTENANCE_DATABASE_URL, else DATABASE_URL, else the running `counterfoil dev`.
+Several at a time wait for each other; a schema that this program did not make is refused.
+
+Examples:
+  MAINTENANCE_DATABASE_URL=postgres://owner@db/shop counterfoil migrate
+  counterfoil migrate --status")]
+pub(crate) struct Migrate {
+    /// Say what is to be done, and do nothing; exit 1 when something is
+    #[arg(long)]
+    status: bool,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl Migrate {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let project = Project::find(globals.project.as_deref());
+        let url = self.database.owner_url(project.as_ref())?;
+        if self.status {
+            let status = database::migration_status(&url, &self.database.schema).await?;
+            let done = status.pending.is_empty() && !status.newer;
+            output::one(
+                globals.output,
+                &json!({
+                    "schema": self.database.schema, "version": status.version, "pending": status.pending,
+                    "ours": status.ours, "newer_than_this_program": status.newer,
+                }),
+            )?;
+            return Ok(if done { Exit::Ok } else { Exit::Finding });
+        }
+        let report = database::migrate(&url, &self.database.schema).await?;
+        output::one(
+            globals.output,
+            &json!({ "schema": self.database.schema, "version": report.version, "applied": report.applied }),
+        )?;
+        if report.statements.is_empty() {
+            return Ok(Exit::Ok);
+        }
+        output::note("This login may not do what follows; have an administrator run it:\n");
+        report.statements.iter().try_for_each(|statement| output::line(statement))?;
+        Ok(Exit::Finding)
+    }
+}

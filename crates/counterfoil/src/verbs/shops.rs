@@ -1,0 +1,228 @@
+//! `shops`: one PayPal merchant account in one environment each.
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use database::Database;
+use domain::ShopId;
+use evidence::{KeyEncryptionKey, Vault};
+use intake::shops;
+use paypal::Environment;
+use serde_json::{Value, json};
+
+use crate::api_client::ApiClient;
+use crate::cli::Globals;
+use crate::config::{ApiArgs, DatabaseArgs, KekArgs};
+use crate::exit::{self, Exit};
+use crate::output::{self, Column};
+use crate::project::Project;
+
+const COLUMNS: &[Column] = &[
+    Column::text("SHOP", "shop"),
+    Column::text("ENVIRONMENT", "environment"),
+    Column::text("WEBHOOK IDS", "webhook_ids"),
+    Column::number("EPOCH", "feed_epoch"),
+    Column::text("CREATED", "created_at"),
+];
+
+/// Shops: one PayPal merchant account in one environment each.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Shops {
+    /// Make a shop
+    #[command(
+        after_help = "Example:\n  counterfoil shops create shop-eu --environment live --webhook-id 8PT597110X687430LKGECATA"
+    )]
+    Create {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        kek: KekArgs,
+        /// Its name: it stands in URLs, keys and positions for ever
+        shop: String,
+        /// Which of PayPal's environments it is in: live, sandbox; or dev
+        #[arg(long)]
+        environment: String,
+        /// A webhook id whose callbacks it takes; may be given several times
+        #[arg(long = "webhook-id", value_name = "ID")]
+        webhook_ids: Vec<String>,
+    },
+    /// List shops
+    #[command(after_help = "Example:\n  counterfoil shops list -o json")]
+    List {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Add and remove webhook ids
+    #[command(
+        after_help = "Example:\n  counterfoil shops webhooks shop-eu --add 8PT597110X687430LKGECATA --remove 1JE4291016473214C"
+    )]
+    Webhooks {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop
+        shop: String,
+        /// Take callbacks of this webhook id; may be given several times
+        #[arg(long, value_name = "ID")]
+        add: Vec<String>,
+        /// Take them no more; may be given several times
+        #[arg(long, value_name = "ID")]
+        remove: Vec<String>,
+    },
+    /// Show or change the settings that decisions read, through the service: they are events of the log
+    #[command(after_help = "\
+What is not named stays as it is.
+
+Examples:
+  counterfoil shops configure
+  counterfoil shops configure --hold-s 1800 --order-prefix EU- --tracks stock,coupons")]
+    Configure(Configure),
+}
+
+/// What decisions read of the shop itself.
+#[derive(Debug, Args)]
+pub(crate) struct Configure {
+    #[command(flatten)]
+    api: ApiArgs,
+    /// How long an unpaid order keeps its hold, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    hold_s: Option<i64>,
+    /// The merchant account that must receive the money
+    #[arg(long, value_name = "ID")]
+    payee: Option<String>,
+    /// What the shop's order ids begin with
+    #[arg(long, value_name = "TEXT")]
+    order_prefix: Option<String>,
+    /// What Counterfoil keeps: stock, coupons, points, or none
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    tracks: Option<Vec<String>>,
+    /// What comes back at a refund: stock, coupons, points, or none
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    returns: Option<Vec<String>>,
+}
+
+impl Shops {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let project = Project::find(globals.project.as_deref());
+        match self {
+            Self::Create { database, kek, shop, environment, webhook_ids } => {
+                let (shop, environment) = (parse_shop(&shop)?, parse_environment(&environment)?);
+                let key = KeyEncryptionKey::from_file(&kek.file(project.as_ref())?)
+                    .map_err(|error| exit::config(error.to_string()))?;
+                let pool = open(&database, project.as_ref()).await?;
+                create(&pool, &Vault::new(key), &shop, environment, &webhook_ids).await?;
+                output::note(&format!(
+                    "Shop {shop} is there. Point PayPal to https://<host>/webhooks/paypal/{shop}"
+                ));
+            }
+            Self::List { database } => {
+                let pool = open(&database, project.as_ref()).await?;
+                output::rows(globals.output, &listed(&pool).await?, COLUMNS)?;
+            }
+            Self::Webhooks { database, shop, add, remove } => {
+                let shop = parse_shop(&shop)?;
+                let pool = open(&database, project.as_ref()).await?;
+                change_webhooks(&pool, &shop, &add, &remove).await?;
+                let rows = listed(&pool).await?;
+                let one: Vec<_> = rows.into_iter().filter(|row| row["shop"] == shop.as_str()).collect();
+                output::rows(globals.output, &one, COLUMNS)?;
+            }
+            Self::Configure(configure) => configure.run(globals).await?,
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+/// Makes a shop with its webhook ids.
+pub(crate) async fn create(
+    database: &Database,
+    vault: &Vault,
+    shop: &ShopId,
+    environment: Environment,
+    webhook_ids: &[String],
+) -> anyhow::Result<()> {
+    shops::create(database, vault, shop, environment).await.map_err(told)?;
+    for id in webhook_ids {
+        shops::add_webhook(database, shop, environment, id).await.map_err(told)?;
+    }
+    Ok(())
+}
+
+async fn change_webhooks(
+    database: &Database,
+    shop: &ShopId,
+    add: &[String],
+    remove: &[String],
+) -> anyhow::Result<()> {
+    let rows = listed(database).await?;
+    let row = rows.iter().find(|row| row["shop"] == shop.as_str());
+    let row = row.ok_or_else(|| exit::finding(format!("there is no shop {shop}")))?;
+    let environment = parse_environment(row["environment"].as_str().unwrap_or_default())?;
+    for id in add {
+        shops::add_webhook(database, shop, environment, id).await.map_err(told)?;
+    }
+    for id in remove {
+        if !shops::remove_webhook(database, shop, id).await.map_err(told)? {
+            return Err(exit::finding(format!("{shop} has no webhook id {id}")));
+        }
+    }
+    Ok(())
+}
+
+impl Configure {
+    async fn run(self, globals: &Globals) -> anyhow::Result<()> {
+        let client = ApiClient::find(&self.api, globals.project.as_deref())?;
+        let shown = client.get(&["v1", "settings"], &[]).await?;
+        let settings = shown.get("settings").unwrap_or(&shown);
+        let mut changed = settings.as_object().cloned().context("the settings are no object")?;
+        changed.remove("position");
+        let before = changed.clone();
+        let flags = |list: Vec<String>| {
+            let kept = |what: &str| list.iter().any(|word| word == what);
+            json!({ "stock": kept("stock"), "coupons": kept("coupons"), "points": kept("points") })
+        };
+        let mut set = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                changed.insert(name.to_owned(), value);
+            }
+        };
+        set("hold_s", self.hold_s.map(Value::from));
+        set("payee", self.payee.map(Value::from));
+        set("order_prefix", self.order_prefix.map(Value::from));
+        set("tracks", self.tracks.map(flags));
+        set("returns", self.returns.map(flags));
+        if changed == before {
+            return output::one(globals.output, &shown);
+        }
+        changed.insert("id".to_owned(), format!("cli:configure:{}", crate::verbs::random_id()?).into());
+        let answer = client.put(&["v1", "settings"], &changed.into()).await?;
+        output::one(globals.output, &answer)
+    }
+}
+
+async fn open(database: &DatabaseArgs, project: Option<&Project>) -> anyhow::Result<Database> {
+    let url = database.owner_url(project)?;
+    Ok(Database::connect(database.pool(url, "counterfoil shops", 1)).await?)
+}
+
+async fn listed(database: &Database) -> anyhow::Result<Vec<Value>> {
+    let rows = shops::list(database).await.map_err(told)?;
+    Ok(rows.iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
+}
+
+fn parse_shop(text: &str) -> anyhow::Result<ShopId> {
+    ShopId::parse(text).map_err(|error| exit::usage(format!("{text:?} cannot be a shop's name: {error}")))
+}
+
+fn parse_environment(text: &str) -> anyhow::Result<Environment> {
+    text.parse().map_err(|_| exit::usage(format!("{text:?} is no environment: live, sandbox or dev")))
+}
+
+/// What the operator can mend is a finding; the rest keeps its cause.
+fn told(error: intake::ShopError) -> anyhow::Error {
+    use intake::ShopError;
+    match error {
+        ShopError::Exists | ShopError::Unknown | ShopError::InvalidWebhookId => {
+            exit::finding(error.to_string())
+        }
+        error => error.into(),
+    }
+}

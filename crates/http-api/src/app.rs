@@ -1,0 +1,221 @@
+//! The application: what the routes stand on, the routes, and the server around them.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use access::ApiKeys;
+use actix_web::dev::Server;
+use actix_web::http::{KeepAlive, Method};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, Resource, web};
+use database::Database;
+use intake::Intake;
+use relay::RelayHandle;
+use tokio::runtime::Handle;
+
+use crate::problem::{Code, Problem};
+use crate::{
+    Counters, batch, coupons, dead_letters, events, health, orders, payments, points, settings, stock, trace,
+    webhooks,
+};
+
+/// How much, and how long, a client may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a callback's body.
+    pub webhook_body: usize,
+    /// Bytes of a command's body.
+    pub command_body: usize,
+    /// Bytes of a batch's body.
+    pub batch_body: usize,
+    /// Bytes of one line of a batch.
+    pub batch_line: usize,
+    /// For the head of a request.
+    pub head_deadline: Duration,
+    /// For the body of a request; of a batch, for each piece that it comes in.
+    pub body_deadline: Duration,
+    /// For the whole of a batch.
+    pub batch_deadline: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// Connections of one worker.
+    pub max_connections: usize,
+    /// Threads that read and write HTTP.
+    pub workers: usize,
+    /// How long open requests may take at the end.
+    pub shutdown: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            webhook_body: 256 * 1024,
+            command_body: 2 * 1024 * 1024,
+            batch_body: 64 * 1024 * 1024,
+            batch_line: 16 * 1024,
+            head_deadline: Duration::from_secs(5),
+            body_deadline: Duration::from_secs(10),
+            batch_deadline: Duration::from_secs(600),
+            keep_alive: Duration::from_secs(75),
+            max_connections: 2048,
+            workers: 2,
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What the routes stand on.
+pub struct Api {
+    /// The way into the log.
+    pub intake: Intake,
+    /// For reading.
+    pub database: Database,
+    /// Who may ask for what.
+    pub keys: ApiKeys,
+    /// Tells how far the read models are; `None` where the relay runs in another process.
+    pub relay: Option<RelayHandle>,
+    /// How much and how long.
+    pub limits: Limits,
+    /// What happened.
+    pub counters: Counters,
+    draining: AtomicBool,
+    /// Work runs here and not on the server's threads: a client that goes away must not cancel a commit, and sessions
+    /// with the database must outlive the server's threads.
+    work: Handle,
+}
+
+impl Api {
+    /// What the routes stand on. Work runs on the runtime that calls this.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn new(
+        intake: Intake,
+        database: Database,
+        keys: ApiKeys,
+        relay: Option<RelayHandle>,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let (counters, draining) = (Counters::default(), AtomicBool::new(false));
+        Arc::new(Self { intake, database, keys, relay, limits, counters, draining, work: Handle::current() })
+    }
+
+    /// Says "not ready" from now on, so that load balancers look elsewhere before the end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Runs a unit of work to its end, whether or not anybody waits for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.work.spawn(work).await.map_err(|e| Problem::internal(&e))
+    }
+}
+
+/// The API as handlers get it.
+pub(crate) type Shared = web::Data<Api>;
+
+/// A path with its methods; any other method is answered 405 with what is allowed.
+pub(crate) struct Methods {
+    resource: Resource,
+    allowed: Vec<Method>,
+}
+
+/// Begins a path.
+pub(crate) fn at(path: &str) -> Methods {
+    Methods { resource: web::resource(path), allowed: Vec::new() }
+}
+
+impl Methods {
+    pub(crate) fn get<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.allowed.push(Method::GET);
+        self.resource = self.resource.route(web::get().to(handler));
+        self
+    }
+
+    pub(crate) fn post<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.allowed.push(Method::POST);
+        self.resource = self.resource.route(web::post().to(handler));
+        self
+    }
+
+    pub(crate) fn put<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.allowed.push(Method::PUT);
+        self.resource = self.resource.route(web::put().to(handler));
+        self
+    }
+
+    pub(crate) fn done(self) -> Resource {
+        let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
+        let allowed = allowed.join(", ");
+        self.resource.default_service(web::to(move || {
+            let problem =
+                Problem::new(Code::MethodNotAllowed, format!("The path knows {allowed}.")).allowing(&allowed);
+            async move { Err::<actix_web::HttpResponse, _>(problem) }
+        }))
+    }
+}
+
+/// All routes.
+pub fn configure(cfg: &mut web::ServiceConfig) {
+    let scope = web::scope("")
+        .wrap(from_fn(trace::request))
+        .configure(health::routes)
+        .configure(webhooks::routes)
+        .configure(orders::routes)
+        .configure(batch::routes)
+        .configure(stock::routes)
+        .configure(coupons::routes)
+        .configure(points::routes)
+        .configure(payments::routes)
+        .configure(events::routes)
+        .configure(dead_letters::routes)
+        .configure(settings::routes)
+        .default_service(web::to(|| async {
+            Err::<actix_web::HttpResponse, _>(Problem::new(Code::NotFound, "No such path."))
+        }));
+    cfg.service(scope);
+}
+
+/// The server on a listening socket. It does not listen to signals: the caller stops it by its handle.
+///
+/// # Errors
+/// What the socket says.
+pub fn server(api: Arc<Api>, listener: TcpListener) -> std::io::Result<Server> {
+    let limits = api.limits.clone();
+    let data = web::Data::from(api);
+    Ok(HttpServer::new(move || App::new().app_data(data.clone()).configure(configure))
+        .workers(limits.workers.max(1))
+        .client_request_timeout(limits.head_deadline)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .keep_alive(KeepAlive::Timeout(limits.keep_alive))
+        .max_connections(limits.max_connections)
+        .shutdown_timeout(limits.shutdown.as_secs())
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}

@@ -1,0 +1,125 @@
+//! Reads bodies within a size and a time.
+//!
+//! The server's own time-out covers the head of a request alone: without a deadline here a sender of one byte a second
+//! would keep its connection for ever.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::dev::{self, ServiceRequest};
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use actix_web::{HttpMessage as _, HttpRequest};
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, timeout_at};
+
+use crate::problem::{Code, Problem};
+
+/// Reads the whole body.
+///
+/// # Errors
+/// 413 beyond `limit`, 408 after `deadline`, 400 for a body that breaks off.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Bytes, Problem> {
+    refuse_encoding(request)?;
+    if declared_length(request).is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    let deadline = Instant::now() + deadline;
+    let mut first: Option<Bytes> = None;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = next(&mut payload, deadline).await? {
+        if body.len() + first.as_ref().map_or(0, Bytes::len) + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        // Most bodies come in one chunk, which needs no copy.
+        if first.is_none() && body.is_empty() {
+            first = Some(chunk);
+        } else {
+            if let Some(first) = first.take() {
+                body.extend_from_slice(&first);
+            }
+            body.extend_from_slice(&chunk);
+        }
+    }
+    Ok(first.unwrap_or_else(|| body.freeze()))
+}
+
+/// The next chunk; `None` at the end.
+pub(crate) async fn next(payload: &mut Payload, deadline: Instant) -> Result<Option<Bytes>, Problem> {
+    match timeout_at(deadline, payload.next()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+        Ok(Some(Err(_))) => Err(Problem::new(Code::BadRequest, "The body broke off.")),
+        Err(_) => Err(Problem::new(Code::Timeout, "The body did not come within its deadline.")),
+    }
+}
+
+pub(crate) fn too_large(limit: usize) -> Problem {
+    Problem::new(Code::TooLarge, format!("The body has more than {limit} bytes."))
+}
+
+/// A compressed body is other bytes than those that were signed, and a bomb at worst.
+pub(crate) fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    match request.headers().get(header::CONTENT_ENCODING) {
+        None => Ok(()),
+        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
+        Some(_) => Err(Problem::new(Code::UnsupportedMediaType, "The body must not be compressed.")),
+    }
+}
+
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How long a body that nobody reads to its end is kept.
+const HELD: Duration = Duration::from_secs(2);
+
+/// A chunked body that closes its connection when it is not read to its end.
+///
+/// The server reads on after the answer when such a body is dropped, in the hope of using the connection again, and no
+/// deadline ends that: a sender of one byte a second would keep its connection for ever. While the body is only held,
+/// the server closes instead.
+pub(crate) struct Closing {
+    payload: Option<dev::Payload>,
+}
+
+impl Closing {
+    /// Puts it around the body of a chunked request; others are closed by the server as they should be.
+    pub(crate) fn around(request: &mut ServiceRequest) {
+        if request.headers().contains_key(header::TRANSFER_ENCODING) {
+            let payload = Some(request.take_payload());
+            request.set_payload(dev::Payload::Stream { payload: Box::pin(Self { payload }) });
+        }
+    }
+}
+
+impl Stream for Closing {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(payload) = &mut self.payload else { return Poll::Ready(None) };
+        let polled = payload.poll_next_unpin(cx);
+        if let Poll::Ready(None) = polled {
+            self.payload = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(payload) = self.payload.take() {
+            actix_web::rt::spawn(async move {
+                tokio::time::sleep(HELD).await;
+                drop(payload);
+            });
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What all commands have in common: who, the body, the append, and the wait for what comes of it.
+
+use std::time::Duration;
+
+use access::{Identity, Role};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::{Key, Position, ShopId};
+use intake::{Accepted, By, CommandError, CommandKind, InvalidCommand, command};
+use read_models::ReadModels;
+use relay::Projection as _;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::{Api, Shared};
+use crate::counters::CommandResult;
+use crate::problem::{Code, Problem};
+use crate::{body, events, request, views};
+
+/// How often the checkpoint is read while the relay runs in another process.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Who may give a command.
+fn roles(kind: CommandKind) -> &'static [Role] {
+    match kind {
+        CommandKind::OrderResolve
+        | CommandKind::PaymentResolve
+        | CommandKind::Configure
+        | CommandKind::Redrive
+        | CommandKind::Dismiss => &[Role::Operator],
+        _ => &[Role::Shop],
+    }
+}
+
+/// Takes one command and answers it. `subject` is what the path names.
+pub(crate) async fn submit(
+    api: Shared,
+    request: HttpRequest,
+    payload: web::Payload,
+    kind: CommandKind,
+    subject: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let answer = take(&api, &request, payload, kind, subject).await;
+    api.counters.command(match &answer {
+        Ok((_, accepted, _)) if accepted.known => CommandResult::Known,
+        Ok(_) => CommandResult::New,
+        Err(problem) => match problem.code() {
+            Code::CommandConflict => CommandResult::Conflict,
+            Code::InvalidCommand | Code::MalformedJson => CommandResult::Invalid,
+            Code::Unauthorized | Code::Forbidden => CommandResult::Denied,
+            Code::Unavailable => CommandResult::Unavailable,
+            _ => CommandResult::Refused,
+        },
+    });
+    let (identity, accepted, key) = answer?;
+    respond(&api, &request, &identity.shop, accepted, Some(key)).await
+}
+
+async fn take(
+    api: &Shared,
+    request: &HttpRequest,
+    payload: web::Payload,
+    kind: CommandKind,
+    subject: Option<String>,
+) -> Result<(Identity, Accepted, Key), Problem> {
+    let identity = request::authorize(api, request, roles(kind)).await?;
+    request::require_json(request.headers(), &[])?;
+    let idempotency_key = request::idempotency_key(request.headers())?;
+    let limits = &api.limits;
+    let body = body::read(request, payload, limits.command_body, limits.body_deadline).await?;
+    let subject = match subject {
+        Some(text) if kind.subject() == Some("of") => {
+            Some(request::position(&text, epoch(api, &identity.shop).await?)?.0.into())
+        }
+        subject => subject.map(Value::from),
+    };
+    let command = command::read(kind, &identity.shop, subject, &body, idempotency_key.as_deref())
+        .map_err(|invalid| not_valid(invalid))?;
+    let key = command.fact.key("");
+    let by = By { shop: identity.shop.clone(), key_id: identity.key_id.clone() };
+    let intake = api.intake.clone();
+    let accepted = api.run(async move { intake.command(&by, command).await }).await?;
+    Ok((identity, accepted.map_err(refused)?, key))
+}
+
+pub(crate) fn not_valid(invalid: InvalidCommand) -> Problem {
+    match invalid {
+        InvalidCommand::NotJson(why) => Problem::new(Code::MalformedJson, why),
+        InvalidCommand::Fields(fields) => {
+            let detail = match fields.as_slice() {
+                [one] if one.pointer.is_empty() => format!("The command {}.", one.detail),
+                [one] => format!("{} {}.", one.pointer, one.detail),
+                many => format!("{} things are wrong.", many.len()),
+            };
+            Problem::new(Code::InvalidCommand, detail).with_errors(fields)
+        }
+    }
+}
+
+pub(crate) fn refused(error: CommandError) -> Problem {
+    match error {
+        CommandError::TooLarge { .. } | CommandError::Invalid(_) => {
+            Problem::new(Code::InvalidCommand, error.to_string())
+        }
+        CommandError::Conflict { .. } => {
+            Problem::new(Code::CommandConflict, "A command with this id and other content is in the log.")
+        }
+        CommandError::NotFound(what) => Problem::new(Code::NotFound, what),
+        CommandError::Unavailable { what, source } => Problem::unavailable(what, source.as_ref()),
+        CommandError::Busy => Problem::new(Code::Unavailable, "Too much is waiting already."),
+        error @ CommandError::Internal(_) => Problem::internal(&error),
+    }
+}
+
+/// The shop's epoch: the first half of every public position.
+pub(crate) async fn epoch(api: &Api, shop: &ShopId) -> Result<i64, Problem> {
+    let (intake, shop) = (api.intake.clone(), shop.clone());
+    match api.run(async move { intake.shop(&shop).await }).await? {
+        Ok(shop) => Ok(shop.feed_epoch),
+        Err(error) => Err(match &*error {
+            intake::ShopError::Unknown => Problem::new(Code::UnknownShop, "The key's shop is gone."),
+            _ => Problem::unavailable("The shop's row", &error),
+        }),
+    }
+}
+
+/// Answers a command that is in the log: 202, or 200 with what came of it where the client would wait.
+pub(crate) async fn respond(
+    api: &Api,
+    request: &HttpRequest,
+    shop: &ShopId,
+    accepted: Accepted,
+    key: Option<Key>,
+) -> Result<HttpResponse, Problem> {
+    let epoch = epoch(api, shop).await?;
+    let position = format!("{epoch}-{}", accepted.position);
+    let location = format!("/v1/events/{position}");
+    let mut document = Map::new();
+    document.insert("position".into(), position.as_str().into());
+    document.insert("event_id".into(), accepted.id.to_string().into());
+    let wait = request::wait(request.headers());
+    if let Some(wait) = wait
+        && applied(api, shop, accepted.position, wait).await?
+    {
+        decided(api, shop, accepted.position, epoch, key, &mut document).await?;
+        return Ok(HttpResponse::Ok()
+            .insert_header((header::LOCATION, location))
+            .insert_header(("preference-applied", format!("wait={}", wait.as_secs())))
+            .json(document));
+    }
+    let mut response = HttpResponse::Accepted();
+    response.insert_header((header::LOCATION, location));
+    Ok(response.json(document))
+}
+
+async fn decided(
+    api: &Api,
+    shop: &ShopId,
+    position: Position,
+    epoch: i64,
+    key: Option<Key>,
+    document: &mut Map<String, Value>,
+) -> Result<(), Problem> {
+    let outcomes = events::outcomes_of(api, shop, position).await?;
+    let list: Vec<Value> = outcomes
+        .iter()
+        .map(|event| {
+            let mut value =
+                json!({ "type": event.type_name, "position": format!("{epoch}-{}", event.position) });
+            let data: Value = serde_json::from_str(event.data()).unwrap_or_default();
+            value["reasons"] = data.get("reasons").cloned().unwrap_or_else(|| json!([]));
+            value
+        })
+        .collect();
+    document.insert("outcomes".into(), list.into());
+    if let Some(key) = key
+        && let Some((name, state)) = views::state_of(api, shop, &key, epoch).await?
+    {
+        document.insert(name.into(), state);
+    }
+    Ok(())
+}
+
+/// Waits until the relay has passed the position; says whether it has.
+pub(crate) async fn applied(
+    api: &Api,
+    shop: &ShopId,
+    position: Position,
+    wait: Duration,
+) -> Result<bool, Problem> {
+    let deadline = Instant::now() + wait;
+    if let Some(relay) = &api.relay {
+        let mut watch = relay.applied(shop);
+        let passed = timeout_at(deadline, watch.wait_for(|applied| *applied >= position.0)).await;
+        return Ok(matches!(passed, Ok(Ok(_))));
+    }
+    loop {
+        if applied_position(api, shop).await? >= position.0 {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        tokio::time::sleep_until(deadline.min(Instant::now() + POLL)).await;
+    }
+}
+
+/// Up to where the shop's facts are decided; -1: nothing yet.
+pub(crate) async fn applied_position(api: &Api, shop: &ShopId) -> Result<i64, Problem> {
+    if let Some(relay) = &api.relay {
+        return Ok(*relay.applied(shop).borrow());
+    }
+    let database = api.database.clone();
+    let shops = api
+        .run(async move { relay::health(&database, ReadModels::default().consumer()).await })
+        .await?
+        .map_err(|e| Problem::unavailable("The relay's checkpoint", &e))?;
+    Ok(shops.iter().find(|health| health.shop == shop.as_str()).map_or(-1, |health| health.position))
+}

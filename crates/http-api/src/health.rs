@@ -1,0 +1,82 @@
+//! Is it alive, is it ready, what has it done; and what a problem's code means.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::app::{Shared, at};
+use crate::problem::{Code, Problem};
+
+/// Readiness is asked every few seconds: an answer that takes longer is a no.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A leader that was not heard of for so long has stopped.
+const SILENCE_MS: i64 = 15_000;
+
+pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(at("/livez").get(livez).done())
+        .service(at("/readyz").get(readyz).done())
+        .service(at("/metrics").get(metrics).done())
+        .service(at("/docs/problems/{code}").get(problem).done());
+}
+
+/// The process alone, never the database: a restart mends no database.
+async fn livez() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+async fn readyz(api: Shared) -> Result<HttpResponse, Problem> {
+    let database = api.database.clone();
+    let asked = api.run(async move { timeout(PATIENCE, database.now()).await }).await?;
+    let database = match asked {
+        Ok(Ok(_)) => "ok",
+        Ok(Err(_)) => "unavailable",
+        Err(_) => "slow",
+    };
+    let relay = relay_state(&api).await?;
+    let draining = api.is_draining();
+    let ready = database == "ok" && relay != "stalled" && !draining;
+    let document = json!({ "ready": ready, "database": database, "relay": relay, "draining": draining });
+    if !ready {
+        // In the same words as when it is ready, so that a probe shows which part is missing.
+        let mut problem = Problem::new(Code::Unavailable, "Not ready.");
+        for (name, value) in document.as_object().into_iter().flatten() {
+            problem = problem.with(name, value.clone());
+        }
+        return Err(problem);
+    }
+    Ok(HttpResponse::Ok().json(document))
+}
+
+/// Whether every shop with undecided facts is led by somebody who was heard of lately, in whichever process.
+async fn relay_state(api: &Shared) -> Result<&'static str, Problem> {
+    let Some(relay) = api.relay.clone() else { return Ok("elsewhere") };
+    let asked = api.run(async move { timeout(PATIENCE, relay.health()).await }).await?;
+    let Ok(Ok(shops)) = asked else { return Ok("unknown") };
+    let stalled = shops.iter().any(|shop| {
+        let heard_of = shop.is_led && shop.heartbeat_age_ms.is_some_and(|age| age < SILENCE_MS);
+        shop.oldest_undecided_at.is_some() && !heard_of
+    });
+    Ok(if stalled { "stalled" } else { "ok" })
+}
+
+async fn metrics(api: Shared) -> HttpResponse {
+    let mut text = api.counters.to_prometheus();
+    let (size, free, waiting) = api.database.pool_status();
+    text.push_str("# HELP counterfoil_database_sessions Sessions with the database.\n");
+    text.push_str("# TYPE counterfoil_database_sessions gauge\n");
+    for (state, value) in [("open", size), ("free", free), ("waited_for", waiting)] {
+        text.push_str(&format!("counterfoil_database_sessions{{state=\"{state}\"}} {value}\n"));
+    }
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}
+
+/// What a problem's `type` resolves to.
+async fn problem(path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let code = Code::ALL.iter().find(|code| code.name() == path.as_str());
+    let code = code.ok_or_else(|| Problem::new(Code::NotFound, "There is no problem of this code."))?;
+    let text = format!("{} ({})\n\n{}\n\n{}\n", code.name(), code.status(), code.title(), code.help());
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
+}

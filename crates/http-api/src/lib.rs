@@ -1,0 +1,30 @@
+//! The HTTP API: PayPal's door, the shop's commands, what the read models say, and the log.
+//!
+//! Every error is a problem document (RFC 9457). A body is read within a size and a time, and a unit of work runs to its
+//! end even when its client has gone away.
+//!
+//! Never: SQL, a decision, or a body, a header's value or a key in a log line.
+
+mod app;
+mod batch;
+mod body;
+mod commands;
+mod counters;
+mod coupons;
+mod dead_letters;
+mod events;
+mod health;
+mod orders;
+mod payments;
+mod points;
+mod problem;
+mod request;
+mod settings;
+mod stock;
+mod trace;
+mod views;
+mod webhooks;
+
+pub use app::{Api, Limits, configure, server};
+pub use counters::{CallbackResult, CommandResult, Counters};
+pub use problem::{Code, PROBLEM_JSON, Problem};

@@ -1,0 +1,95 @@
+//! Around every request: its id, its span, its counter, and a problem document for every bare error.
+//!
+//! Never in a span: a body, a header's value but the request id, a query, a key.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use aws_lc_rs::rand;
+use tracing::Instrument;
+
+use crate::app::Shared;
+use crate::body::Closing;
+use crate::problem::{PROBLEM_JSON, Problem};
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+pub(crate) async fn request<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<actix_web::body::BoxBody>, Error> {
+    Closing::around(&mut request);
+    let id = request_id(&request);
+    let api = request.app_data::<Shared>().cloned();
+    // The pattern and not the path: a path names orders and buyers.
+    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), route = %route);
+    let answered = next.call(request).instrument(span.clone()).await;
+    let _entered = span.enter();
+    let (mut response, problem) = match answered {
+        Ok(response) => {
+            let problem = response.response().error().and_then(|e| e.as_error::<Problem>()).cloned();
+            (response.map_into_boxed_body(), problem)
+        }
+        // Nothing behind this answers so: handlers and extractors turn their errors into answers.
+        Err(error) => return Err(error),
+    };
+    if let Some(problem) = problem.or_else(|| bare(&response)) {
+        // Once more with the request id in the document; the framework's own headers stay.
+        let mut answer = problem.response(Some(&id));
+        if let Some(allow) = response.headers().get(header::ALLOW).cloned() {
+            answer.headers_mut().insert(header::ALLOW, allow);
+        }
+        response = with_response(response, answer);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID.clone(), value);
+    }
+    let status = response.status().as_u16();
+    if let Some(api) = api {
+        api.counters.response(status);
+    }
+    tracing::debug!(status, "answered");
+    Ok(response)
+}
+
+fn with_response(response: ServiceResponse, answer: HttpResponse) -> ServiceResponse {
+    ServiceResponse::new(response.request().clone(), answer)
+}
+
+/// An error that the framework answered without a document.
+fn bare(response: &ServiceResponse) -> Option<Problem> {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let has_document = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
+    let allowed_to = !matches!(response.response().body().size(), BodySize::Stream);
+    (is_error && !has_document && allowed_to).then(|| Problem::of_status(status))
+}
+
+/// The client's own id when it is a plain one, else one of ours.
+fn request_id(request: &ServiceRequest) -> String {
+    let theirs = request.headers().get(&REQUEST_ID).or_else(|| request.headers().get("x-request-id"));
+    if let Some(theirs) = theirs.and_then(|value| value.to_str().ok()) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if (1..=64).contains(&theirs.len()) && theirs.bytes().all(plain) {
+            return theirs.to_owned();
+        }
+    }
+    static PROCESS: OnceLock<String> = OnceLock::new();
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let process = PROCESS.get_or_init(|| {
+        let mut bytes = [0; 6];
+        // An id that is not random is still an id.
+        let _ = rand::fill(&mut bytes);
+        hex::encode(bytes)
+    });
+    format!("{process}-{:x}", COUNT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,176 @@
+//! The door for PayPal's callbacks.
+//!
+//! The order of the steps is the point: shop, headers, signature, and only then the body. Nothing of a body is parsed
+//! before its signature holds, and once it does the callback is kept whatever it says.
+
+use std::sync::Arc;
+
+use domain::{Fact, Position, ShopId, Timestamp, Unreadable};
+use event_log::{AppendError, Appended, Certificate, Dedupe, NewFact, SealedEvidence, Transmission};
+use evidence::{CallbackEvidence, VerifiedBy};
+use paypal::{Authentic, Refused, TransmissionHeaders};
+
+use crate::door::as_sealed;
+use crate::shops::Shop;
+use crate::{CallbackError, Intake, ShopError};
+
+/// Who a callback is by, in its entry.
+const PAYPAL: &str = "paypal";
+
+/// A callback that is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Where it stands; of a duplicate, where the first stands.
+    pub position: Position,
+    /// What came of it.
+    pub kind: ReceivedKind,
+}
+
+/// What came of a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceivedKind {
+    /// A new fact.
+    New,
+    /// A new fact that cannot be understood: kept, with an alarm.
+    Unreadable,
+    /// Known, byte for byte.
+    Duplicate,
+    /// Known, and now with other bytes: kept beside the first.
+    Revised,
+}
+
+impl Intake {
+    /// Takes a callback: verifies, translates, seals, appends. `headers` are all of the request's.
+    ///
+    /// # Errors
+    /// [`CallbackError`], by what is answered.
+    pub async fn callback<'h>(
+        &self,
+        shop: &str,
+        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+        body: Vec<u8>,
+    ) -> Result<Received, CallbackError> {
+        let shop = ShopId::parse(shop).map_err(|_| CallbackError::UnknownShop)?;
+        let shop = self.shop(&shop).await.map_err(of_shop)?;
+        let headers =
+            TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))?;
+        let authentic = self.verify(&shop, &headers, &body).await?;
+        let translation = paypal::translate(&body, &|text: &str| shop.pseudonym(text));
+        let body_mac = shop.mac(&body);
+        let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
+        let fact = NewFact {
+            fact: translation.fact,
+            by: PAYPAL.to_owned(),
+            dedupe: Dedupe::Callback { event_key, body_mac, transmission: Some(transmission(&headers)?) },
+            evidence: Some(self.seal(&shop, &headers, &authentic, body)?),
+            certificate: Some(certificate(&headers, &authentic)),
+        };
+        self.append_callback(&shop, fact, translation.paypal_type).await
+    }
+
+    async fn verify(
+        &self,
+        shop: &Shop,
+        headers: &TransmissionHeaders,
+        body: &[u8],
+    ) -> Result<Authentic, CallbackError> {
+        let Some(verifier) = &shop.verifier else {
+            return Err(CallbackError::NotAuthentic(
+                "no authority is trusted for this shop's environment".into(),
+            ));
+        };
+        let now = Timestamp::new(self.0.clock.now());
+        verifier.verify(headers, body, now).await.map_err(|refused| match refused {
+            Refused::NotAuthentic { .. } => CallbackError::NotAuthentic(refused.to_string()),
+            Refused::Unavailable { .. } => {
+                CallbackError::Unavailable { what: "the certificate", source: Box::new(refused) }
+            }
+        })
+    }
+
+    fn seal(
+        &self,
+        shop: &Shop,
+        headers: &TransmissionHeaders,
+        authentic: &Authentic,
+        body: Vec<u8>,
+    ) -> Result<SealedEvidence, CallbackError> {
+        let evidence = CallbackEvidence {
+            body,
+            headers: pairs(headers),
+            certificate_sha256: hex::encode(authentic.certificate.sha256()),
+            webhook_id: authentic.webhook_id.clone(),
+            verified_by: VerifiedBy::Signature,
+        };
+        self.0
+            .vault
+            .seal(shop.id.as_str(), &evidence.encode())
+            .map(as_sealed)
+            .map_err(|e| CallbackError::Internal(e.to_string()))
+    }
+
+    async fn append_callback(
+        &self,
+        shop: &Shop,
+        fact: NewFact,
+        paypal_type: Option<String>,
+    ) -> Result<Received, CallbackError> {
+        let unreadable = matches!(fact.fact, Fact::CallbackUnreadable(_));
+        let spare = fact.clone();
+        let (appended, unreadable) = match self.0.appender.append(&shop.id, fact).await {
+            Err(AppendError::TooLarge { .. } | AppendError::Invalid(_)) if !unreadable => {
+                let why = "says more than an entry can hold".to_owned();
+                let fact = Fact::CallbackUnreadable(Unreadable { paypal_type, why });
+                (self.0.appender.append(&shop.id, NewFact { fact, ..spare }).await, true)
+            }
+            appended => (appended, unreadable),
+        };
+        match appended {
+            Ok(Appended::New { position, .. }) => {
+                if unreadable {
+                    tracing::error!(shop = %shop.id, %position, "an authentic callback cannot be understood");
+                }
+                let kind = if unreadable { ReceivedKind::Unreadable } else { ReceivedKind::New };
+                Ok(Received { position, kind })
+            }
+            Ok(Appended::Known { position }) => Ok(Received { position, kind: ReceivedKind::Duplicate }),
+            Ok(Appended::Revised { position, .. }) => Ok(Received { position, kind: ReceivedKind::Revised }),
+            Ok(Appended::Conflict { .. }) => Err(CallbackError::ConflictingTransmission),
+            Err(AppendError::Busy) => Err(CallbackError::Busy),
+            Err(AppendError::UnknownShop) => Err(CallbackError::UnknownShop),
+            Err(error @ AppendError::Unavailable(..)) => {
+                Err(CallbackError::Unavailable { what: "the database", source: Box::new(error) })
+            }
+            Err(error @ (AppendError::TooLarge { .. } | AppendError::Invalid(_))) => {
+                Err(CallbackError::Internal(error.to_string()))
+            }
+        }
+    }
+}
+
+fn of_shop(error: Arc<ShopError>) -> CallbackError {
+    match &*error {
+        ShopError::Unknown => CallbackError::UnknownShop,
+        ShopError::Unusable(why) => CallbackError::Internal(why.clone()),
+        _ => CallbackError::Unavailable { what: "the database", source: Box::new(error) },
+    }
+}
+
+fn pairs(headers: &TransmissionHeaders) -> Vec<(String, String)> {
+    headers.pairs().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn transmission(headers: &TransmissionHeaders) -> Result<Transmission, CallbackError> {
+    let values: serde_json::Map<String, serde_json::Value> =
+        pairs(headers).into_iter().map(|(name, value)| (name, value.into())).collect();
+    let headers_json = serde_json::to_string(&values).map_err(|e| CallbackError::Internal(e.to_string()))?;
+    Ok(Transmission { id: headers.id.clone(), headers: headers_json })
+}
+
+fn certificate(headers: &TransmissionHeaders, authentic: &Authentic) -> Arc<Certificate> {
+    Arc::new(Certificate {
+        sha256: *authentic.certificate.sha256(),
+        der: authentic.certificate.der().to_vec(),
+        url: headers.certificate_url.clone(),
+    })
+}

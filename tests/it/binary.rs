@@ -1,0 +1,86 @@
+//! The binary under test, built in the profile that the tests run in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The working copy.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The binary; the first caller builds it, so that it is never an old one.
+pub(crate) fn path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let exe = std::env::current_exe().unwrap();
+        let profile_dir = exe.ancestors().nth(2).unwrap();
+        let name = profile_dir.file_name().unwrap().to_str().unwrap();
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "counterfoil", "--profile"])
+            .arg(if name == "debug" { "dev" } else { name })
+            .arg("--target-dir")
+            .arg(profile_dir.parent().unwrap())
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(status.success(), "the binary cannot be built");
+        profile_dir.join("counterfoil")
+    })
+}
+
+/// A command that finds nothing in the environment and no `.counterfoil` but its own.
+pub(crate) fn command(dir: &Path) -> Command {
+    clean(Command::new(path()), dir)
+}
+
+/// Takes our variables from a command's environment.
+pub(crate) fn clean(mut command: Command, dir: &Path) -> Command {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("COUNTERFOIL_") || name.contains("DATABASE_URL") {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command.current_dir(dir);
+    command
+}
+
+/// Runs it to its end.
+pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir).args(arguments).output().unwrap()
+}
+
+/// What a program said, for messages.
+pub(crate) fn said(output: &Output) -> String {
+    format!(
+        "{}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A directory that goes away with the value.
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("counterfoil-it-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

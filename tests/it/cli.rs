@@ -1,0 +1,400 @@
+//! The binary from the outside: help, the verbs that look at callbacks, a day of `dev`, and every command of the READMEs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::binary::{self, TempDir, run, said};
+
+/// The verbs that stand under "Commands:" of a help text.
+fn verbs(help: &str) -> Vec<String> {
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+fn check_help(dir: &Path, verb: &[&str], seen: &mut usize) {
+    let mut arguments = verb.to_vec();
+    arguments.push("--help");
+    let output = run(dir, &arguments);
+    assert!(output.status.success(), "{verb:?}: {}", said(&output));
+    let help = String::from_utf8(output.stdout).unwrap();
+    let below = verbs(&help);
+    assert!(!below.is_empty() || help.contains("Example"), "{verb:?} shows no example:\n{help}");
+    *seen += 1;
+    for name in &below {
+        let mut deeper = verb.to_vec();
+        deeper.push(name);
+        check_help(dir, &deeper, seen);
+    }
+}
+
+#[test]
+fn every_verb_explains_itself_with_an_example() {
+    let dir = TempDir::new();
+    let mut seen = 0;
+    check_help(dir.path(), &[], &mut seen);
+    assert!(seen > 30, "only {seen} verbs were found");
+}
+
+#[test]
+fn the_exit_code_says_what_is_wrong() {
+    let dir = TempDir::new();
+    let table: [(&[&str], i32); 5] = [
+        (&["--no-such-flag"], 2),
+        (&["orders", "list"], 78),
+        (&["migrate"], 78),
+        (&["orders", "list", "--url", "http://127.0.0.1:1", "--key-file", "key"], 69),
+        (&["webhook", "translate", "no-such-file"], 2),
+    ];
+    std::fs::write(dir.path().join("key"), "cf_dev_x_y\n").unwrap();
+    for (arguments, code) in table {
+        let output = run(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+    }
+}
+
+/// PayPal's own data, where it is.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn vectors() -> Option<PathBuf> {
+    let named = std::env::var_os("PAYPAL_VECTORS").map(PathBuf::from);
+    let dir = named.unwrap_or_else(|| binary::root().join("../shared/paypal"));
+    if dir.join("signed").is_dir() {
+        return Some(dir);
+    }
+    println!("skipped: PayPal's data is not in {} (set PAYPAL_VECTORS)", dir.display());
+    None
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Whether `webhook explain` finds the body authentic at that time.
+fn is_authentic(vectors: &Path, vector: &Path, body: &Path, at: &str) -> bool {
+    let meta = json(&vector.join("meta.json"));
+    let certificate = vectors.join(meta["cert_file"].as_str().unwrap());
+    let dir = TempDir::new();
+    let output = binary::command(dir.path())
+        .args([
+            "webhook",
+            "explain",
+            "-o",
+            "json",
+            "--at",
+            at,
+            "--webhook-id",
+            meta["webhook_id"].as_str().unwrap(),
+        ])
+        .arg("--body")
+        .arg(body)
+        .arg("--headers")
+        .arg(vector.join("headers.json"))
+        .arg("--cert")
+        .arg(&certificate)
+        .arg("--roots")
+        .arg(vectors.join("ca"))
+        .output()
+        .unwrap();
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let authentic = report["authentic"].as_bool().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!authentic)), "{}", said(&output));
+    assert!(report["steps"].as_array().unwrap().len() > 4, "{report}");
+    authentic
+}
+
+fn sent_at(vector: &Path) -> String {
+    json(&vector.join("headers.json"))["paypal-transmission-time"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn explain_believes_genuine_callbacks_until_their_certificate_ends() {
+    let Some(vectors) = vectors() else { return };
+    for vector in files(&vectors.join("signed")) {
+        let body = vector.join("body.bin");
+        assert!(is_authentic(&vectors, &vector, &body, &sent_at(&vector)), "{}", vector.display());
+        let meta = json(&vector.join("meta.json"));
+        let pem = std::fs::read(vectors.join(meta["cert_file"].as_str().unwrap())).unwrap();
+        let end = paypal::Leaf::from_pem(&pem, "").unwrap().not_after();
+        let after = chrono::DateTime::from_timestamp(end + 60, 0).unwrap().to_rfc3339();
+        assert!(!is_authentic(&vectors, &vector, &body, &after), "{} at {after}", vector.display());
+    }
+}
+
+#[test]
+fn explain_refuses_bodies_that_were_written_anew() {
+    let Some(vectors) = vectors() else { return };
+    let vector = vectors.join("signed/sim_2024-08-02_payment_capture_completed");
+    let anew = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("reserialised_");
+    let bodies: Vec<PathBuf> = files(&vectors.join("derived")).into_iter().filter(anew).collect();
+    assert!(!bodies.is_empty());
+    for body in bodies {
+        assert!(!is_authentic(&vectors, &vector, &body, &sent_at(&vector)), "{}", body.display());
+    }
+}
+
+#[test]
+fn translate_names_every_field_of_every_genuine_body() {
+    let Some(vectors) = vectors() else { return };
+    let dir = TempDir::new();
+    let signed = files(&vectors.join("signed")).into_iter().map(|vector| vector.join("body.bin"));
+    let events = files(&vectors.join("events")).into_iter().filter(|path| !path.ends_with("index.json"));
+    for body in events.chain(signed) {
+        let output = run(dir.path(), &["webhook", "translate", body.to_str().unwrap(), "-o", "json"]);
+        assert!(output.status.success(), "{}: {}", body.display(), said(&output));
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(shown["fact"].is_string(), "{}: {shown}", body.display());
+        for field in ["order", "paypal_order", "capture", "refund", "dispute", "amount_minor", "currency"] {
+            assert!(shown.get(field).is_some(), "{}: no {field} in {shown}", body.display());
+        }
+        assert!(shown["amount_minor"].as_i64().is_none_or(|minor| minor > 0), "{}: {shown}", body.display());
+    }
+}
+
+/// A `dev` that runs, and is ended however the test ends.
+struct Dev {
+    child: Child,
+    state: Value,
+}
+
+impl Dev {
+    fn start(dir: &Path) -> Self {
+        let child = binary::command(dir)
+            .args(["dev", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut dev = Self { child, state: Value::Null };
+        let deadline = Instant::now() + Duration::from_secs(120);
+        // The day is over when its last command has been decided.
+        while !is_day_over(dir) {
+            if let Some(status) = dev.child.try_wait().unwrap() {
+                panic!("dev has ended: {status}\n{}", dev.output());
+            }
+            assert!(Instant::now() < deadline, "dev does not get through its day");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        dev.state = json(&dir.join(".counterfoil/dev.json"));
+        dev
+    }
+
+    fn output(&mut self) -> String {
+        let mut text = String::new();
+        for stream in [
+            self.child.stdout.take().map(|stream| Box::new(stream) as Box<dyn std::io::Read>),
+            self.child.stderr.take().map(|stream| Box::new(stream) as Box<dyn std::io::Read>),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let _ = std::io::Read::read_to_string(&mut { stream }, &mut text);
+        }
+        text
+    }
+
+    /// Ctrl-C.
+    fn interrupt(mut self) -> String {
+        let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        let text = self.output();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}\n{text}");
+        text
+    }
+}
+
+/// Its last command is the fourth delivery of stock.
+fn is_day_over(dir: &Path) -> bool {
+    if !dir.join(".counterfoil/dev.json").is_file() {
+        return false;
+    }
+    let received = ["events", "--type", "stock.received", "--kind", "outcome", "-o", "ndjson"];
+    run(dir, &received).stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() >= 4
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the day must have come to: state, fulfilment, captured, refunded.
+const DAY: [(&str, &str, &str, i64, i64); 8] = [
+    ("A-1001", "paid", "ship", 2500, 0),
+    ("A-1002", "paid", "ship", 4400, 0),
+    ("A-1003", "open", "wait", 0, 0),
+    ("A-1004", "paid", "ship", 5000, 2500),
+    ("A-1005", "paid", "stop", 1400, 1400),
+    ("A-1006", "paid", "stop", 4200, 4200),
+    ("A-1007", "refused", "stop", 0, 0),
+    ("A-1008", "paid", "ship", 1800, 0),
+];
+
+fn check_day(dir: &Path) {
+    let output = run(dir, &["orders", "list", "-o", "json"]);
+    let rows: Vec<Value> =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let rows: BTreeMap<&str, &Value> = rows.iter().map(|row| (row["order"].as_str().unwrap(), row)).collect();
+    for (order, state, fulfilment, captured, refunded) in DAY {
+        let row = rows.get(order).unwrap_or_else(|| panic!("no order {order} in {rows:?}"));
+        assert_eq!(
+            (row["state"].as_str(), row["fulfilment"].as_str()),
+            (Some(state), Some(fulfilment)),
+            "{row}"
+        );
+        assert_eq!(row["money"]["captured_minor"], captured, "{row}");
+        assert_eq!(row["money"]["refunded_minor"], refunded, "{row}");
+    }
+}
+
+/// The commands of a document's blocks that are marked `sh`.
+fn commands(document: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(binary::root().join(document)).unwrap();
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+        } else if inside && !line.trim().is_empty() {
+            commands.push(line.to_owned());
+        }
+    }
+    commands
+}
+
+/// Its login must not be able to change the log.
+#[tokio::test]
+async fn serve_refuses_the_owner_and_a_missing_key() {
+    let (dir, database) = (TempDir::new(), test_support::TestDatabase::create().await);
+    std::fs::write(dir.path().join("kek"), "0".repeat(64)).unwrap();
+    let serve = |url: &secrecy::SecretString, kek: &str| {
+        binary::command(dir.path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--kek-file", kek])
+            .env("DATABASE_URL", secrecy::ExposeSecret::expose_secret(url))
+            .output()
+            .unwrap()
+    };
+    let owner = serve(&database.url_owner(), "kek");
+    assert_eq!(owner.status.code(), Some(78), "{}", said(&owner));
+    assert!(said(&owner).contains("could change the log"), "{}", said(&owner));
+    let without = serve(&database.url_service(), "no-such-file");
+    assert_eq!(without.status.code(), Some(78), "{}", said(&without));
+}
+
+#[test]
+fn a_day_of_dev_settles_and_every_command_of_the_readme_works_beside_it() {
+    let dir = TempDir::new();
+    let dev = Dev::start(dir.path());
+    check_day(dir.path());
+
+    let unmatched = run(dir.path(), &["payments", "list", "--standing", "unmatched", "-o", "json"]);
+    assert!(String::from_utf8_lossy(&unmatched.stdout).contains("B-4711"), "{}", said(&unmatched));
+
+    let url = dev.state["url"].as_str().unwrap();
+    let programs = std::env::join_paths(
+        [binary::path().parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
+    for line in commands("README.md") {
+        let line = line.replace("http://127.0.0.1:8080", url).replace("curl -s", "curl -sS --fail");
+        let mut shell = binary::clean(Command::new("sh"), dir.path());
+        let output = shell.args(["-c", &line]).env("PATH", &programs).output().unwrap();
+        if line.starts_with("curl") && output.status.code() == Some(127) {
+            println!("skipped: curl is not here (apt-get install curl)");
+            continue;
+        }
+        assert!(output.status.success(), "{line}\n{}", said(&output));
+    }
+
+    let tampered = run(dir.path(), &["trigger", "PAYMENT.CAPTURE.COMPLETED", "--tamper"]);
+    assert!(tampered.status.success(), "{}", said(&tampered));
+    assert!(String::from_utf8_lossy(&tampered.stdout).contains("401"), "{}", said(&tampered));
+
+    let second = run(dir.path(), &["dev"]);
+    assert_eq!(second.status.code(), Some(69), "two at a time: {}", said(&second));
+
+    let text = dev.interrupt();
+    assert!(text.contains("A-1001") && text.contains("trusted in this mode only"), "{text}");
+    assert!(text.contains("\"stopped\""), "not stopped in order: {text}");
+    let pid = dir.path().join(".counterfoil/pg/postmaster.pid");
+    assert!(!pid.exists(), "the cluster still runs");
+
+    // The data is used again.
+    let again = run(dir.path(), &["dev", "--exit-after-day", "--listen", "127.0.0.1:0"]);
+    assert!(again.status.success(), "{}", said(&again));
+    assert!(String::from_utf8_lossy(&again.stdout).contains("A-1001"), "{}", said(&again));
+}
+
+#[test]
+fn every_other_command_of_the_documents_is_known() {
+    let dir = TempDir::new();
+    let mut seen = 0;
+    for document in ["README.md", "tests/README.md", "crates/README.md", "sql/README.md"] {
+        for line in commands(document) {
+            let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
+            let output = match words.as_slice() {
+                ["make", rest @ ..] => {
+                    Command::new("make").arg("-n").args(rest).current_dir(binary::root()).output().unwrap()
+                }
+                ["counterfoil", rest @ ..] => {
+                    // Help is given only when everything before it can be read.
+                    let mut arguments: Vec<&str> =
+                        rest.iter().map(|word| word.trim_matches(['\'', '"'])).collect();
+                    arguments.push("--help");
+                    run(dir.path(), &arguments)
+                }
+                _ => continue,
+            };
+            assert!(output.status.success(), "{document}: {line}\n{}", said(&output));
+            seen += 1;
+        }
+    }
+    assert!(seen > 5);
+}
+
+#[test]
+#[ignore = "needs root, and setpriv of util-linux: make test-all"]
+fn dev_works_for_a_normal_user() {
+    const NOBODY: u32 = 65534;
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let setpriv = Command::new("setpriv").arg("--version").output().is_ok();
+    if !root || !setpriv {
+        // Whoever is not root has been a normal user all along.
+        assert!(!root || std::env::var_os("CI").is_none(), "setpriv is missing: apt-get install util-linux");
+        println!("skipped: needs root and setpriv (apt-get install util-linux)");
+        return;
+    }
+    let dir = TempDir::new();
+    let program = dir.path().join("counterfoil");
+    std::fs::copy(binary::path(), &program).unwrap();
+    std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let output = binary::clean(Command::new("setpriv"), dir.path())
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&program)
+        .args(["dev", "--exit-after-day", "--listen", "127.0.0.1:0"])
+        .env("HOME", dir.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("A-1001"), "{}", said(&output));
+}

@@ -1,0 +1,262 @@
+//! The whole service on a port of its own: database, log, relay, API; with a development authority as PayPal.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{ApiKeys, Role};
+use actix_web::dev::ServerHandle;
+use database::{Clock, Database, SystemClock};
+use domain::{Position, ShopId, Timestamp};
+use event_log::{Appender, Filter, Kind};
+use evidence::{KeyEncryptionKey, Vault};
+use http_api::{Api, Limits};
+use intake::{Intake, Trust, Trusts, shops};
+use paypal::{Certificates, Environment, Sources};
+use paypal_simulator::Authority;
+use read_models::ReadModels;
+use relay::{Relay, RelayHandle};
+use serde_json::{Value, json};
+use test_support::{TestDatabase, wait_until};
+
+/// The shop that is always there.
+pub(crate) const SHOP: &str = "demo";
+/// Its webhook id.
+pub(crate) const WEBHOOK_ID: &str = "8PT597110X687430LKGECATA";
+
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: reqwest::Client,
+    pub(crate) shop_key: String,
+    pub(crate) operator_key: String,
+    pub(crate) viewer_key: String,
+    pub(crate) database: Database,
+    authority: Authority,
+    keys: ApiKeys,
+    vault: Vault,
+    intake: Intake,
+    relay: RelayHandle,
+    server: ServerHandle,
+    _test_database: TestDatabase,
+}
+
+impl Served {
+    pub(crate) async fn start(limits: Limits) -> Self {
+        let test_database = TestDatabase::create().await;
+        let database = test_database.database();
+        let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
+        let authority = Authority::in_memory().unwrap();
+        let shop = ShopId::parse(SHOP).unwrap();
+        shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
+        shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
+        let appender = Appender::start(database.clone(), event_log::Options::default());
+        let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
+        let intake =
+            Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, Arc::new(SystemClock));
+        let relay = Relay::start(
+            database.clone(),
+            appender.clone(),
+            ReadModels::default(),
+            relay::Options::default(),
+        );
+        let keys = ApiKeys::new(database.clone());
+        let shop_key = key(&keys, &shop, Role::Shop).await;
+        let operator_key = key(&keys, &shop, Role::Operator).await;
+        let viewer_key = key(&keys, &shop, Role::Viewer).await;
+        let api = Api::new(intake.clone(), database.clone(), keys.clone(), Some(relay.clone()), limits);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = http_api::server(api, listener).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap();
+        Self {
+            address,
+            client,
+            shop_key,
+            operator_key,
+            viewer_key,
+            database,
+            authority,
+            keys,
+            vault,
+            intake,
+            relay,
+            server: handle,
+            _test_database: test_database,
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        // A deadline, so that a test fails where it would hang.
+        let deadline = Duration::from_secs(30);
+        tokio::time::timeout(deadline, self.server.stop(true)).await.expect("the server stops");
+        tokio::time::timeout(deadline, self.relay.stop()).await.expect("the relay stops");
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Another shop, and a key of it.
+    pub(crate) async fn add_shop(&self, name: &str) -> String {
+        let shop = ShopId::parse(name).unwrap();
+        shops::create(&self.database, &self.vault, &shop, Environment::Dev).await.unwrap();
+        key(&self.keys, &shop, Role::Shop).await
+    }
+
+    pub(crate) async fn add_webhook_id(&self, id: &str) {
+        let shop = ShopId::parse(SHOP).unwrap();
+        shops::add_webhook(&self.database, &shop, Environment::Dev, id).await.unwrap();
+        self.intake.forget_shop(&shop).await;
+    }
+
+    /// A POST with `Prefer: wait`, its status and its document.
+    pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let answer = self
+            .client
+            .post(self.url(path))
+            .bearer_auth(key)
+            .header("prefer", "wait=20")
+            .json(body)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&body_of(answer).await).unwrap_or_default())
+    }
+
+    pub(crate) async fn get(&self, path: &str, key: &str) -> (u16, Value) {
+        let answer = self.client.get(self.url(path)).bearer_auth(key).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&body_of(answer).await).unwrap_or_default())
+    }
+
+    pub(crate) async fn callback(
+        &self,
+        shop: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> reqwest::Response {
+        let mut request = self.client.post(self.url(&format!("/webhooks/paypal/{shop}"))).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    }
+
+    pub(crate) fn sign(&self, body: &[u8]) -> Vec<(String, String)> {
+        self.sign_for(WEBHOOK_ID, body)
+    }
+
+    pub(crate) fn sign_for(&self, webhook_id: &str, body: &[u8]) -> Vec<(String, String)> {
+        sign(&self.authority, webhook_id, body)
+    }
+
+    /// Signed by an authority that nobody here trusts, whose certificate has the trusted one's URL.
+    pub(crate) fn sign_by_another(&self, body: &[u8]) -> Vec<(String, String)> {
+        let url = |headers: &[(String, String)]| {
+            headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("paypal-cert-url")).unwrap().1.clone()
+        };
+        let trusted = url(&self.sign(body));
+        let mut headers = sign(&Authority::in_memory().unwrap(), WEBHOOK_ID, body);
+        for (name, value) in &mut headers {
+            if name.eq_ignore_ascii_case("paypal-cert-url") {
+                value.clone_from(&trusted);
+            }
+        }
+        headers
+    }
+
+    /// A PAYMENT.CAPTURE.COMPLETED for an order of the shop.
+    pub(crate) fn captured(&self, order: &str, value: &str) -> Vec<u8> {
+        captured_body(order, value)
+    }
+
+    /// The last position of the shop's log.
+    pub(crate) async fn events(&self) -> i64 {
+        let client = self.database.client().await.unwrap();
+        let head = event_log::head(&client, &ShopId::parse(SHOP).unwrap()).await.unwrap();
+        head.map_or(-1, |(position, _)| position.0)
+    }
+
+    /// The types of the facts behind a position.
+    pub(crate) async fn facts_after(&self, position: i64) -> Vec<String> {
+        let client = self.database.client().await.unwrap();
+        let filter = Filter { kinds: vec![Kind::Fact], ..Filter::default() };
+        let shop = ShopId::parse(SHOP).unwrap();
+        let events = event_log::read(&client, &shop, Position(position), 1000, &filter).await.unwrap();
+        events.into_iter().map(|event| event.type_name).collect()
+    }
+
+    /// Waits until every fact of the shop is decided.
+    pub(crate) async fn settled(&self) {
+        let (relay, shop) = (self.relay.clone(), ShopId::parse(SHOP).unwrap());
+        let done = wait_until(Duration::from_secs(20), async || {
+            // A statement of its own: the lock behind it must not be held while the facts are read.
+            let applied = *relay.applied(&shop).borrow();
+            self.facts_after(applied).await.is_empty()
+        });
+        assert!(done.await, "the relay does not come to an end");
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        String::from_utf8(body_of(self.client.get(self.url("/metrics")).send().await.unwrap()).await).unwrap()
+    }
+
+    /// A counter of callbacks in the metrics' text.
+    pub(crate) fn counted(&self, metrics: &str, result: &str) -> u64 {
+        let name = format!("counterfoil_callbacks_total{{result=\"{result}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        line.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse().unwrap()
+    }
+}
+
+async fn key(keys: &ApiKeys, shop: &ShopId, role: Role) -> String {
+    let (text, _) = keys.create(shop, "a test", role.into()).await.unwrap();
+    text.expose().to_owned()
+}
+
+fn trust(authority: &Authority) -> Trust {
+    let given = [(authority.certificate_id().to_owned(), authority.leaf_pem().as_bytes().to_vec())];
+    let sources = Sources { given: given.into(), ..Sources::default() };
+    Trust {
+        anchors: Arc::new(authority.anchors().unwrap()),
+        certificates: Certificates::new(sources).unwrap(),
+    }
+}
+
+fn sign(authority: &Authority, webhook_id: &str, body: &[u8]) -> Vec<(String, String)> {
+    paypal_simulator::sign(authority, webhook_id, body, Timestamp::new(SystemClock.now()))
+}
+
+fn captured_body(order: &str, value: &str) -> Vec<u8> {
+    json!({
+        "id": format!("WH-{order}-{value}"),
+        "event_version": "1.0",
+        "create_time": "2026-11-22T10:00:00.000Z",
+        "resource_type": "capture",
+        "resource_version": "2.0",
+        "event_type": "PAYMENT.CAPTURE.COMPLETED",
+        "summary": format!("Payment completed for USD {value}"),
+        "resource": {
+            "id": format!("CAP-{order}"),
+            "status": "COMPLETED",
+            "amount": {"currency_code": "USD", "value": value},
+            "final_capture": true,
+            "custom_id": order,
+        },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// A placement of two teas for 10.00 USD.
+pub(crate) fn placement(order: &str) -> Value {
+    json!({"order": order, "currency": "USD", "total_minor": 1000,
+        "lines": [{"sku": "tea", "qty": 2, "unit_minor": 500}]})
+}
+
+pub(crate) async fn body_of(answer: reqwest::Response) -> Vec<u8> {
+    answer.bytes().await.unwrap().to_vec()
+}
