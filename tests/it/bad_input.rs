@@ -302,7 +302,8 @@ async fn a_callback_that_is_not_authentic_changes_nothing() {
     let url = &good.iter().find(|(n, _)| n.eq_ignore_ascii_case("paypal-cert-url")).unwrap().1.clone();
     let host = "api.sandbox.paypal.com";
     let elsewhere = |to: &str| with("paypal-cert-url", &url.replacen(host, to, 1));
-    let rows: Vec<(&str, Vec<(String, String)>, Vec<u8>, u16)> = vec![
+    type Row<'a> = (&'a str, Vec<(String, String)>, Vec<u8>, u16);
+    let rows: Vec<Row<'_>> = vec![
         ("no headers", Vec::new(), body.clone(), 400),
         ("no signature", without("paypal-transmission-sig"), body.clone(), 400),
         ("a header twice", twice, body.clone(), 400),

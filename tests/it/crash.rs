@@ -182,7 +182,8 @@ impl Ground {
         let positions: BTreeMap<String, i64> =
             rows.iter().map(|row| (row.get("event_key"), row.get("position"))).collect();
         for (event_id, body) in &ledger {
-            let position = positions.get(event_id).unwrap_or_else(|| panic!("{event_id} was answered and is lost"));
+            let position =
+                positions.get(event_id).unwrap_or_else(|| panic!("{event_id} was answered and is lost"));
             let row = evidence::load(&client, SHOP, *position).await.unwrap().expect("it has evidence");
             let (_, wrapped) = row.key.expect("its key is there");
             let plain = self.vault.open(SHOP, &row.sealed, &wrapped).unwrap();
@@ -203,7 +204,11 @@ async fn until_answered(stop: &AtomicBool, request: reqwest::RequestBuilder) -> 
             Ok(answer) if answer.status().is_success() => return true,
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                assert!(status == 503 || status == 500, "{status}: {}", answer.text().await.unwrap_or_default());
+                assert!(
+                    status == 503 || status == 500,
+                    "{status}: {}",
+                    answer.text().await.unwrap_or_default()
+                );
             }
             // Killed: PayPal tries again, and so does the shop.
             Err(_) => tokio::task::yield_now().await,

@@ -16,7 +16,11 @@ pub(crate) struct Serving {
 
 impl Serving {
     /// Starts it, and waits until it is ready.
-    pub(crate) async fn start(address: SocketAddr, arguments: &[String], environment: &[(&str, String)]) -> Self {
+    pub(crate) async fn start(
+        address: SocketAddr,
+        arguments: &[String],
+        environment: &[(&str, String)],
+    ) -> Self {
         let child = Command::new(binary::path())
             .arg("serve")
             .args(["--listen", &address.to_string()])

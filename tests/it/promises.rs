@@ -63,7 +63,9 @@ async fn read_models(served: &Served) -> Vec<Value> {
 fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !(name == "position" || name == "at" || name.ends_with("_at") || name == "held_until"));
+            fields.retain(|name, _| {
+                !(name == "position" || name == "at" || name.ends_with("_at") || name == "held_until")
+            });
             fields.values_mut().for_each(strip);
         }
         Value::Array(items) => items.iter_mut().for_each(strip),
@@ -119,7 +121,8 @@ async fn p4_an_order_that_cannot_be_had_changes_nothing_and_says_why() {
     assert_eq!(status, 200, "{answer}");
     let (_, order) = served.get("/v1/orders/1002", &key).await;
     assert_eq!((&order["state"], &order["fulfilment"]), (&json!("refused"), &json!("stop")), "{order}");
-    let codes: Vec<&str> = order["reasons"].as_array().unwrap().iter().filter_map(|r| r["code"].as_str()).collect();
+    let codes: Vec<&str> =
+        order["reasons"].as_array().unwrap().iter().filter_map(|r| r["code"].as_str()).collect();
     for reason in ["stock_insufficient", "coupon_unknown", "points_insufficient"] {
         assert!(codes.contains(&reason), "{codes:?}");
     }
@@ -202,7 +205,8 @@ async fn p9_an_undecidable_fact_parks_its_key_only() {
     assert_eq!(again["outcomes"][0]["type"], "event.parked", "{again}");
     let dismiss = format!("/v1/dead-letters/{position}/dismiss");
     let (_, gone) = served.post(&dismiss, &operator, &json!({"id": "out", "reason": "a typing error"})).await;
-    let types: Vec<_> = gone["outcomes"].as_array().unwrap().iter().map(|o| o["type"].as_str().unwrap()).collect();
+    let types: Vec<_> =
+        gone["outcomes"].as_array().unwrap().iter().map(|o| o["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["event.unparked", "stock.adjusted", "event.unparked"], "{gone}");
     let empty = wait_until(Duration::from_secs(5), async || {
         served.get("/v1/dead-letters", &operator).await.1["data"].as_array().is_some_and(Vec::is_empty)

@@ -74,8 +74,8 @@ async fn take(
         }
         subject => subject.map(Value::from),
     };
-    let command = command::read(kind, &identity.shop, subject, &body, idempotency_key.as_deref())
-        .map_err(|invalid| not_valid(invalid))?;
+    let command =
+        command::read(kind, &identity.shop, subject, &body, idempotency_key.as_deref()).map_err(not_valid)?;
     let key = command.fact.key("");
     let by = By { shop: identity.shop.clone(), key_id: identity.key_id.clone() };
     let intake = api.intake.clone();

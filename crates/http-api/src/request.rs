@@ -91,7 +91,7 @@ pub(crate) fn require_json(headers: &HeaderMap, also: &[&str]) -> Result<(), Pro
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let media_type = value.to_str().ok().and_then(|v| v.split(';').next()).unwrap_or_default().trim();
     let known = |name: &&str| media_type.eq_ignore_ascii_case(name);
-    if ["application/json"].iter().chain(also).any(|name| known(name)) {
+    if ["application/json"].iter().chain(also).any(known) {
         Ok(())
     } else {
         Err(Problem::new(Code::UnsupportedMediaType, "The body must be application/json."))

@@ -72,7 +72,8 @@ fn a_sum_that_is_off_is_named() {
 fn bad_commands_are_named_by_field() {
     use CommandKind as K;
     let long = "x".repeat(10_000);
-    let rows: &[(CommandKind, Option<&str>, String, Option<&str>, &str)] = &[
+    type Row<'a> = (CommandKind, Option<&'a str>, String, Option<&'a str>, &'a str);
+    let rows: &[Row<'_>] = &[
         (K::StockReceive, Some("tea"), r#"{"qty": 5}"#.into(), None, "/id"),
         (K::StockReceive, Some("tea"), r#"{"qty": -5, "id": "a"}"#.into(), None, "/qty"),
         (K::StockReceive, Some("tea"), r#"{"qty": 9007199254740992, "id": "a"}"#.into(), None, "/qty"),
