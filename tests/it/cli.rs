@@ -282,7 +282,7 @@ fn commands(document: &str) -> Vec<String> {
 
 /// Its login must not be able to change the log.
 #[tokio::test]
-async fn serve_refuses_the_owner_and_a_missing_key() {
+async fn serve_refuses_the_owner_a_missing_key_and_a_schema_that_is_not_there() {
     let (dir, database) = (TempDir::new(), test_support::TestDatabase::create().await);
     std::fs::write(dir.path().join("kek"), "0".repeat(64)).unwrap();
     let serve = |url: &secrecy::SecretString, kek: &str| {
@@ -297,6 +297,10 @@ async fn serve_refuses_the_owner_and_a_missing_key() {
     assert!(said(&owner).contains("could change the log"), "{}", said(&owner));
     let without = serve(&database.url_service(), "no-such-file");
     assert_eq!(without.status.code(), Some(78), "{}", said(&without));
+    let empty = test_support::TestDatabase::create_empty().await;
+    let unmigrated = serve(&empty.url_service(), "kek");
+    assert_eq!(unmigrated.status.code(), Some(78), "{}", said(&unmigrated));
+    assert!(said(&unmigrated).contains("counterfoil migrate"), "{}", said(&unmigrated));
 }
 
 #[test]

@@ -96,6 +96,15 @@ pub(crate) struct ServiceArgs {
     /// The most sessions with the database at a time
     #[arg(long, env = "COUNTERFOIL_POOL_SIZE", default_value_t = 8, value_name = "N")]
     pub(crate) pool_size: u16,
+    /// When what could not be decided is tried again: seconds after the first failure, the second, ..
+    #[arg(
+        long,
+        env = "COUNTERFOIL_REDRIVE_AFTER",
+        value_delimiter = ',',
+        default_value = "10,60,600,3600,21600",
+        value_name = "SECONDS,.."
+    )]
+    pub(crate) redrive_after: Vec<u64>,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use event_log::Appender;
 use evidence::Vault;
 use http_api::{Api, Limits};
 use intake::{Intake, Trusts};
-use read_models::ReadModels;
+use read_models::{ReadModels, Redrives};
 use relay::{Relay, RelayHandle};
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,8 @@ pub(crate) struct Parts {
     pub(crate) trusts: Trusts,
     /// Where it listens.
     pub(crate) listener: TcpListener,
+    /// When what could not be decided is tried again.
+    pub(crate) redrives: Redrives,
 }
 
 /// The running service.
@@ -45,14 +47,14 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener } = parts;
+        let Parts { database, vault, trusts, listener, redrives } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
         let relay = Relay::start(
             database.clone(),
             appender.clone(),
-            ReadModels::default(),
+            ReadModels { redrives },
             relay::Options::default(),
         );
         let intake = Intake::new(database.clone(), appender.clone(), vault, trusts, Arc::new(SystemClock));

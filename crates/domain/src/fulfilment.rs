@@ -61,7 +61,7 @@ impl Verdict {
                 }
             };
             let paid_in_part = money.captured_minor > 0;
-            wait(!paid_in_part && !flags.pending, "unpaid", "no payment has come in");
+            wait(!paid_in_part && !flags.pending && !flags.refused, "unpaid", "no payment has come in");
             wait(flags.pending, "payment_pending", "a payment is under way");
             wait(paid_in_part, "partially_paid", "the payments do not reach the total");
             wait(flags.review, "review", "PayPal says no more comes: accept, or close");

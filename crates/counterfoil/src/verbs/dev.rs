@@ -13,6 +13,7 @@ use evidence::{KeyEncryptionKey, Vault};
 use intake::{Trust, Trusts};
 use paypal::{Certificates, Environment, Sources, TrustAnchors};
 use paypal_simulator::Authority;
+use read_models::Redrives;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::Globals;
@@ -99,7 +100,9 @@ impl Dev {
             database.refuse_privileged().await?;
         }
         let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?) };
-        let service = Service::start(Parts { database, vault, trusts, listener }).await?;
+        let service =
+            Service::start(Parts { database, vault, trusts, listener, redrives: Redrives::default() })
+                .await?;
         Ok((service, key))
     }
 

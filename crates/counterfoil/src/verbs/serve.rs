@@ -1,11 +1,14 @@
 //! `serve`: takes callbacks and commands, decides, answers, until it is told to stop.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use clap::Args;
 use database::Database;
 use evidence::{KeyEncryptionKey, Vault};
 use intake::Trusts;
+use read_models::Redrives;
+use secrecy::SecretString;
 
 use crate::cli::Globals;
 use crate::config::ServiceArgs;
@@ -41,13 +44,16 @@ impl Serve {
                 "no --roots: PayPal's certificates need an intermediate that the system's store has not"
             );
         }
+        is_migrated(&url, &args.database.schema).await?;
         let pool = args.database.pool(url, "counterfoil serve", usize::from(args.pool_size));
         let database = Database::connect(pool).await?;
         database.refuse_privileged().await?;
         let listener = TcpListener::bind(args.listen)
             .map_err(|error| exit::config(format!("{} cannot be listened on: {error}", args.listen)))?;
+        let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
+        let redrives = Redrives { after };
         let mut service =
-            Service::start(Parts { database, vault: Vault::new(kek), trusts, listener }).await?;
+            Service::start(Parts { database, vault: Vault::new(kek), trusts, listener, redrives }).await?;
         tokio::select! {
             error = service.failed() => return Err(error),
             asked = service::asked_to_stop() => asked?,
@@ -55,4 +61,16 @@ impl Serve {
         service.stop().await;
         Ok(Exit::Ok)
     }
+}
+
+/// Refuses a schema that lacks what this version needs. One that has more is that of a newer version beside this one,
+/// which takes care to leave room for it.
+async fn is_migrated(url: &SecretString, schema: &str) -> anyhow::Result<()> {
+    let status = database::migration_status(url, schema).await?;
+    if status.ours && status.pending.is_empty() {
+        return Ok(());
+    }
+    Err(exit::config(format!(
+        "the schema {schema} is not up to date: run `counterfoil migrate` with MAINTENANCE_DATABASE_URL set to its owner"
+    )))
 }

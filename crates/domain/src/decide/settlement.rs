@@ -184,6 +184,8 @@ impl Decision<'_> {
         }
         if order.paid_at.is_some() {
             self.balance(&mut order, &terms, &mut moves)?;
+            // What is live keeps a hold, and a settled order has none.
+            order.flags.live = false;
         }
         order.flags.review = order.paid_at.is_none() && sets.is_final && sets.captured < order.total_minor;
         finish(&mut order);
