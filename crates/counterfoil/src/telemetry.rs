@@ -15,6 +15,11 @@ pub(crate) fn start() {
     // A filter that cannot be read must not keep the service from starting.
     let filter =
         EnvFilter::builder().with_env_var(FILTER).try_from_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    // The driver's lines hold the parameters of every statement: headers, digests, sealed bytes.
+    let filter = match "tokio_postgres=warn".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start is a test's; the first one stays.
     let _ = if std::io::stderr().is_terminal() {

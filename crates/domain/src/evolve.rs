@@ -219,6 +219,8 @@ impl State {
     fn unpark_fact(&mut self, unparked: &Unparked) -> Result<(), Undecided> {
         let mut group = self.group(unparked.group)?.unwrap_or_default();
         group.members.remove(&unparked.fact);
+        // It gets on: what is left has all its attempts before it.
+        group.attempts = 0;
         self.parked.put(unparked.fact, None);
         self.put_group(unparked.group, group);
         Ok(())

@@ -28,9 +28,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges an order by its row alone. `refusals` are the reasons of a refused placement.
+    /// Judges an order by its row alone. Why a placement was refused stands in the row's `refusals`.
     #[must_use]
-    pub fn of(order: &Order, refusals: &[Reason]) -> Self {
+    pub fn of(order: &Order) -> Self {
         let mut stops = Vec::new();
         let mut waits = Vec::new();
         let flags = &order.flags;
@@ -45,7 +45,8 @@ impl Verdict {
         stop(flags.disputed, "disputed", "a dispute is open");
         let (money, settled) = (&order.money, order.paid_at.is_some());
         let kept = (money.captured_minor - money.refunded_minor).clamp(0, order.total_minor);
-        let gone = settled && money.captured_minor > 0 && order.total_minor > 0;
+        // What was settled had been paid: where none of it counts any more, nothing may leave.
+        let gone = settled && order.total_minor > 0;
         stop(gone && kept == 0, "refunded", "nothing of the money is kept");
         stop(
             gone && kept > 0 && kept < order.total_minor && money.reversed_minor > 0,
@@ -54,7 +55,10 @@ impl Verdict {
         );
         stop(order.given_back.stock && kept > 0, "refunded", "the stock went back at a refund");
         if !settled {
-            stops.extend(refusals.iter().filter(|_| flags.refused).cloned());
+            if flags.refused {
+                let detail = format!("its placement was refused, for {} reasons", order.refusals.len());
+                stops.push(Reason::new("refused", detail));
+            }
             let mut wait = |when: bool, code: &str, detail: &str| {
                 if when {
                     waits.push(Reason::new(code, detail));

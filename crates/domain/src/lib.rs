@@ -6,6 +6,8 @@
 //!
 //! Never: input or output, a clock, SQL, HTTP, or PayPal's wire format.
 
+mod callbacks;
+mod commands;
 mod decide;
 mod evolve;
 mod fact;
@@ -23,6 +25,8 @@ mod state;
 mod tests;
 mod time;
 
+pub use callbacks::*;
+pub use commands::*;
 pub use decide::Undecided;
 pub use fact::*;
 pub use fulfilment::{Fulfilment, Verdict};

@@ -135,8 +135,9 @@ impl Placement {
             check(!twice, &format!("coupons[{at}].code"), "is named twice".into());
         }
         if let Some(points) = &self.points {
-            check(amount_fits(points.spend), "points.spend", OUT_OF_RANGE.into());
-            check(amount_fits(points.earn), "points.earn", OUT_OF_RANGE.into());
+            let fits = |points: i64| (0..=QUANTITY_MAX).contains(&points);
+            check(fits(points.spend), "points.spend", format!("must be 0 to {QUANTITY_MAX}"));
+            check(fits(points.earn), "points.earn", format!("must be 0 to {QUANTITY_MAX}"));
             check(amount_fits(points.minor), "points.minor", OUT_OF_RANGE.into());
             check(self.buyer.is_some(), "buyer", "is needed where points are used".into());
         }
@@ -146,6 +147,13 @@ impl Placement {
         if let Some(hold_s) = self.hold_s {
             let fits = (1..=Settings::HOLD_MAX_S).contains(&hold_s);
             check(fits, "hold_s", format!("must be 1 to {} seconds", Settings::HOLD_MAX_S));
+        }
+        let mut pieces = std::collections::BTreeMap::<&Sku, i128>::new();
+        for line in &self.lines {
+            *pieces.entry(&line.sku).or_default() += i128::from(line.qty);
+        }
+        if pieces.values().any(|qty| *qty > i128::from(QUANTITY_MAX)) {
+            problems.push(Reason::new("lines", format!("at most {QUANTITY_MAX} pieces of one article")));
         }
         if problems.is_empty() {
             problems.extend(self.wrong_sum());
@@ -192,6 +200,10 @@ impl Placement {
         })
     }
 }
+
+/// The most pieces or points that one order moves: far below what an entry can write, so that sums over thousands of
+/// orders fit.
+pub const QUANTITY_MAX: i64 = 1_000_000_000_000;
 
 const OUT_OF_RANGE: &str = "must be 0 to 9007199254740991";
 

@@ -68,7 +68,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     /// Whether no row is there.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.values().all(Option::is_none)
+        !self.rows.values().any(Option::is_some)
     }
 
     /// Whether the row was given.
@@ -98,7 +98,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     }
 
     pub(crate) fn put(&mut self, key: K, row: Option<V>) {
-        let before = self.rows.insert(key.clone(), row);
+        // Where every row is known, one that is gone needs no mark that says so.
+        let before = if row.is_none() && self.complete {
+            self.rows.remove(&key)
+        } else {
+            self.rows.insert(key.clone(), row)
+        };
         self.changed.insert(key.clone());
         self.journal.push((key, before));
     }

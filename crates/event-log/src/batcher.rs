@@ -47,6 +47,10 @@ impl Batcher {
             tokio::task::yield_now().await;
             let batch = self.fill(first);
             self.append(batch).await;
+            if self.database.pool_status().2 > 0 {
+                // Somebody waits for a session: under load on many shops they would all be kept here.
+                self.session = None;
+            }
         }
     }
 

@@ -59,7 +59,7 @@ impl Default for Limits {
             body_deadline: Duration::from_secs(10),
             batch_deadline: Duration::from_secs(600),
             keep_alive: Duration::from_secs(75),
-            max_connections: 2048,
+            max_connections: 512,
             workers: 2,
             shutdown: Duration::from_secs(10),
         }

@@ -168,7 +168,8 @@ async fn decided(
             let mut value =
                 json!({ "type": event.type_name, "position": format!("{epoch}-{}", event.position) });
             let data: Value = serde_json::from_str(event.data()).unwrap_or_default();
-            value["reasons"] = data.get("reasons").cloned().unwrap_or_else(|| json!([]));
+            let reasons = data.get("reasons").or_else(|| data.pointer("/order/refusals"));
+            value["reasons"] = reasons.cloned().unwrap_or_else(|| json!([]));
             value
         })
         .collect();

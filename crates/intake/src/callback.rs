@@ -3,12 +3,13 @@
 //! The order of the steps is the point: shop, headers, signature, and only then the body. Nothing of a body is parsed
 //! before its signature holds, and once it does the callback is kept whatever it says.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use domain::{Fact, Position, ShopId, Timestamp, Unreadable};
 use event_log::{AppendError, Appended, Certificate, Dedupe, NewFact, SealedEvidence, Transmission};
 use evidence::{CallbackEvidence, VerifiedBy};
-use paypal::{Authentic, Refused, TransmissionHeaders};
+use paypal::{Authentic, Refused, Translation, TransmissionHeaders};
 
 use crate::door::as_sealed;
 use crate::shops::Shop;
@@ -55,7 +56,7 @@ impl Intake {
         let headers =
             TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))?;
         let authentic = self.verify(&shop, &headers, &body).await?;
-        let translation = paypal::translate(&body, &|text: &str| shop.pseudonym(text));
+        let translation = translate(&shop, &body);
         let body_mac = shop.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
         let fact = NewFact {
@@ -146,6 +147,21 @@ impl Intake {
             }
         }
     }
+}
+
+/// A bug in the translation must not refuse what is authentic: PayPal gives up after three days. It is kept, under its
+/// bytes' own key, and can be read again by a version without the bug.
+fn translate(shop: &Shop, body: &[u8]) -> Translation {
+    let translated =
+        catch_unwind(AssertUnwindSafe(|| paypal::translate(body, &|text: &str| shop.pseudonym(text))));
+    translated.unwrap_or_else(|_| Translation {
+        event_id: None,
+        paypal_type: None,
+        fact: Fact::CallbackUnreadable(Unreadable {
+            paypal_type: None,
+            why: "translating it panicked".to_owned(),
+        }),
+    })
 }
 
 fn of_shop(error: Arc<ShopError>) -> CallbackError {

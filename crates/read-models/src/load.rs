@@ -286,9 +286,10 @@ fn give_parked(state: &mut State, wanted: &Wanted, parked: &[Row], members: &[Ro
 
 fn member_from_row(row: &Row) -> Result<(Position, Member), Error> {
     let position = Position(row.try_get("position")?);
-    let event = event_log::Event::decode(position, row.try_get("entry")?)?;
+    let at = Timestamp::new(row.try_get("at")?);
+    let fact = relay::received_entry(position, row.try_get("entry")?, row.try_get("key")?, at);
     let member = Member {
-        fact: Some(Arc::new(relay::received(&event))),
+        fact: Some(Arc::new(fact)),
         keys: keys(row.try_get("keys")?)?,
         error: row.try_get("error")?,
         parked_at: Timestamp::new(row.try_get("parked_at")?),

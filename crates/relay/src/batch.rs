@@ -96,19 +96,19 @@ impl<P: Projection> Batch<'_, P> {
         Ok(Written { to, facts: decided, head: appended.last().copied(), state })
     }
 
-    /// Sends BEGIN, the fence and the first load together. What was loaded beside a fence that failed is thrown away.
+    /// Sends the fence and the first load together, and BEGIN before them: behind a BEGIN that failed the fence would
+    /// commit by itself and pass over the batch. What was loaded beside a fence that failed is thrown away.
     async fn begin(&self, client: &Client, state: Option<State>) -> Result<State, Error> {
-        let begin =
-            async { Ok::<_, Error>(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?) };
+        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         let fence = self.move_checkpoint(client, self.from, self.to);
         let state = match state {
             Some(mut state) => {
                 let missing = self.needs(&state);
                 let load = self.projection.load(client, &self.lease.shop, &mut state, &missing);
-                try_join!(begin, fence, load)?;
+                try_join!(fence, load)?;
                 state
             }
-            None => try_join!(begin, fence, self.projection.open(client, &self.lease.shop))?.2,
+            None => try_join!(fence, self.projection.open(client, &self.lease.shop))?.1,
         };
         Ok(state)
     }

@@ -1,7 +1,7 @@
 //! Reads the facts behind a checkpoint. They never change, so that this needs no transaction.
 
 use database::{Client, sql};
-use domain::{Position, ReceivedFact, ShopId};
+use domain::{Key, Position, ReceivedFact, ShopId, Timestamp, UnknownFact};
 use event_log::Event;
 use uuid::Uuid;
 
@@ -28,6 +28,21 @@ pub fn received(event: &Event) -> ReceivedFact {
     ReceivedFact { position: event.position, at: event.at, key: event.key.clone(), fact: event.fact() }
 }
 
+/// The fact in an entry. One that only a newer version can read is a fact too, with the key and the time of its columns:
+/// it is parked, and holds back nothing else.
+#[must_use]
+pub fn received_entry(position: Position, entry: String, key: &str, at: Timestamp) -> ReceivedFact {
+    match Event::decode(position, entry) {
+        Ok(event) => received(&event),
+        Err(error) => ReceivedFact {
+            position,
+            at,
+            key: Key::parse(key).unwrap_or(Key::Event(position.0)),
+            fact: Err(UnknownFact(error.to_string())),
+        },
+    }
+}
+
 /// Reads at most `limit` facts. Outcomes lie between them, so that twice as many events are looked at.
 pub(crate) async fn read_ahead(
     client: &Client,
@@ -45,8 +60,9 @@ pub(crate) async fn read_ahead(
                 ahead.is_full = true;
                 break;
             }
-            let event = Event::decode(Position(position), entry)?;
-            ahead.facts.push(LoggedFact { id: event.id, received: received(&event) });
+            let (key, at) = (row.try_get(2)?, Timestamp::new(row.try_get(3)?));
+            let received = received_entry(Position(position), entry, key, at);
+            ahead.facts.push(LoggedFact { id: row.try_get(4)?, received });
         }
         ahead.seen = position;
     }

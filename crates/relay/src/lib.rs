@@ -17,7 +17,7 @@ mod supervisor;
 mod transaction;
 
 pub use error::Error;
-pub use facts::received;
+pub use facts::{received, received_entry};
 pub use health::{Health, health};
 pub use projection::{Projection, Timer};
 pub use supervisor::{Options, Relay, RelayHandle};

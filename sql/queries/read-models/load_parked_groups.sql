@@ -3,7 +3,7 @@
 -- $1 shop_id text
 -- $2 group_position bigint[]
 SELECT g.group_position, g.attempts, g.error AS group_error, g.failed_at, m.position,
-    array_to_string(m.keys, E'\n') AS keys, m.error, m.parked_at, e.at, e.entry
+    array_to_string(m.keys, E'\n') AS keys, m.error, m.parked_at, e.key, e.at, e.entry
 FROM unnest($2::bigint[]) AS k (group_position)
 JOIN counterfoil.parked_groups AS g ON g.shop_id = $1 AND g.group_position = k.group_position
 JOIN counterfoil.parked AS m ON m.shop_id = $1 AND m.group_position = g.group_position

@@ -149,7 +149,6 @@ impl Decision<'_> {
         let id = step.order.order.clone();
         let paypal_order = step.order.terms.as_ref().and_then(|terms| terms.paypal_order_id.clone());
         let mut change = crate::Change { order: Some(step.order), ..crate::Change::default() };
-        change.reasons = change.order.as_ref().map(|order| order.refusals.clone()).unwrap_or_default();
         step.moves.into_change(&mut change);
         self.emit(kind, Key::Order(id.clone()), change)?;
         self.link(&id, paypal_order.as_ref())

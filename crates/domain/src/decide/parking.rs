@@ -8,6 +8,12 @@ use crate::{
     ReceivedFact, Unparked,
 };
 
+/// A redrive decides so many facts of its group at most, for the door waits while their outcomes are appended. The rest is
+/// due again at once.
+const REDRIVEN_MAX: usize = 200;
+/// The keys of a parked fact must fit into an entry.
+const KEYS_MAX_BYTES: usize = 40_000;
+
 impl Decision<'_> {
     /// Whether the fact names, or resolves to, something that is parked.
     pub(crate) fn waits_behind(&self, received: &ReceivedFact) -> Result<bool, Undecided> {
@@ -61,7 +67,12 @@ impl Decision<'_> {
         }
         keys.push(received.key.clone());
         let mut seen = BTreeSet::new();
-        keys.retain(|key| seen.insert(key.clone()));
+        let mut room = KEYS_MAX_BYTES;
+        keys.retain(|key| {
+            let fits = room.checked_sub(key.to_string().len() + 3);
+            room = fits.unwrap_or(room);
+            fits.is_some() && seen.insert(key.clone())
+        });
         Ok(keys)
     }
 
@@ -118,7 +129,7 @@ impl Decision<'_> {
     fn redrive_group(&mut self, id: Position) -> Result<(), Undecided> {
         let Some(group) = self.state.group(id)? else { return Ok(()) };
         let cause = self.cx;
-        for (position, member) in group.members {
+        for (position, member) in group.members.into_iter().take(REDRIVEN_MAX) {
             let fact = member.fact.ok_or(Missing::Group(id))?;
             self.cx = Context { fact_at: fact.at, answers: Some(position), ..cause };
             self.key = fact.key.clone();

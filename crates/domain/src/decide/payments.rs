@@ -68,6 +68,12 @@ impl Decision<'_> {
             row.net_minor = fact.net_minor.or(row.net_minor);
             row.payee = fact.payee.clone().or(row.payee);
             row.is_final = fact.is_final;
+        } else if state == row.state {
+            // The same step through another callback may say more of it.
+            row.is_final |= fact.is_final;
+            row.payee = row.payee.or_else(|| fact.payee.clone());
+            row.fee_minor = row.fee_minor.or(fact.fee_minor);
+            row.net_minor = row.net_minor.or(fact.net_minor);
         }
         row.paypal_order = row.paypal_order.or_else(|| fact.paypal_order.clone());
         row.authorization = row.authorization.or_else(|| fact.authorization.clone());
@@ -86,6 +92,10 @@ impl Decision<'_> {
             row.amount_minor = fact.amount_minor;
             row.currency = Some(fact.currency);
             row.captures.insert(fact.capture.clone());
+        }
+        if kind == PaymentKind::Reversal {
+            // Told as both, it is the graver one, whichever came first.
+            row.kind = kind;
         }
         if row.order.is_none() {
             row.order.clone_from(&fact.order);
@@ -111,6 +121,12 @@ impl Decision<'_> {
     }
 
     pub(crate) fn tender(&mut self, fact: &Tender) -> Result<(), Undecided> {
+        if fact.provider.as_str().contains(':') {
+            // Else two tenders could have one id.
+            let reasons = vec![Reason::new("provider", "must not contain a colon")];
+            let key = Key::Order(fact.order.clone());
+            return self.reject(OutcomeType::PaymentRejected, key, "payment.recorded", reasons);
+        }
         let mut drafts = Drafts::new();
         let capture = fact.capture().map_err(|e| Undecided::Undecidable(e.to_string()))?;
         let id = PaymentKey::Capture(capture);

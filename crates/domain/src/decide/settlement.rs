@@ -100,10 +100,17 @@ impl Decision<'_> {
         let two_orders = row.other_order.is_some() && !row.assigned;
         let other_currency = row.currency.is_some_and(|currency| currency != order.currency);
         let other_payee = match (&row.payee, &self.state.shop.settings.payee) {
-            (Some(got), Some(right)) => got != right && !row.assigned,
+            // Judged by the payee in force when it was first counted: a new setting un-counts nothing.
+            (Some(got), Some(right)) => got != right && !row.assigned && !self.counts_already(row),
             _ => false,
         };
         if two_orders || other_currency || other_payee { Standing::Mismatched } else { Standing::Matched }
+    }
+
+    fn counts_already(&self, row: &Payment) -> bool {
+        self.state.payments.get(&row.id).is_some_and(|was| {
+            was.state == PaymentState::Captured && was.standing == Standing::Matched && was.order == row.order
+        })
     }
 
     fn sets(order: &Order, rows: &Drafts) -> Result<Sets, Undecided> {
@@ -267,9 +274,9 @@ impl Decision<'_> {
         let mut want = GivenBack {
             points_revoked: i64::try_from(i128::from(earned) - earned_still)
                 .map_err(|_| Undecided::Undecidable("overflow: revoked points".into()))?,
-            points: kept == 0 && returns.points,
-            coupons: kept == 0 && returns.coupons,
-            stock: refunded - order.money.reversed_minor >= captured && returns.stock,
+            points: kept == 0 && (returns.points || have.points),
+            coupons: kept == 0 && (returns.coupons || have.coupons),
+            stock: refunded - order.money.reversed_minor >= captured && (returns.stock || have.stock),
         };
         let again = Parts {
             stock: have.stock && !want.stock,
@@ -283,6 +290,10 @@ impl Decision<'_> {
                 want = GivenBack { points_revoked: want.points_revoked, ..have };
             }
             order.refusals = shortfalls;
+        } else if kept == 0 && order.flags.unfulfillable {
+            // Nothing is to be fulfilled any more.
+            order.flags.unfulfillable = false;
+            order.refusals.clear();
         }
         moves.give_back(terms, have, want, |sku| order.shipped_of(sku));
         order.given_back = want;
@@ -341,7 +352,7 @@ pub(crate) fn finish(order: &mut Order) {
         _ if flags.expired => OrderState::Expired,
         _ => OrderState::Open,
     };
-    let verdict = Verdict::of(order, &order.refusals);
+    let verdict = Verdict::of(order);
     order.fulfilment = verdict.fulfilment;
     order.reasons = verdict.reasons;
 }

@@ -283,3 +283,57 @@ fn a_dispute_about_two_orders_stops_both() {
     log.given("dispute.resolved", dispute);
     assert_eq!((log.order("1").fulfilment, log.order("2").fulfilment), (Fulfilment::Ship, Fulfilment::Ship));
 }
+
+#[test]
+fn a_new_setting_neither_uncounts_money_nor_takes_back_what_came_back() {
+    let mut log = placed();
+    log.given("shop.configured", json!({"shop": "s", "settings": {"payee": "M1"}}));
+    let mut ours = capture("C1", "1", 4500);
+    ours["payee"] = json!("M1");
+    log.given("payment.captured", ours);
+    log.given("shop.configured", json!({"shop": "s", "settings": {"payee": "M2"}}));
+    log.given("payment.refunded", refund("R1", "C1", 4500));
+    let order = log.order("1");
+    assert_eq!((order.money.refunded_minor, order.fulfilment), (4500, Fulfilment::Stop));
+    log.given("shop.configured", json!({"shop": "s", "settings": {"returns": {"stock": false}}}));
+    log.given("dispute.opened", json!({"dispute": "PP-D-1", "captures": ["C1"]}));
+    assert_eq!(log.stock("A").on_hand(), 1000);
+}
+
+#[test]
+fn a_settled_order_whose_money_counts_no_more_is_not_shipped() {
+    let mut log = placed();
+    let mut first = capture("C1", "1", 4500);
+    first["paypal_order"] = json!("P1");
+    log.given("payment.captured", first);
+    let mut second = placement("2");
+    second["paypal_order_id"] = json!("P1");
+    log.given("order.placed", second);
+    log.given("payment.resolved", json!({"capture": "C1", "assign": "2"}));
+    assert_eq!((log.order("1").fulfilment, log.order("2").fulfilment), (Fulfilment::Stop, Fulfilment::Ship));
+}
+
+#[test]
+fn what_is_told_twice_of_one_id_does_not_depend_on_which_comes_first() {
+    let mut last = capture("C1", "1", 4000);
+    last["final"] = json!(true);
+    for captures in [[last.clone(), capture("C1", "1", 4000)], [capture("C1", "1", 4000), last]] {
+        let mut log = placed();
+        captures.into_iter().for_each(|body| drop(log.when("payment.captured", body)));
+        assert!(log.order("1").flags.review);
+    }
+    for kinds in [["payment.refunded", "payment.reversed"], ["payment.reversed", "payment.refunded"]] {
+        let mut log = placed();
+        log.given("payment.captured", capture("C1", "1", 4500));
+        kinds.into_iter().for_each(|kind| drop(log.when(kind, refund("R1", "C1", 4500))));
+        assert_eq!((log.order("1").money.reversed_minor, log.stock("A").on_hand()), (4500, 998));
+    }
+}
+
+#[test]
+fn two_tenders_never_have_one_id() {
+    let mut log = placed();
+    let gift =
+        json!({"order": "1", "provider": "a:b", "payment": "c", "amount_minor": 2000, "currency": "USD"});
+    assert_eq!(log.when("payment.recorded", gift), ["payment.rejected"]);
+}

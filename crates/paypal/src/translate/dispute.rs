@@ -14,11 +14,18 @@ fn word(fields: &Fields<'_>, name: &str) -> Result<Option<String>, Why> {
     Ok(fields.text(name)?.filter(is_word))
 }
 
+/// More captures than an entry, and what follows from it, can hold. PayPal disputes one or a few.
+const TRANSACTIONS_MAX: usize = 200;
+
 pub(super) fn read(reading: &Reading<'_>) -> Result<Dispute, Why> {
     let resource = &reading.resource;
+    let transactions = resource.list("disputed_transactions")?;
+    if transactions.len() > TRANSACTIONS_MAX {
+        return Err(resource.why("disputed_transactions", format!("has more than {TRANSACTIONS_MAX}")));
+    }
     let mut captures: Vec<CaptureId> = Vec::new();
     let mut ids = Vec::new();
-    for transaction in resource.list("disputed_transactions")? {
+    for transaction in transactions {
         if transaction.text("seller_transaction_id")?.is_some() {
             let capture = transaction.id("seller_transaction_id")?;
             if !captures.contains(&capture) {

@@ -1,0 +1,183 @@
+//! The data of facts that PayPal's callbacks become.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AuthorizationId, CaptureId, Currency, DisputeId, Fact, Minor, OrderId, PayeeId, PaypalOrderId, Position,
+    RefundId, UnknownFact,
+};
+
+/// Data of `payment.approved`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The PayPal order.
+    pub paypal_order: PaypalOrderId,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// Keyed hash of a custom or invoice id that has not the shape of an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_id: Option<String>,
+}
+
+/// Data of `payment.authorized`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// The authorisation.
+    pub authorization: AuthorizationId,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The PayPal order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order: Option<PaypalOrderId>,
+    /// What was authorised.
+    pub amount_minor: Minor,
+    /// Its currency.
+    pub currency: Currency,
+    /// Keyed hash of a custom or invoice id that has not the shape of an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_id: Option<String>,
+}
+
+/// Data of `payment.voided`: at least one of authorisation and PayPal order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Void {
+    /// The voided authorisation; `None` when the PayPal order itself ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<AuthorizationId>,
+    /// The PayPal order: what was voided when there is no authorisation, else only a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order: Option<PaypalOrderId>,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// Keyed hash of a custom or invoice id that has not the shape of an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_id: Option<String>,
+}
+
+/// Data of `payment.pending`, `.captured`, `.denied`: a capture, or a v1 sale.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// The capture, or the v1 sale.
+    pub capture: CaptureId,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The PayPal order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order: Option<PaypalOrderId>,
+    /// The authorisation it was captured from, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<AuthorizationId>,
+    /// Gross, 0 or more.
+    pub amount_minor: Minor,
+    /// Its currency.
+    pub currency: Currency,
+    /// PayPal's fee, where the body has it, in the same currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee_minor: Option<Minor>,
+    /// What is left, where the body has it, in the same currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_minor: Option<Minor>,
+    /// The merchant account that received it, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payee: Option<PayeeId>,
+    /// The body says that no further capture follows.
+    #[serde(default, rename = "final", skip_serializing_if = "std::ops::Not::not")]
+    pub is_final: bool,
+    /// Keyed hash of a custom or invoice id that has not the shape of an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_id: Option<String>,
+}
+
+/// Data of `payment.refunded` and `.reversed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// The refund or reversal.
+    pub refund: RefundId,
+    /// What it was paid back from.
+    pub capture: CaptureId,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// What went back, 0 or more.
+    pub amount_minor: Minor,
+    /// Its currency.
+    pub currency: Currency,
+    /// Keyed hash of a custom or invoice id that has not the shape of an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_id: Option<String>,
+}
+
+/// Data of `dispute.*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// The dispute.
+    pub dispute: DisputeId,
+    /// The disputed captures: each `seller_transaction_id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captures: Vec<CaptureId>,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// PayPal's status, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// PayPal's outcome code, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// What is disputed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount_minor: Option<Minor>,
+    /// Its currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+}
+
+/// Data of `callback.revised`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Where the callback stands that it revises.
+    pub of: Position,
+}
+
+/// Data of `callback.ignored`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// PayPal's event type, at most 64 printable characters of it.
+    pub paypal_type: String,
+}
+
+/// Data of `callback.unreadable`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// PayPal's event type, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_type: Option<String>,
+    /// What could not be understood; names fields, never repeats their values.
+    pub why: String,
+}
+
+/// Data of `callback.retranslated`: decided as the fact within.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retranslation {
+    /// Where the callback stands that was read again.
+    pub of: Position,
+    /// The type of the fact that it is now.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// That fact's data.
+    pub data: serde_json::Value,
+}
+
+impl Retranslation {
+    /// The fact within.
+    ///
+    /// # Errors
+    /// It is none that this version knows.
+    pub fn fact(&self) -> Result<Fact, UnknownFact> {
+        Fact::from_data(&self.type_name, &self.data.to_string())
+    }
+}
