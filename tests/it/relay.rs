@@ -256,3 +256,30 @@ async fn cut_sessions_lose_nothing_and_repeat_nothing() {
     relay.stop().await;
     shop.assert_sound().await;
 }
+
+/// P9: an entry that only a newer version can read parks its key, and the shop goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_an_entry_of_a_newer_version_parks_its_key_alone() {
+    let shop = LedShop::create().await;
+    let relay = shop.lead_with(never(), quick());
+    shop.settle(&relay, "stock.received", json!({"sku": "A", "qty": 1})).await;
+    shop.run(
+        "WITH planted AS (
+             INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
+             SELECT shop_id, position + 1, '6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'fact', 'order.blessed', 'order:9', at,
+                 '{\"v\":2}', '\\x00'
+             FROM counterfoil.events ORDER BY position DESC LIMIT 1
+             RETURNING shop_id, position, id, type
+         )
+         INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
+         SELECT shop_id, position, id, 'command', '9', type, '{}' FROM planted",
+    )
+    .await;
+    let other = shop.settle(&relay, "stock.received", json!({"sku": "A", "qty": 2})).await;
+    assert_eq!(shop.outcomes(other).await, ["stock.received"]);
+    let order = json!({"order": "9", "currency": "USD", "total_minor": 0, "lines": []});
+    let behind = shop.settle(&relay, "order.placed", order).await;
+    assert_eq!(shop.outcomes(behind).await, ["event.parked"], "it waits behind what cannot be read yet");
+    assert_eq!(shop.number("SELECT count(*) FROM counterfoil.parked").await, 2);
+    relay.stop().await;
+}
