@@ -459,3 +459,18 @@ async fn a_webhook_id_is_checked_against_all_of_the_shop() {
     }
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_bodies_together_are_bounded() {
+    let served = Served::start(Limits { bodies_kib: 1, ..Limits::default() }).await;
+    let before = served.events().await;
+    let body = vec![b' '; 2_000];
+    let answer = served.callback(SHOP, &served.sign(&body), body).await;
+    assert_eq!(answer.status().as_u16(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(served.events().await, before);
+    let (status, _) =
+        served.post("/v1/stock/tea/receive", &served.shop_key, &json!({"id": "a", "qty": 1})).await;
+    assert_eq!(status, 200, "what was held is free again");
+    served.stop().await;
+}

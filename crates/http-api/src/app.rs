@@ -14,6 +14,7 @@ use database::Database;
 use intake::Intake;
 use relay::RelayHandle;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::problem::{Code, Problem};
 use crate::{
@@ -30,6 +31,8 @@ pub struct Limits {
     pub command_body: usize,
     /// Bytes of a batch's body.
     pub batch_body: usize,
+    /// KiB of all bodies together that are read or worked on; beyond it a request is answered 503.
+    pub bodies_kib: usize,
     /// Bytes of one line of a batch.
     pub batch_line: usize,
     /// For the head of a request.
@@ -54,6 +57,7 @@ impl Default for Limits {
             webhook_body: 256 * 1024,
             command_body: 2 * 1024 * 1024,
             batch_body: 64 * 1024 * 1024,
+            bodies_kib: 64 * 1024,
             batch_line: 16 * 1024,
             head_deadline: Duration::from_secs(5),
             body_deadline: Duration::from_secs(10),
@@ -80,6 +84,8 @@ pub struct Api {
     pub limits: Limits,
     /// What happened.
     pub counters: Counters,
+    /// The memory that bodies may take.
+    pub(crate) bodies: Arc<Semaphore>,
     draining: AtomicBool,
     /// Work runs here and not on the server's threads: a client that goes away must not cancel a commit, and sessions
     /// with the database must outlive the server's threads.
@@ -100,7 +106,9 @@ impl Api {
         limits: Limits,
     ) -> Arc<Self> {
         let (counters, draining) = (Counters::default(), AtomicBool::new(false));
-        Arc::new(Self { intake, database, keys, relay, limits, counters, draining, work: Handle::current() })
+        let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
+        let work = Handle::current();
+        Arc::new(Self { intake, database, keys, relay, limits, counters, bodies, draining, work })
     }
 
     /// Says "not ready" from now on, so that load balancers look elsewhere before the end.

@@ -4,6 +4,7 @@
 //! would keep its connection for ever.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,31 +14,67 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::{Stream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::problem::{Code, Problem};
 
+/// A whole body, and its share of the memory that all bodies may take together.
+pub(crate) struct Body {
+    pub(crate) bytes: Bytes,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// The bytes, and what to keep for as long as something made of them waits.
+    pub(crate) fn into_parts(self) -> (Bytes, Option<OwnedSemaphorePermit>) {
+        (self.bytes, self.held)
+    }
+}
+
+/// Takes from the budget what the chunk needs.
+fn hold(
+    budget: &Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+    chunk: usize,
+) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    let kib = u32::try_from(chunk.div_ceil(1024)).unwrap_or(u32::MAX);
+    let more = Arc::clone(budget)
+        .try_acquire_many_owned(kib)
+        .map_err(|_| Problem::new(Code::Unavailable, "Too many bodies are on their way."))?;
+    Ok(match held {
+        Some(mut held) => {
+            held.merge(more);
+            Some(held)
+        }
+        None => Some(more),
+    })
+}
+
 /// Reads the whole body.
 ///
 /// # Errors
-/// 413 beyond `limit`, 408 after `deadline`, 400 for a body that breaks off.
+/// 413 beyond `limit`, 408 after `deadline`, 400 for a body that breaks off, 503 when all bodies together take too much.
 pub(crate) async fn read(
     request: &HttpRequest,
     mut payload: Payload,
     limit: usize,
     deadline: Duration,
-) -> Result<Bytes, Problem> {
+    budget: &Arc<Semaphore>,
+) -> Result<Body, Problem> {
     refuse_encoding(request)?;
     if declared_length(request).is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
     let deadline = Instant::now() + deadline;
+    let mut held = None;
     let mut first: Option<Bytes> = None;
     let mut body = BytesMut::new();
     while let Some(chunk) = next(&mut payload, deadline).await? {
         if body.len() + first.as_ref().map_or(0, Bytes::len) + chunk.len() > limit {
             return Err(too_large(limit));
         }
+        held = hold(budget, held, chunk.len())?;
         // Most bodies come in one chunk, which needs no copy.
         if first.is_none() && body.is_empty() {
             first = Some(chunk);
@@ -48,7 +85,7 @@ pub(crate) async fn read(
             body.extend_from_slice(&chunk);
         }
     }
-    Ok(first.unwrap_or_else(|| body.freeze()))
+    Ok(Body { bytes: first.unwrap_or_else(|| body.freeze()), held })
 }
 
 /// The next chunk; `None` at the end.

@@ -67,15 +67,15 @@ async fn take(
     request::require_json(request.headers(), &[])?;
     let idempotency_key = request::idempotency_key(request.headers())?;
     let limits = &api.limits;
-    let body = body::read(request, payload, limits.command_body, limits.body_deadline).await?;
+    let body = body::read(request, payload, limits.command_body, limits.body_deadline, &api.bodies).await?;
     let subject = match subject {
         Some(text) if kind.subject() == Some("of") => {
             Some(request::position(&text, epoch(api, &identity.shop).await?)?.0.into())
         }
         subject => subject.map(Value::from),
     };
-    let command =
-        command::read(kind, &identity.shop, subject, &body, idempotency_key.as_deref()).map_err(not_valid)?;
+    let command = command::read(kind, &identity.shop, subject, &body.bytes, idempotency_key.as_deref())
+        .map_err(not_valid)?;
     let key = command.fact.key("");
     let by = By { shop: identity.shop.clone(), key_id: identity.key_id.clone() };
     let intake = api.intake.clone();

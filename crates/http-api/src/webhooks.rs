@@ -23,17 +23,18 @@ async fn receive(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let limits = &api.limits;
-    let body = match body::read(&request, payload, limits.webhook_body, limits.body_deadline).await {
-        Ok(body) => body,
-        Err(problem) => {
-            api.counters.callback(match problem.code() {
-                Code::TooLarge => CallbackResult::TooLarge,
-                Code::Timeout => CallbackResult::Timeout,
-                _ => CallbackResult::Refused,
-            });
-            return Err(problem);
-        }
-    };
+    let body =
+        match body::read(&request, payload, limits.webhook_body, limits.body_deadline, &api.bodies).await {
+            Ok(body) => body,
+            Err(problem) => {
+                api.counters.callback(match problem.code() {
+                    Code::TooLarge => CallbackResult::TooLarge,
+                    Code::Timeout => CallbackResult::Timeout,
+                    _ => CallbackResult::Refused,
+                });
+                return Err(problem);
+            }
+        };
     // Every value of every such header, so that one that stands twice is seen.
     let headers: Vec<(String, Vec<u8>)> = request
         .headers()
@@ -43,8 +44,11 @@ async fn receive(
         .collect();
     let intake = api.intake.clone();
     let shop = path.into_inner();
+    let (body, held) = body.into_parts();
     let received = api
         .run(async move {
+            // Kept until the callback is answered: it waits in memory while the database is slow.
+            let _held = held;
             let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
             intake.callback(&shop, headers, Vec::from(body)).await
         })
