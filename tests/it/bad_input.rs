@@ -474,3 +474,26 @@ async fn all_bodies_together_are_bounded() {
     assert_eq!(status, 200, "what was held is free again");
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_has_ended_or_not_begun_is_not_believed() {
+    for (year, believed) in [(2010, false), (2090, true), (2150, false)] {
+        let day = chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap();
+        let clock = database::SettableClock::new(day.and_utc());
+        let served = Served::start_at(Limits::default(), std::sync::Arc::new(clock)).await;
+        let before = served.events().await;
+        let body = served.captured("1042", "10.00");
+        let answer = served.callback(SHOP, &served.sign(&body), body).await;
+        assert_eq!(answer.status().as_u16(), if believed { 200 } else { 401 }, "in {year}");
+        if !believed {
+            let problem: Value = serde_json::from_slice(&body_of(answer).await).unwrap();
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(
+                detail.contains(if year == 2010 { "CertNotValidYet" } else { "CertExpired" }),
+                "{problem}"
+            );
+            assert_eq!(served.events().await, before);
+        }
+        served.stop().await;
+    }
+}

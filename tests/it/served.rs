@@ -42,6 +42,11 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start(limits: Limits) -> Self {
+        Self::start_at(limits, Arc::new(SystemClock)).await
+    }
+
+    /// The same, with another idea of the time.
+    pub(crate) async fn start_at(limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let test_database = TestDatabase::create().await;
         let database = test_database.database();
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
@@ -51,8 +56,7 @@ impl Served {
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
         let appender = Appender::start(database.clone(), event_log::Options::default());
         let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
-        let intake =
-            Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, Arc::new(SystemClock));
+        let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let relay = Relay::start(
             database.clone(),
             appender.clone(),
