@@ -21,16 +21,16 @@ check: ## Format, lints, documentation, dependency rules
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --profile $(PROFILE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --profile $(PROFILE)
-	$(CARGO) test --profile $(PROFILE) -p integration-tests --test it architecture
+	$(CARGO) test --profile $(PROFILE) --workspace --test it architecture
 
 test: build ## All tests that need only PostgreSQL, which is found or got
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --workspace --profile $(PROFILE)
 
 test-all: test ## Also the tests that need root or other tools
-	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) -p integration-tests --test it -- --ignored
+	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace --test it -- --ignored
 
 clean-dev: ## Remove the data, keys and certificates of `make run`
 	rm -rf .counterfoil
 
 schema-dump: build ## Write sql/schema.sql anew from the migrations
-	PATH="$$($(BIN) postgres):$$PATH" SCHEMA_DUMP=write $(CARGO) test --profile $(PROFILE) -p integration-tests --test it schema
+	PATH="$$($(BIN) postgres):$$PATH" SCHEMA_DUMP=write $(CARGO) test --profile $(PROFILE) --workspace --test it schema
