@@ -283,3 +283,28 @@ async fn p9_an_entry_of_a_newer_version_parks_its_key_alone() {
     assert_eq!(shop.number("SELECT count(*) FROM counterfoil.parked").await, 2);
     relay.stop().await;
 }
+
+/// P9: what is parked does not take the places of other orders whose holds have run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_the_hold_of_a_parked_order_waits_with_it_and_others_run_out() {
+    let shop = LedShop::create().await;
+    let untimed = shop.lead_with(never(), Options { timers: HOUR, ..quick() });
+    shop.settle(&untimed, "stock.received", json!({"sku": "A", "qty": 5})).await;
+    for order in ["1", "2"] {
+        let lines = json!([{"sku": "A", "qty": 1, "unit_minor": 5}]);
+        let order = json!({"order": order, "currency": "USD", "total_minor": 5, "hold_s": 1, "lines": lines});
+        shop.settle(&untimed, "order.placed", order).await;
+    }
+    untimed.stop().await;
+    shop.run("INSERT INTO counterfoil.parked_keys SELECT shop_id, 'order:1', 0 FROM counterfoil.shops").await;
+    let timed = shop.lead_with(never(), quick());
+    let expired = |order: &str| {
+        format!(
+            "SELECT count(*) FROM counterfoil.events WHERE type = 'order.expired' AND key = 'order:{order}'"
+        )
+    };
+    let (one, two) = (expired("1"), expired("2"));
+    assert!(wait_until(DEADLINE, async || shop.number(&two).await == 2).await, "a fact and its outcome");
+    assert_eq!(shop.number(&one).await, 0);
+    timed.stop().await;
+}

@@ -146,3 +146,18 @@ fn p9_a_redrive_that_cannot_be_carried_out_counts_as_an_attempt() {
     let group = log.state.groups.get(&Position(first)).unwrap();
     assert_eq!((group.attempts, group.error.as_str(), group.members.len()), (1, "it panicked", 1));
 }
+
+#[test]
+fn p9_a_redrive_of_a_large_group_goes_in_bounded_steps() {
+    let mut log = full_stock();
+    let first = log.next;
+    log.given("stock.received", json!({"sku": "FULL", "qty": 1}));
+    for _ in 0..250 {
+        log.given("stock.adjusted", json!({"sku": "FULL", "delta": -1}));
+    }
+    let dismissed = log.when("event.dismissed", json!({"of": first}));
+    assert_eq!(dismissed.len(), 1 + 2 * 200, "the door waits no longer than that");
+    assert_eq!(log.when("event.redriven", json!({"of": first + 250})).len(), 2 * 50);
+    assert!(log.state.parked_keys.is_empty());
+    assert_eq!(log.stock("FULL").on_hand(), MINOR_MAX - 250);
+}
