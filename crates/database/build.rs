@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 fn main() {
     let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql");
-    for dir in ["migrations", "queries", "roles", "setup"] {
+    for dir in ["bench", "migrations", "queries", "roles", "setup"] {
         println!("cargo::rerun-if-changed={}", sql.join(dir).display());
     }
     let mut code = String::new();
@@ -36,6 +36,17 @@ fn main() {
         code.push_str("}\n");
     }
     let _ = writeln!(code, "static ALL: &[Query] = &[\n{all}];");
+    code.push_str("/// Of no schema of ours: what `counterfoil bench` compares with.\npub mod bench {\nuse super::Query;\n");
+    for file in sql_files(&sql.join("bench")) {
+        let (query, path) = (name(&file), format!("bench/{}.sql", name(&file)));
+        let constant = query.to_uppercase();
+        let _ = writeln!(
+            code,
+            "/// `{path}`\npub const {constant}: Query = Query::new(\"bench/{query}\", {});",
+            include(&path)
+        );
+    }
+    code.push_str("}\n");
     for dir in ["migrations", "roles", "setup"] {
         let _ = writeln!(code, "pub(crate) static {}: &[Query] = &[", dir.to_uppercase());
         for file in sql_files(&sql.join(dir)) {

@@ -77,6 +77,8 @@ pub(crate) enum Verb {
     /// Facts that could not be decided, and the ways past them
     #[command(subcommand)]
     DeadLetters(verbs::dead_letters::DeadLetters),
+    /// Measure throughput and latency against the plain transaction
+    Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere
     #[command(subcommand)]
     Webhook(verbs::webhook::Webhook),

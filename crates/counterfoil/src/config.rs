@@ -96,6 +96,9 @@ pub(crate) struct ServiceArgs {
     /// The most sessions with the database at a time
     #[arg(long, env = "COUNTERFOIL_POOL_SIZE", default_value_t = 8, value_name = "N")]
     pub(crate) pool_size: u16,
+    /// Take callbacks and commands, and leave deciding to other instances
+    #[arg(long, env = "COUNTERFOIL_NO_RELAY")]
+    pub(crate) no_relay: bool,
     /// When what could not be decided is tried again: seconds after the first failure, the second, ..
     #[arg(
         long,

@@ -3,6 +3,7 @@
 //! Never: be depended on, or decide anything. Only this crate reads the environment and uses `anyhow`.
 
 mod api_client;
+mod bench;
 mod cli;
 mod config;
 mod dev;

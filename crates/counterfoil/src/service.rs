@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) listener: TcpListener,
     /// When what could not be decided is tried again.
     pub(crate) redrives: Redrives,
+    /// Whether it decides too, or only takes.
+    pub(crate) relay: bool,
 }
 
 /// The running service.
@@ -39,7 +41,7 @@ pub(crate) struct Service {
     address: SocketAddr,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
-    relay: RelayHandle,
+    relay: Option<RelayHandle>,
     appender: Appender,
     database: Database,
 }
@@ -47,20 +49,22 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives } = parts;
+        let Parts { database, vault, trusts, listener, redrives, relay } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
-        let relay = Relay::start(
-            database.clone(),
-            appender.clone(),
-            ReadModels { redrives },
-            relay::Options::default(),
-        );
+        let relay = relay.then(|| {
+            Relay::start(
+                database.clone(),
+                appender.clone(),
+                ReadModels { redrives },
+                relay::Options::default(),
+            )
+        });
         let intake = Intake::new(database.clone(), appender.clone(), vault, trusts, Arc::new(SystemClock));
         let keys = ApiKeys::new(database.clone());
         let limits = Limits { shutdown: SHUTDOWN, ..Limits::default() };
-        let api = Api::new(intake, database.clone(), keys, Some(relay.clone()), limits);
+        let api = Api::new(intake, database.clone(), keys, relay.clone(), limits);
         let server = http_api::server(Arc::clone(&api), listener).context("the server cannot be started")?;
         let handle = server.handle();
         let server = tokio::spawn(server);
@@ -87,7 +91,9 @@ impl Service {
         tracing::info!("stopping");
         self.api.drain();
         self.handle.stop(true).await;
-        self.relay.stop().await;
+        if let Some(relay) = &self.relay {
+            relay.stop().await;
+        }
         self.appender.drain().await;
         self.database.close();
         tracing::info!("stopped");

@@ -10,7 +10,7 @@ use crate::sql::DEFAULT_SCHEMA;
 
 /// A stopped process must not hold a lock for longer than this many seconds, whatever it was doing.
 const SESSION_SETTINGS: &str = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s \
-     -c statement_timeout=30s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning";
+     -c statement_timeout=30s -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning";
 /// Migrations wait for what runs now, and rewrite tables for as long as it takes.
 const MIGRATION_SETTINGS: &str = "-c lock_timeout=60s -c statement_timeout=0 -c synchronous_commit=on \
      -c timezone=UTC -c client_min_messages=warning";

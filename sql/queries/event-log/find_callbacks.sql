@@ -5,8 +5,10 @@
 -- '0' is the character behind '/'.
 SELECT c.event_key, c.body_mac, c.position,
     c.body_mac IS NULL AND EXISTS (
-        SELECT FROM counterfoil.callbacks r
+        SELECT FROM counterfoil.callbacks AS r
         WHERE r.shop_id = $1 AND r.event_key > c.event_key || '/' AND r.event_key < c.event_key || '0'
     ) AS signed_since
-FROM counterfoil.callbacks c
-WHERE c.shop_id = $1 AND c.event_key = ANY ($2)
+FROM unnest($2::text[]) AS asked (event_key)
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.callbacks AS c WHERE c.shop_id = $1 AND c.event_key = asked.event_key OFFSET 0
+) AS c

@@ -4,4 +4,7 @@
 -- $3 ids text[]
 SELECT c.type, c.id, c.content_sha256, c.position
 FROM unnest($2::text[], $3::text[]) AS asked (type, id)
-JOIN counterfoil.commands c ON c.shop_id = $1 AND c.type = asked.type AND c.id = asked.id
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.commands AS c
+    WHERE c.shop_id = $1 AND c.type = asked.type AND c.id = asked.id OFFSET 0
+) AS c

@@ -10,4 +10,6 @@ SELECT
     t.points::text AS points, t.paypal_order_id, t.ship_to,
     array_to_string(t.tracks, E'\n') AS tracks, t.hold_s, t.placed_at, t.position, t.at
 FROM unnest($2::text[]) AS k (order_id)
-JOIN counterfoil.orders AS t ON t.shop_id = $1 AND t.order_id = k.order_id;
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.orders AS t WHERE t.shop_id = $1 AND t.order_id = k.order_id OFFSET 0
+) AS t;

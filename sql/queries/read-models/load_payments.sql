@@ -8,4 +8,6 @@ SELECT
     t.amount_minor, t.currency, t.fee_minor, t.net_minor, t.payee, t.is_final, t.outcome,
     t.position, t.at
 FROM unnest($2::text[], $3::text[]) AS k (id_kind, id)
-JOIN counterfoil.payments AS t ON t.shop_id = $1 AND t.id_kind = k.id_kind AND t.id = k.id;
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.payments AS t WHERE t.shop_id = $1 AND t.id_kind = k.id_kind AND t.id = k.id OFFSET 0
+) AS t;

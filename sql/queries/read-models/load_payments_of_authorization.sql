@@ -8,4 +8,7 @@ SELECT
     t.amount_minor, t.currency, t.fee_minor, t.net_minor, t.payee, t.is_final, t.outcome,
     t.position, t.at
 FROM unnest($2::text[]) AS k (authorization_id)
-JOIN counterfoil.payments AS t ON t.shop_id = $1 AND t.authorization_id = k.authorization_id AND t.kind <> 'authorization';
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.payments AS t
+    WHERE t.shop_id = $1 AND t.authorization_id = k.authorization_id AND t.kind <> 'authorization' OFFSET 0
+) AS t;

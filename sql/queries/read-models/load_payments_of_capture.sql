@@ -8,5 +8,9 @@ SELECT
     t.amount_minor, t.currency, t.fee_minor, t.net_minor, t.payee, t.is_final, t.outcome,
     t.position, t.at
 FROM unnest($2::text[]) AS k (capture_id)
-JOIN counterfoil.payment_captures AS c ON c.shop_id = $1 AND c.capture_id = k.capture_id
-JOIN counterfoil.payments AS t ON t.shop_id = $1 AND t.id_kind = c.id_kind AND t.id = c.id;
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.payment_captures AS c WHERE c.shop_id = $1 AND c.capture_id = k.capture_id OFFSET 0
+) AS c
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.payments AS t WHERE t.shop_id = $1 AND t.id_kind = c.id_kind AND t.id = c.id OFFSET 0
+) AS t;

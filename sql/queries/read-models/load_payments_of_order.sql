@@ -8,4 +8,6 @@ SELECT
     t.amount_minor, t.currency, t.fee_minor, t.net_minor, t.payee, t.is_final, t.outcome,
     t.position, t.at
 FROM unnest($2::text[]) AS k (order_id)
-JOIN counterfoil.payments AS t ON t.shop_id = $1 AND t.order_id = k.order_id;
+CROSS JOIN LATERAL (
+    SELECT * FROM counterfoil.payments AS t WHERE t.shop_id = $1 AND t.order_id = k.order_id OFFSET 0
+) AS t;

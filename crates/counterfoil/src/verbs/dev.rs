@@ -101,7 +101,7 @@ impl Dev {
         }
         let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?) };
         let service =
-            Service::start(Parts { database, vault, trusts, listener, redrives: Redrives::default() })
+            Service::start(Parts { database, vault, trusts, listener, redrives: Redrives::default(), relay: true })
                 .await?;
         Ok((service, key))
     }

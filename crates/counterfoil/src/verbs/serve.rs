@@ -53,7 +53,7 @@ impl Serve {
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
         let mut service =
-            Service::start(Parts { database, vault: Vault::new(kek), trusts, listener, redrives }).await?;
+            Service::start(Parts { database, vault: Vault::new(kek), trusts, listener, redrives, relay: !args.no_relay }).await?;
         tokio::select! {
             error = service.failed() => return Err(error),
             asked = service::asked_to_stop() => asked?,

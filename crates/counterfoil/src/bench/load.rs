@@ -1,0 +1,117 @@
+//! The load: keep-alive connections that send as fast as they are answered, or at a rate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::try_join_all;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::bench::workload::Prepared;
+
+/// A request that takes longer has failed, and with it the measurement.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Connections of the load at a rate.
+const PACED: usize = 64;
+
+/// One answered request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    /// Which, by its place in what was sent.
+    pub(crate) index: usize,
+    /// When it was to be sent. One that had to wait for its turn counts from here, so that a stall is not hidden.
+    pub(crate) due: Instant,
+    pub(crate) at: Instant,
+}
+
+/// Sends all of it over so many connections, each as soon as it is answered; how long that took.
+pub(crate) async fn flood(
+    address: SocketAddr,
+    requests: &Arc<Vec<Prepared>>,
+    connections: usize,
+) -> anyhow::Result<Duration> {
+    let mut open = try_join_all((0..connections).map(|_| Connection::open(address))).await?;
+    let next = Arc::new(AtomicUsize::new(0));
+    let started = Instant::now();
+    let workers: Vec<_> = open
+        .drain(..)
+        .map(|mut connection| {
+            let (requests, next) = (Arc::clone(requests), Arc::clone(&next));
+            tokio::spawn(async move {
+                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    connection.send(request).await?;
+                }
+                anyhow::Ok(())
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await??;
+    }
+    Ok(started.elapsed())
+}
+
+/// Sends so many a second, whether or not they are answered in time.
+pub(crate) async fn pace(
+    address: SocketAddr,
+    requests: &Arc<Vec<Prepared>>,
+    per_second: f64,
+) -> anyhow::Result<Vec<Answered>> {
+    let open = try_join_all((0..PACED).map(|_| Connection::open(address))).await?;
+    let started = Instant::now() + Duration::from_millis(50);
+    let workers: Vec<_> = open
+        .into_iter()
+        .enumerate()
+        .map(|(first, mut connection)| {
+            let requests = Arc::clone(requests);
+            tokio::spawn(async move {
+                let mut answered = Vec::with_capacity(requests.len() / PACED + 1);
+                for index in (first..requests.len()).step_by(PACED) {
+                    let due = started + Duration::from_secs_f64(index as f64 / per_second);
+                    sleep_until(due).await;
+                    connection.send(&requests[index]).await?;
+                    answered.push(Answered { index, due, at: Instant::now() });
+                }
+                anyhow::Ok(answered)
+            })
+        })
+        .collect();
+    let mut all = Vec::with_capacity(requests.len());
+    for worker in workers {
+        all.extend(worker.await??);
+    }
+    Ok(all)
+}
+
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await.context("the service cannot be reached")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self { sender })
+    }
+
+    async fn send(&mut self, request: &Prepared) -> anyhow::Result<()> {
+        let sent = async {
+            self.sender.ready().await?;
+            let answer = self.sender.send_request(request.request()).await?;
+            let status = answer.status();
+            let body = answer.into_body().collect().await?.to_bytes();
+            anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+            Ok(())
+        };
+        timeout(PATIENCE, sent).await.context("no answer in time")?
+    }
+}

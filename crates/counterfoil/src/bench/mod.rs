@@ -1,0 +1,74 @@
+//! What it costs: the service as a process, over a cluster of its own, against the plain transaction.
+//!
+//! It must not flatter. Every contestant has the same server with the same durable settings; the plain transaction is
+//! warm before it is measured, and has no HTTP; ours begins each time with a fresh process over a fresh copy of the same
+//! database, so that nothing of an earlier round is used again. After each run the tables are counted: what was answered
+//! must be there.
+
+mod cluster;
+mod load;
+mod plain;
+mod report;
+mod round;
+mod seed;
+mod serving;
+mod stages;
+mod usage;
+mod workload;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::output::note;
+use crate::project::Project;
+
+pub(crate) use report::Report;
+
+/// How much is measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// A short measurement: coarser, and said so.
+    pub(crate) quick: bool,
+    /// How often everything is measured in turn.
+    pub(crate) rounds: usize,
+    /// Callbacks of one run.
+    pub(crate) callbacks: usize,
+    /// Connections that send as fast as they are answered.
+    pub(crate) connections: usize,
+    /// How long pgbench runs with each number of clients.
+    pub(crate) plain: Duration,
+    /// Where PostgreSQL's programs are, if not where they are found.
+    pub(crate) pg_bin: Option<PathBuf>,
+}
+
+/// Measures.
+pub(crate) async fn run(plan: Plan, project: &Project) -> anyhow::Result<Report> {
+    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
+    let measured = measure(&plan, &cluster).await;
+    cluster.remove().await;
+    measured
+}
+
+async fn measure(plan: &Plan, cluster: &cluster::BenchCluster) -> anyhow::Result<Report> {
+    let plain = match plain::Plain::prepare(cluster).await? {
+        Ok(plain) => Some(plain),
+        Err(missing) => {
+            note(&missing);
+            None
+        }
+    };
+    note(&format!("Signing {} callbacks, each with a signature of its own ..", plan.callbacks));
+    let workload = workload::Workload::make(cluster.folder(), plan.callbacks).await?;
+    let ground = serving::BenchGround::prepare(cluster, &workload).await?;
+    note(&format!("Placing {} orders ..", plan.callbacks));
+    seed::seed(cluster, &ground, &workload).await?;
+    let mut rounds = Vec::new();
+    for number in 1..=plan.rounds {
+        let round = round::run(plan, cluster, &ground, &workload, plain.as_ref()).await?;
+        note(&format!("Round {number} of {}: {round}", plan.rounds));
+        rounds.push(round);
+    }
+    note("Measuring the steps of a callback one by one ..");
+    let stages = stages::measure(cluster, &ground, &workload, &rounds).await?;
+    Ok(Report::new(plan, cluster, &workload, &rounds, stages))
+}

@@ -1,0 +1,209 @@
+//! One round: each contestant in turn.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use database::{Database, sql};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::Plan;
+use crate::bench::cluster::BenchCluster;
+use crate::bench::load::{Answered, flood, pace};
+use crate::bench::plain::{Measured, Plain};
+use crate::bench::seed::progress;
+use crate::bench::serving::{BenchGround, Serving, TEMPLATE};
+use crate::bench::usage::{Cpu, peak_rss_kib};
+use crate::bench::workload::{SHOP, Workload};
+
+const DATABASE: &str = "bench_run";
+const DECIDED: Duration = Duration::from_secs(120);
+/// Between two looks at how far the relay is.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What a round found.
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    pub(crate) plain: Option<Measured>,
+    pub(crate) ingest: Run,
+    pub(crate) settled: Run,
+    pub(crate) paced: Paced,
+}
+
+/// A run at full speed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) per_s: f64,
+    pub(crate) cpu: Cpu,
+    pub(crate) wal_bytes: i64,
+    pub(crate) rss_kib: u64,
+}
+
+/// A run at half the settled load. Milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Paced {
+    pub(crate) per_s: f64,
+    pub(crate) answer_ms: Vec<f64>,
+    pub(crate) projected_ms: Vec<f64>,
+    pub(crate) rss_kib: u64,
+}
+
+impl std::fmt::Display for Round {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(plain) = self.plain {
+            write!(f, "plain {:.0}/s with {} clients, ", plain.tps, plain.clients)?;
+        }
+        write!(f, "ingest {:.0}/s, settled {:.0}/s", self.ingest.per_s, self.settled.per_s)
+    }
+}
+
+/// Measures one round.
+pub(crate) async fn run(
+    plan: &Plan,
+    cluster: &BenchCluster,
+    ground: &BenchGround,
+    workload: &Workload,
+    plain: Option<&Plain>,
+) -> anyhow::Result<Round> {
+    let plain = match plain {
+        Some(plain) => Some(plain.measure(cluster, plan.plain).await?),
+        None => None,
+    };
+    let ingest = full_speed(plan, cluster, ground, workload, false).await.context("ingest")?;
+    let settled = full_speed(plan, cluster, ground, workload, true).await.context("settled")?;
+    let paced = half_load(cluster, ground, workload, settled.per_s / 2.0).await.context("half load")?;
+    Ok(Round { plain, ingest, settled, paced })
+}
+
+async fn full_speed(
+    plan: &Plan,
+    cluster: &BenchCluster,
+    ground: &BenchGround,
+    workload: &Workload,
+    relay: bool,
+) -> anyhow::Result<Run> {
+    let (serving, owner) = begin(cluster, ground, relay).await?;
+    let client = owner.client().await?;
+    let (wal, cpu) = (cluster.wal().await?, Cpu::read(serving.pid, cluster.pid()));
+    let started = Instant::now();
+    flood(serving.address, &workload.requests, plan.connections).await?;
+    if relay {
+        wait_until_decided(&client).await?;
+    }
+    let took = started.elapsed();
+    let cpu = Cpu::read(serving.pid, cluster.pid()).since(cpu);
+    let wal_bytes = cluster.wal().await? - wal;
+    let rss_kib = peak_rss_kib(serving.pid);
+    check(&client, workload, relay).await?;
+    drop((client, owner));
+    serving.stop().await?;
+    Ok(Run { per_s: workload.callbacks.len() as f64 / took.as_secs_f64(), cpu, wal_bytes, rss_kib })
+}
+
+async fn half_load(
+    cluster: &BenchCluster,
+    ground: &BenchGround,
+    workload: &Workload,
+    per_s: f64,
+) -> anyhow::Result<Paced> {
+    let (serving, owner) = begin(cluster, ground, true).await?;
+    let stop = CancellationToken::new();
+    let watched = tokio::spawn(watch(owner.clone(), stop.clone()));
+    let answered = pace(serving.address, &workload.requests, per_s).await?;
+    let client = owner.client().await?;
+    wait_until_decided(&client).await?;
+    stop.cancel();
+    let looks = watched.await??;
+    let rss_kib = peak_rss_kib(serving.pid);
+    check(&client, workload, true).await?;
+    let positions = positions(&client).await?;
+    drop((client, owner));
+    serving.stop().await?;
+    let projected_ms = projected(&answered, workload, &positions, &looks);
+    anyhow::ensure!(projected_ms.len() == answered.len(), "some callbacks were not seen to be decided");
+    let answer_ms = answered.iter().map(|answer| millis(answer.at - answer.due)).collect();
+    Ok(Paced { per_s, answer_ms, projected_ms, rss_kib })
+}
+
+/// A fresh copy of the database, a fresh process.
+async fn begin(
+    cluster: &BenchCluster,
+    ground: &BenchGround,
+    relay: bool,
+) -> anyhow::Result<(Serving, Database)> {
+    cluster.copy(TEMPLATE, DATABASE).await?;
+    let serving = ground.serve(cluster, DATABASE, relay).await?;
+    let owner = cluster.owner(DATABASE).await?;
+    if relay {
+        let deadline = Instant::now() + DECIDED;
+        while !relay::health(&owner, read_models::CONSUMER).await?.iter().any(|shop| shop.is_led) {
+            anyhow::ensure!(Instant::now() < deadline, "nobody leads the shop");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok((serving, owner))
+}
+
+async fn wait_until_decided(client: &database::Client) -> anyhow::Result<()> {
+    let row = client.query_one(&sql::counterfoil::READ_LAST_CALLBACK, &[&SHOP]).await?;
+    let last: Option<i64> = row.try_get("position")?;
+    let deadline = Instant::now() + DECIDED;
+    while progress(client).await? < last.unwrap_or(-1) {
+        anyhow::ensure!(Instant::now() < deadline, "the callbacks were not decided in time");
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// What was answered is there, and settled.
+async fn check(client: &database::Client, workload: &Workload, settled: bool) -> anyhow::Result<()> {
+    let row = client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?;
+    let sent = workload.callbacks.len() as i64;
+    let wanted = [("callbacks", sent), ("evidence", sent), ("paid", if settled { sent } else { 0 })];
+    for (what, wanted) in wanted {
+        let found: i64 = row.try_get(what)?;
+        anyhow::ensure!(found == wanted, "{what}: {found} and not {wanted} after {sent} callbacks");
+    }
+    Ok(())
+}
+
+/// How far the relay was, and when that was known: after the answer, so that nothing is made to look faster.
+async fn watch(owner: Database, stop: CancellationToken) -> anyhow::Result<Vec<(Instant, i64)>> {
+    let client = owner.client().await?;
+    let mut looks: Vec<(Instant, i64)> = Vec::new();
+    while !stop.is_cancelled() {
+        let position = progress(&client).await?;
+        if looks.last().is_none_or(|(_, last)| position > *last) {
+            looks.push((Instant::now(), position));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    // Whatever came between the last look and the stop.
+    looks.push((Instant::now(), progress(&client).await?));
+    Ok(looks)
+}
+
+async fn positions(client: &database::Client) -> anyhow::Result<HashMap<String, i64>> {
+    let rows = client.query(&sql::counterfoil::LIST_CALLBACK_POSITIONS, &[&SHOP]).await?;
+    rows.iter().map(|row| Ok((row.try_get("event_key")?, row.try_get("position")?))).collect()
+}
+
+/// From the answer until the read models showed it.
+fn projected(
+    answered: &[Answered],
+    workload: &Workload,
+    positions: &HashMap<String, i64>,
+    looks: &[(Instant, i64)],
+) -> Vec<f64> {
+    let seen = |answer: &Answered| {
+        let position = positions.get(&workload.callbacks[answer.index].event_id)?;
+        let look = looks.partition_point(|(_, decided)| decided < position);
+        Some(millis(looks.get(look)?.0.saturating_duration_since(answer.at)))
+    };
+    answered.iter().filter_map(seen).collect()
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,152 @@
+//! The orders and the callbacks that pay for them, all made and signed before any clock starts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use database::{Clock, SystemClock};
+use domain::{Money, Timestamp};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request};
+use paypal_simulator::{Authority, EventKind, Ids, Story};
+use serde_json::{Value, json};
+
+/// The shop that is measured.
+pub(crate) const SHOP: &str = "bench";
+/// Its webhook id.
+pub(crate) const WEBHOOK_ID: &str = "8BE00000000WEBHOOK";
+/// As many as the plain transaction has.
+const PRODUCTS: usize = 1_000;
+const USERS: usize = 100_000;
+const TOTAL_MINOR: i64 = 895;
+
+/// A request that only has to be sent.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Prepared {
+    pub(crate) fn post(path: String, headers: &[(String, String)], body: Vec<u8>) -> anyhow::Result<Self> {
+        let mut map = HeaderMap::with_capacity(headers.len() + 1);
+        map.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        for (name, value) in headers {
+            map.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        }
+        Ok(Self { path, headers: map, body: body.into() })
+    }
+
+    /// The request; its bytes are shared, not copied.
+    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::POST;
+        // The path was made here, of plain characters.
+        *request.uri_mut() = self.path.parse().unwrap_or_default();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+/// One callback, about an order of its own.
+pub(crate) struct Callback {
+    pub(crate) event_id: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Everything that is sent.
+pub(crate) struct Workload {
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) callbacks: Vec<Callback>,
+    /// The same, ready to be sent.
+    pub(crate) requests: Arc<Vec<Prepared>>,
+}
+
+impl Workload {
+    /// Makes so many callbacks. Signing takes most of a millisecond each, so all cores do it.
+    pub(crate) async fn make(folder: &Path, count: usize) -> anyhow::Result<Self> {
+        let authority =
+            Arc::new(Authority::load_or_create(&folder.join("paypal")).context("the bench's CA")?);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = count.div_ceil(threads).max(1);
+        let makers: Vec<_> = (0..count)
+            .step_by(share)
+            .map(|first| {
+                let authority = Arc::clone(&authority);
+                let numbers = first..(first + share).min(count);
+                tokio::task::spawn_blocking(move || {
+                    numbers.map(|n| callback(&authority, n)).collect::<anyhow::Result<Vec<_>>>()
+                })
+            })
+            .collect();
+        let mut callbacks = Vec::with_capacity(count);
+        for maker in makers {
+            callbacks.extend(maker.await??);
+        }
+        let path = format!("/webhooks/paypal/{SHOP}");
+        let requests: anyhow::Result<Vec<Prepared>> = callbacks
+            .iter()
+            .map(|callback| Prepared::post(path.clone(), &callback.headers, callback.body.clone()))
+            .collect();
+        Ok(Self { authority, callbacks, requests: Arc::new(requests?) })
+    }
+
+    /// The mean size of a body, in bytes.
+    pub(crate) fn body_bytes(&self) -> usize {
+        let total: usize = self.callbacks.iter().map(|callback| callback.body.len()).sum();
+        total / self.callbacks.len().max(1)
+    }
+
+    /// The products, coupons and points that the orders need, as (path, body).
+    pub(crate) fn supplies(&self) -> Vec<(String, Value)> {
+        let orders = self.callbacks.len();
+        let users = orders.min(USERS);
+        let products = (0..PRODUCTS).map(|n| {
+            (format!("/v1/stock/sku-{n}/receive"), json!({"id": format!("s-{n}"), "qty": 1_000_000_000}))
+        });
+        let each = orders.div_ceil(users.max(1));
+        let coupons = (0..users).map(move |n| {
+            (format!("/v1/coupons/c-{n}/issue"), json!({"id": format!("c-{n}"), "max_uses": each}))
+        });
+        let points = (0..users).map(|n| {
+            (format!("/v1/points/u-{n}/grant"), json!({"id": format!("p-{n}"), "points": 1_000_000}))
+        });
+        products.chain(coupons).chain(points).collect()
+    }
+
+    /// The placements: each takes stock, a coupon and points, as the plain transaction does.
+    pub(crate) fn placements(&self) -> Vec<(String, Value)> {
+        let users = self.callbacks.len().min(USERS);
+        (0..self.callbacks.len())
+            .map(|n| {
+                let placement = json!({
+                    "order": order(n), "buyer": format!("u-{}", n % users),
+                    "currency": "USD", "total_minor": TOTAL_MINOR, "hold_s": 86_400,
+                    "lines": [{"sku": format!("sku-{}", n % PRODUCTS), "qty": 1, "unit_minor": 1000}],
+                    "coupons": [{"code": format!("c-{}", n % users), "minor": 100}],
+                    "points": {"spend": 5, "minor": 5, "earn": 9},
+                });
+                ("/v1/orders".to_owned(), placement)
+            })
+            .collect()
+    }
+}
+
+fn order(n: usize) -> String {
+    format!("B-{n}")
+}
+
+fn callback(authority: &Authority, n: usize) -> anyhow::Result<Callback> {
+    let mut ids = Ids::seeded(n as u64 * 7919 + 1);
+    let now = Timestamp::new(SystemClock.now());
+    let amount = Money { minor: TOTAL_MINOR, currency: domain::Currency::parse("USD")? };
+    let story = Story::new(&mut ids, &order(n), amount, now);
+    let event_id = ids.event();
+    let body = serde_json::to_vec(&story.body(EventKind::CaptureCompleted, &event_id))?;
+    let headers = paypal_simulator::sign(authority, WEBHOOK_ID, &body, now);
+    Ok(Callback { event_id, headers, body })
+}

@@ -1,0 +1,69 @@
+//! `bench`: what it costs, measured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::bench::{self, Plan};
+use crate::cli::Globals;
+use crate::exit::{self, Exit};
+use crate::output::note;
+use crate::project::Project;
+
+/// Measure throughput and latency against the plain transaction, on a cluster of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Starts a private PostgreSQL with durable commits and measures in turn, round by round: the plain four-UPDATE transaction
+with pgbench; callbacks taken (signed HTTP in, verified, sealed, committed); callbacks settled to all read models; and
+latencies at half the settled load. Ratios are against the plain transaction of the same round. Everything it made is
+removed at the end. Build it with `make bench`, or the figures are those of an unoptimised program.
+
+Examples:
+  counterfoil bench --quick
+  counterfoil bench -o json > bench.json
+  counterfoil bench --rounds 5 --callbacks 100000")]
+pub(crate) struct Bench {
+    /// A coarse measurement in under two minutes
+    #[arg(long)]
+    quick: bool,
+    /// How often everything is measured in turn [default: 5, with --quick 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: Option<u16>,
+    /// Callbacks of one run, each signed before the clock starts [default: 40000, with --quick 12000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
+    callbacks: Option<u32>,
+    /// Keep-alive connections of the load at full speed
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    connections: u16,
+    /// Folder of PostgreSQL's programs, where they are not found by themselves
+    #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
+}
+
+impl Bench {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        if cfg!(debug_assertions) {
+            note("This program was built without optimisation: `make bench` builds the one that counts.");
+        }
+        let (rounds, callbacks, seconds) = if self.quick { (3, 12_000, 2) } else { (5, 40_000, 5) };
+        let plan = Plan {
+            quick: self.quick,
+            rounds: self.rounds.map_or(rounds, usize::from),
+            callbacks: self.callbacks.map_or(Ok(callbacks), usize::try_from)?,
+            connections: self.connections.into(),
+            plain: Duration::from_secs(seconds),
+            pg_bin: self.pg_bin,
+        };
+        let project = Project::make(globals.project.as_deref())?;
+        let report = tokio::select! {
+            report = bench::run(plan, &project) => report?,
+            asked = crate::service::asked_to_stop() => {
+                asked?;
+                return Err(exit::finding("stopped before the end"));
+            }
+        };
+        report.show(globals.output)?;
+        Ok(Exit::Ok)
+    }
+}
