@@ -77,6 +77,9 @@ pub(crate) enum Verb {
     /// Facts that could not be decided, and the ways past them
     #[command(subcommand)]
     DeadLetters(verbs::dead_letters::DeadLetters),
+    /// How far each shop's read models are, and who keeps them
+    #[command(subcommand)]
+    Projections(verbs::projections::Projections),
     /// Look at a callback without sending it anywhere
     #[command(subcommand)]
     Webhook(verbs::webhook::Webhook),
