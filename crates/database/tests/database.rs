@@ -47,8 +47,8 @@ async fn every_session_has_its_limits() {
     let test = TestDatabase::create().await;
     let client = test.database().client().await.unwrap();
     let expected = [
-        ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "10s"),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "3s"),
         ("statement_timeout", "30s"),
         ("synchronous_commit", "on"),
         ("TimeZone", "UTC"),
