@@ -105,6 +105,9 @@ pub(crate) struct ServiceArgs {
         value_name = "SECONDS,.."
     )]
     pub(crate) redrive_after: Vec<u64>,
+    /// Decide nothing: take callbacks and commands, and answer; another process has to decide
+    #[arg(long, env = "COUNTERFOIL_NO_RELAY")]
+    pub(crate) no_relay: bool,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]
