@@ -7,6 +7,7 @@ use domain::ShopId;
 use http_api::Limits;
 use read_models::ReadModels;
 use relay::{Health, Options, Projection, Standing};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use test_support::wait_until;
 
@@ -62,6 +63,68 @@ async fn a_leader_stopped_in_its_transaction_is_ended_and_its_shop_taken_over_in
     assert_eq!(shop.number("SELECT epoch FROM counterfoil.checkpoints").await, 3);
     next.stop().await;
     shop.assert_sound().await;
+}
+
+/// Its backend is not idle, so that no time-out for the idle ends it, and waits for the client to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_stopped_reading_is_ended_and_its_shop_taken_over_in_under_5_s() {
+    const ROWS: &str = "SELECT repeat('x', 1000000) FROM pg_sleep(1), generate_series(1, 1000)";
+    let shop = LedShop::create().await;
+    let first = shop.lead();
+    shop.settle(&first, "stock.received", json!({"sku": "A", "qty": 1})).await;
+    first.stop().await;
+    leave_a_lease(&shop, "3 s").await;
+    let config: tokio_postgres::Config = shop.test.url_service().expose_secret().parse().unwrap();
+    let (client, mut connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let reader = tokio::spawn(async move {
+        tokio::select! {
+            _ = &mut connection => {}
+            _ = stopped => {}
+        }
+        // The socket stays open, and nobody reads it.
+        std::future::pending::<()>().await;
+        drop(connection);
+    });
+    client.batch_execute(FENCE).await.unwrap();
+    let asked = tokio::spawn(async move { client.simple_query(ROWS).await.map(|_| ()) });
+    let count = |is: &str| {
+        format!("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT repeat%' AND {is}")
+    };
+    let (begun, blocked) = (count("datname = current_database()"), count("wait_event = 'ClientWrite'"));
+    assert!(wait_until(DEADLINE, async || shop.number(&begun).await == 1).await);
+    stop.send(()).unwrap();
+    let since = Instant::now();
+    assert!(wait_until(BOUND, async || shop.number(&blocked).await == 1).await, "it is not blocked");
+
+    let next = shop.lead_with(ReadModels::default(), Options::default());
+    let position = shop.append("stock.received", json!({"sku": "A", "qty": 2})).await;
+    applied(&next, &shop.shop, position).await;
+    assert!(since.elapsed() < BOUND, "{:?}", since.elapsed());
+    next.stop().await;
+    asked.abort();
+    reader.abort();
+    shop.assert_sound().await;
+}
+
+/// It may not be ended, and its age is not to be seen: the others are led, and the shop is once it is free.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_another_login_is_left_alone_and_holds_up_no_other_shop() {
+    let shop = LedShop::create().await;
+    plant_shop(&shop.test, "other").await;
+    let consumer = ReadModels::default().consumer();
+    let row =
+        format!("INSERT INTO counterfoil.checkpoints (shop_id, consumer) VALUES ('shop', '{consumer}')");
+    shop.run(&row).await;
+    let superuser = shop.test.superuser().await;
+    superuser.batch_execute(FENCE).await.unwrap();
+    let relay = shop.lead();
+    let other = ShopId::parse("other").unwrap();
+    assert!(wait_until(DEADLINE, async || relay.leads(&other)).await);
+    assert!(!relay.leads(&shop.shop));
+    superuser.batch_execute("ROLLBACK").await.unwrap();
+    assert!(wait_until(DEADLINE, async || relay.leads(&shop.shop)).await);
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::exit;
@@ -106,7 +107,7 @@ pub(crate) struct ServiceArgs {
     )]
     pub(crate) redrive_after: Vec<u64>,
     /// Decide nothing: take callbacks and commands, and answer; another process has to decide
-    #[arg(long, env = "COUNTERFOIL_NO_RELAY")]
+    #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,

@@ -23,9 +23,9 @@ use crate::exit;
 const SHUTDOWN: Duration = Duration::from_secs(6);
 /// What each part has until, counted from the signal, whatever the parts before it took: all end within the 10 s that are
 /// promised, also when the database does not answer. The relay waits for the requests, since they may wait for it.
-const SERVER_UNTIL: Duration = Duration::from_millis(7_500);
-const RELAY_UNTIL: Duration = Duration::from_millis(8_500);
-const LOG_UNTIL: Duration = Duration::from_millis(9_000);
+const SERVER_UNTIL: Duration = Duration::from_millis(7_000);
+const RELAY_UNTIL: Duration = Duration::from_millis(8_000);
+const LOG_UNTIL: Duration = Duration::from_millis(8_500);
 
 /// What the service is made of.
 pub(crate) struct Parts {
