@@ -1,12 +1,13 @@
 //! Several processes on one database: whatever becomes of a leader, the next one leads in under 5 s.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use database::{Clock, Database, SettableClock, SystemClock};
-use domain::ShopId;
+use database::{Client, Clock, Database, SettableClock, SystemClock};
+use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use http_api::Limits;
 use read_models::ReadModels;
-use relay::{Health, Options, Projection, Standing};
+use relay::{Error, Health, Options, Projection, Standing, Timer};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use test_support::wait_until;
@@ -189,6 +190,68 @@ async fn a_shop_is_judged_by_its_leader_and_its_progress() {
     assert_eq!(health(&shop.database).await.standing(), Standing::Stalled);
     shop.run("UPDATE counterfoil.events SET at = now() WHERE kind = 'outcome'").await;
     assert_eq!(health(&shop.database).await.standing(), Standing::Working);
+}
+
+/// Takes a while for each fact, as a database does that is short of disk.
+struct Slow {
+    inner: ReadModels,
+    decided: AtomicU32,
+}
+
+impl Projection for Slow {
+    fn consumer(&self) -> &'static str {
+        self.inner.consumer()
+    }
+
+    async fn open(&self, client: &Client, shop: &ShopId) -> Result<State, Error> {
+        self.inner.open(client, shop).await
+    }
+
+    async fn load(
+        &self,
+        client: &Client,
+        shop: &ShopId,
+        state: &mut State,
+        missing: &[Missing],
+    ) -> Result<(), Error> {
+        self.inner.load(client, shop, state, missing).await
+    }
+
+    fn decide(&self, state: &mut State, fact: &ReceivedFact) -> Result<Vec<Outcome>, Undecided> {
+        self.decided.fetch_add(1, Ordering::SeqCst);
+        self.inner.decide(state, fact)
+    }
+
+    async fn store(&self, client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
+        let seconds = f64::from(self.decided.swap(0, Ordering::SeqCst)) / 20.0;
+        client.raw().query("SELECT pg_sleep($1)", &[&seconds]).await?;
+        self.inner.store(client, shop, state).await
+    }
+
+    async fn due(&self, _: &Client, _: &ShopId) -> Result<Vec<Timer>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// Else two slow instances would take the shop from each other for ever, and each throw the other's work away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_leader_finds_batches_that_fit_into_its_lease() {
+    let shop = LedShop::create().await;
+    let mut last = Position(-1);
+    for n in 0..60 {
+        last = shop.append("stock.received", json!({"sku": format!("S{n}"), "qty": 1})).await;
+    }
+    let options = Options { lease: Duration::from_secs(1), heartbeat: Duration::from_millis(200), ..quick() };
+    let slow = || Slow { inner: ReadModels::default(), decided: AtomicU32::new(0) };
+    let relays = [shop.lead_with(slow(), options.clone()), shop.lead_with(slow(), options)];
+    // 3 s of work in all; as one batch it would outlast the lease three times.
+    applied(&relays[0], &shop.shop, last).await;
+    let epoch = shop.number("SELECT epoch FROM counterfoil.checkpoints").await;
+    assert!(epoch <= 3, "the shop was taken over {epoch} times");
+    for relay in relays {
+        relay.stop().await;
+    }
+    shop.assert_sound().await;
 }
 
 /// P5, P6: only certificates are judged by a host's own clock; leases, timers and times in the log are the database's.

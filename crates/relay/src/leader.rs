@@ -25,7 +25,7 @@ use crate::{Error, Options, Projection};
 const FACTS_A_STATE: usize = 2_000;
 /// The first batch of a lease. The last leader may have lost it because its batches took too long: grown from here, one
 /// that fits is found.
-const FIRST_BATCH: usize = 64;
+const FIRST_BATCH: usize = 8;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 

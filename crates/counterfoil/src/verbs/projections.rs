@@ -11,6 +11,7 @@ use crate::config::DatabaseArgs;
 use crate::exit::Exit;
 use crate::output::{self, Column};
 use crate::project::Project;
+use crate::verbs::serve::is_migrated;
 
 const COLUMNS: &[Column] = &[
     Column::text("SHOP", "shop"),
@@ -53,6 +54,7 @@ impl Projections {
         let Self::List(list) = self;
         let project = Project::find(globals.project.as_deref());
         let url = list.database.owner_url(project.as_ref())?;
+        is_migrated(&url, &list.database.schema).await?;
         let database = Database::connect(list.database.pool(url, "counterfoil projections", 1)).await?;
         let projection = ReadModels::default().consumer();
         let shops = relay::health(&database, projection).await?;

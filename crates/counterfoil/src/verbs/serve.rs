@@ -99,7 +99,7 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
 
 /// Refuses a schema that lacks what this version needs. One that has more is that of a newer version beside this one,
 /// which takes care to leave room for it.
-async fn is_migrated(url: &SecretString, schema: &str) -> anyhow::Result<()> {
+pub(crate) async fn is_migrated(url: &SecretString, schema: &str) -> anyhow::Result<()> {
     let status = database::migration_status(url, schema).await?;
     if status.ours && status.pending.is_empty() {
         return Ok(());
