@@ -223,8 +223,8 @@ impl Projection for Slow {
     }
 
     async fn store(&self, client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
-        let seconds = f64::from(self.decided.swap(0, Ordering::SeqCst)) / 20.0;
-        client.raw().query("SELECT pg_sleep($1)", &[&seconds]).await?;
+        let decided = i64::from(self.decided.swap(0, Ordering::SeqCst));
+        client.raw().query("SELECT pg_sleep($1::bigint / 20.0)", &[&decided]).await?;
         self.inner.store(client, shop, state).await
     }
 
