@@ -84,7 +84,8 @@ CREATE TABLE counterfoil.checkpoints (
     epoch bigint DEFAULT 0 NOT NULL,
     lease_holder text,
     lease_expires_at timestamp with time zone,
-    heartbeat_at timestamp with time zone
+    heartbeat_at timestamp with time zone,
+    progressed_at timestamp with time zone
 )
 WITH (fillfactor='50');
 
@@ -103,6 +104,8 @@ COMMENT ON COLUMN counterfoil.checkpoints.lease_holder IS 'Who leads';
 COMMENT ON COLUMN counterfoil.checkpoints.lease_expires_at IS 'Until when, by the database''s clock';
 
 COMMENT ON COLUMN counterfoil.checkpoints.heartbeat_at IS 'When the leader last said that it lives';
+
+COMMENT ON COLUMN counterfoil.checkpoints.progressed_at IS 'When the position last moved, by the database''s clock; empty until it does';
 
 CREATE TABLE counterfoil.commands (
     shop_id text NOT NULL COLLATE pg_catalog."C",

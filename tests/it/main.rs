@@ -15,5 +15,7 @@ mod program;
 mod promises;
 mod relay;
 mod schema;
+mod serve;
 mod served;
 mod settlement;
+mod take_over;

@@ -31,13 +31,14 @@ pub(crate) struct Served {
     pub(crate) operator_key: String,
     pub(crate) viewer_key: String,
     pub(crate) database: Database,
-    authority: Authority,
+    authority: Arc<Authority>,
     keys: ApiKeys,
     vault: Vault,
     intake: Intake,
-    relay: RelayHandle,
+    relay: Option<RelayHandle>,
     server: ServerHandle,
-    _test_database: TestDatabase,
+    // The last of those that stand on it drops it.
+    test_database: Arc<TestDatabase>,
 }
 
 impl Served {
@@ -48,26 +49,49 @@ impl Served {
     /// The same, with another idea of the time.
     pub(crate) async fn start_at(limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let test_database = TestDatabase::create().await;
-        let database = test_database.database();
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
-        let authority = Authority::in_memory().unwrap();
-        let shop = ShopId::parse(SHOP).unwrap();
+        let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
         shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
+        let authority = Arc::new(Authority::in_memory().unwrap());
+        Self::start_on(Arc::new(test_database), database, authority, limits, clock, true).await
+    }
+
+    /// Another instance on the same database, with an idea of the time of its own.
+    pub(crate) async fn beside(&self, limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
+        let database = test_database.database();
+        Self::start_on(test_database, database, authority, limits, clock, true).await
+    }
+
+    /// Another instance on the same database, which decides nothing.
+    pub(crate) async fn beside_without_relay(&self, limits: Limits) -> Self {
+        let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
+        let database = test_database.database();
+        Self::start_on(test_database, database, authority, limits, Arc::new(SystemClock), false).await
+    }
+
+    async fn start_on(
+        test_database: Arc<TestDatabase>,
+        database: Database,
+        authority: Arc<Authority>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        decides: bool,
+    ) -> Self {
+        let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
+        let shop = ShopId::parse(SHOP).unwrap();
         let appender = Appender::start(database.clone(), event_log::Options::default());
         let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
-        let relay = Relay::start(
-            database.clone(),
-            appender.clone(),
-            ReadModels::default(),
-            relay::Options::default(),
-        );
+        let relay = decides.then(|| {
+            Relay::start(database.clone(), appender, ReadModels::default(), relay::Options::default())
+        });
         let keys = ApiKeys::new(database.clone());
         let shop_key = key(&keys, &shop, Role::Shop).await;
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
-        let api = Api::new(intake.clone(), database.clone(), keys.clone(), Some(relay.clone()), limits);
+        let api = Api::new(intake.clone(), database.clone(), keys.clone(), relay.clone(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = http_api::server(api, listener).unwrap();
@@ -87,7 +111,20 @@ impl Served {
             intake,
             relay,
             server: handle,
-            _test_database: test_database,
+            test_database,
+        }
+    }
+
+    /// A session that may break things.
+    pub(crate) async fn test_superuser(&self) -> tokio_postgres::Client {
+        self.test_database.superuser().await
+    }
+
+    /// Hands the leases over, and goes on without deciding.
+    pub(crate) async fn stop_relay(&self) {
+        if let Some(relay) = &self.relay {
+            let stopped = tokio::time::timeout(Duration::from_secs(30), relay.stop()).await;
+            stopped.expect("the relay stops");
         }
     }
 
@@ -95,7 +132,7 @@ impl Served {
         // A deadline, so that a test fails where it would hang.
         let deadline = Duration::from_secs(30);
         tokio::time::timeout(deadline, self.server.stop(true)).await.expect("the server stops");
-        tokio::time::timeout(deadline, self.relay.stop()).await.expect("the relay stops");
+        self.stop_relay().await;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -195,7 +232,7 @@ impl Served {
 
     /// Waits until every fact of the shop is decided.
     pub(crate) async fn settled(&self) {
-        let (relay, shop) = (self.relay.clone(), ShopId::parse(SHOP).unwrap());
+        let (relay, shop) = (self.relay.clone().expect("it decides"), ShopId::parse(SHOP).unwrap());
         let done = wait_until(Duration::from_secs(20), async || {
             // A statement of its own: the lock behind it must not be held while the facts are read.
             let applied = *relay.applied(&shop).borrow();

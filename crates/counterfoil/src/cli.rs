@@ -77,6 +77,9 @@ pub(crate) enum Verb {
     /// Facts that could not be decided, and the ways past them
     #[command(subcommand)]
     DeadLetters(verbs::dead_letters::DeadLetters),
+    /// How far each shop's read models are, and who keeps them
+    #[command(subcommand)]
+    Projections(verbs::projections::Projections),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

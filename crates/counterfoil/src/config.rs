@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::exit;
@@ -96,9 +97,6 @@ pub(crate) struct ServiceArgs {
     /// The most sessions with the database at a time
     #[arg(long, env = "COUNTERFOIL_POOL_SIZE", default_value_t = 8, value_name = "N")]
     pub(crate) pool_size: u16,
-    /// Take callbacks and commands, and leave deciding to other instances
-    #[arg(long, env = "COUNTERFOIL_NO_RELAY")]
-    pub(crate) no_relay: bool,
     /// When what could not be decided is tried again: seconds after the first failure, the second, ..
     #[arg(
         long,
@@ -108,6 +106,9 @@ pub(crate) struct ServiceArgs {
         value_name = "SECONDS,.."
     )]
     pub(crate) redrive_after: Vec<u64>,
+    /// Decide nothing: take callbacks and commands, and answer; another process has to decide
+    #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
+    pub(crate) no_relay: bool,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]

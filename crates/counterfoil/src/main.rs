@@ -16,17 +16,23 @@ mod trust;
 mod verbs;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+
+/// What a verb has left running gets so long at the end.
+const LEFT_BEHIND: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     telemetry::start();
-    let ended = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(verbs::run(cli)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let ended = runtime.block_on(verbs::run(cli));
+        // What a verb has left behind, as a look-up of a name that nobody answers, keeps nobody waiting.
+        runtime.shutdown_timeout(LEFT_BEHIND);
+        ended
+    });
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => exit::report(&error),

@@ -15,9 +15,17 @@ use intake::{Intake, Trusts};
 use read_models::{ReadModels, Redrives};
 use relay::{Relay, RelayHandle};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
-/// Open requests get this long at the end; the relay's last batch comes after it, within the 10 s that are promised.
+use crate::exit;
+
+/// Open requests get this long at the end. The server rounds it up to its own ticks, and cuts off what is left.
 const SHUTDOWN: Duration = Duration::from_secs(6);
+/// What each part has until, counted from the signal, whatever the parts before it took: all end within the 10 s that are
+/// promised, also when the database does not answer. The relay waits for the requests, since they may wait for it.
+const SERVER_UNTIL: Duration = Duration::from_millis(7_000);
+const RELAY_UNTIL: Duration = Duration::from_millis(8_000);
+const LOG_UNTIL: Duration = Duration::from_millis(8_500);
 
 /// What the service is made of.
 pub(crate) struct Parts {
@@ -31,8 +39,8 @@ pub(crate) struct Parts {
     pub(crate) listener: TcpListener,
     /// When what could not be decided is tried again.
     pub(crate) redrives: Redrives,
-    /// Whether it decides too, or only takes.
-    pub(crate) relay: bool,
+    /// Whether it decides. Where it does not, another process has to.
+    pub(crate) decides: bool,
 }
 
 /// The running service.
@@ -49,17 +57,13 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, relay } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
-        let relay = relay.then(|| {
-            Relay::start(
-                database.clone(),
-                appender.clone(),
-                ReadModels { redrives },
-                relay::Options::default(),
-            )
+        let relay = decides.then(|| {
+            let options = relay::Options { holder: holder(), ..relay::Options::default() };
+            Relay::start(database.clone(), appender.clone(), ReadModels { redrives }, options)
         });
         let intake = Intake::new(database.clone(), appender.clone(), vault, trusts, Arc::new(SystemClock));
         let keys = ApiKeys::new(database.clone());
@@ -68,7 +72,7 @@ impl Service {
         let server = http_api::server(Arc::clone(&api), listener).context("the server cannot be started")?;
         let handle = server.handle();
         let server = tokio::spawn(server);
-        tracing::info!(%address, "serving");
+        tracing::info!(%address, decides, "serving");
         Ok(Self { api, address, handle, server, relay, appender, database })
     }
 
@@ -86,18 +90,40 @@ impl Service {
         }
     }
 
-    /// Stops in order: no new requests, then those under way, then the relay's batch, then what is to be appended.
-    pub(crate) async fn stop(self) {
+    /// Stops in order: no new requests, then those under way, then the relay's batch and its leases, then what is to be
+    /// appended. What does not end in time is left: the log has what was answered, and leases run out.
+    ///
+    /// # Errors
+    /// Something was left.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
         tracing::info!("stopping");
         self.api.drain();
-        self.handle.stop(true).await;
-        if let Some(relay) = &self.relay {
-            relay.stop().await;
+        let began = Instant::now();
+        let mut left = Vec::new();
+        if timeout_at(began + SERVER_UNTIL, self.handle.stop(true)).await.is_err() {
+            left.push("open requests");
         }
-        self.appender.drain().await;
+        if let Some(relay) = &self.relay
+            && timeout_at(began + RELAY_UNTIL, relay.stop()).await.is_err()
+        {
+            left.push("the relay's batch or its lease, which runs out");
+        }
+        if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
+            left.push("appends that were not answered");
+        }
         self.database.close();
-        tracing::info!("stopped");
+        if left.is_empty() {
+            tracing::info!("stopped");
+            return Ok(());
+        }
+        Err(exit::unavailable(format!("stopped without waiting any longer; left: {}", left.join(", "))))
     }
+}
+
+/// Who leads, for operators: the host and the process. Two hosts of one name only confuse their readers: the epoch is what
+/// decides.
+fn holder() -> String {
+    format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id())
 }
 
 /// Waits for Ctrl-C or for the signal that service managers send.

@@ -4,13 +4,18 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::config::TargetSessionAttrs;
 
 use crate::Error;
 use crate::sql::DEFAULT_SCHEMA;
 
-/// A stopped process must not hold a lock for longer than this many seconds, whatever it was doing.
-const SESSION_SETTINGS: &str = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s \
-     -c statement_timeout=30s -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning";
+/// A stopped process must not hold a lock for longer than this many seconds, whatever it was doing: others take over from
+/// it in less than five. Whoever waits for a lock gives up before that, and so before a lease of his own runs out.
+/// Every statement is prepared and goes by an index, so one plan does for all parameters, and a table that was small when
+/// it was made is not read as a whole when it has grown.
+const SESSION_SETTINGS: &str = "-c lock_timeout=2s -c idle_in_transaction_session_timeout=3s \
+     -c statement_timeout=30s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning \
+     -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
 /// Migrations wait for what runs now, and rewrite tables for as long as it takes.
 const MIGRATION_SETTINGS: &str = "-c lock_timeout=60s -c statement_timeout=0 -c synchronous_commit=on \
      -c timezone=UTC -c client_min_messages=warning";
@@ -62,6 +67,10 @@ fn connection(url: &SecretString, name: &str, settings: &str) -> Result<tokio_po
         Some(theirs) => format!("{settings} {theirs}"),
         None => settings.to_owned(),
     };
+    // Of several hosts the primary is wanted; and a session that takes no writes is of no use to anybody here.
+    if !url.expose_secret().contains("target_session_attrs") {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
     config
         .options(options)
         .application_name(name)
@@ -107,8 +116,16 @@ mod tests {
     fn options_of_the_url_come_after_ours() {
         let config = Config::new("host=/tmp options='-c work_mem=64MB'".into()).session().unwrap();
         let options = config.get_options().unwrap();
-        assert!(options.starts_with("-c lock_timeout=5s"), "{options}");
+        assert!(options.starts_with("-c lock_timeout=2s"), "{options}");
         assert!(options.ends_with("-c work_mem=64MB"), "{options}");
+    }
+
+    #[test]
+    fn a_session_that_takes_writes_is_looked_for_unless_the_url_says_otherwise() {
+        let attrs = |url: &str| Config::new(url.into()).session().unwrap().get_target_session_attrs();
+        assert_eq!(attrs("postgres://a,b/db"), TargetSessionAttrs::ReadWrite);
+        assert_eq!(attrs("postgres://a,b/db?target_session_attrs=any"), TargetSessionAttrs::Any);
+        assert_eq!(attrs("host=a,b target_session_attrs=any"), TargetSessionAttrs::Any);
     }
 
     #[test]

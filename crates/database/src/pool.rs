@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row, Statement};
 
@@ -23,6 +24,18 @@ struct Inner {
     pool: Pool,
     /// The texts for this schema, by name; empty when the schema is called as in the files.
     texts: HashMap<&'static str, String>,
+    distrust: Arc<Distrust>,
+}
+
+/// Sessions that were opened before this are not used again.
+#[derive(Default)]
+struct Distrust(Mutex<Option<Instant>>);
+
+impl Distrust {
+    fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        // One value, set in one step: a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl std::fmt::Debug for Database {
@@ -44,7 +57,17 @@ impl Database {
         // A session is looked at only for being open: its settings never change after it was opened.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.session()?, NoTls, recycling);
+        let distrust = Arc::new(Distrust::default());
         let pool = Pool::builder(manager)
+            .pre_recycle(Hook::sync_fn({
+                let distrust = Arc::clone(&distrust);
+                move |_, metrics| match *distrust.since() {
+                    Some(since) if metrics.created <= since => {
+                        Err(HookError::message("the server takes no writes any more"))
+                    }
+                    _ => Ok(()),
+                }
+            }))
             .max_size(config.pool_size.max(1))
             .wait_timeout(Some(config.wait_timeout))
             .create_timeout(Some(Duration::from_secs(5)))
@@ -58,7 +81,7 @@ impl Database {
                 texts.insert(query.name(), sql::with_schema(query.text(), &config.schema));
             }
         }
-        Ok(Self { inner: Arc::new(Inner { config, pool, texts }) })
+        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust }) })
     }
 
     /// A session of the pool; [`Error::Unavailable`] when none becomes free in time.
@@ -95,6 +118,18 @@ impl Database {
         (status.size, status.available, status.waiting)
     }
 
+    /// Looks at what a session was answered. A server that takes no writes any more is not the primary any more, and every
+    /// session that is open now is with it: none is used again, and new ones look for the primary. Whoever sends
+    /// statements past [`Client`]'s own methods tells it here.
+    pub fn heed(&self, error: &tokio_postgres::Error) {
+        if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) {
+            tracing::warn!(
+                "the database takes no writes: its sessions are closed, and new ones look for the primary"
+            );
+            *self.inner.distrust.since() = Some(Instant::now());
+        }
+    }
+
     /// Lets nobody in any more, and closes the sessions as they come back.
     pub fn close(&self) {
         self.inner.pool.close();
@@ -129,25 +164,32 @@ impl Client {
     /// All rows.
     pub async fn query(&self, query: &Query, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         let statement = self.prepare(query).await?;
-        Ok(self.raw().query(&statement, parameters).await?)
+        self.heeded(self.raw().query(&statement, parameters).await)
     }
 
     /// The one row that there must be.
     pub async fn query_one(&self, query: &Query, parameters: Parameters<'_>) -> Result<Row, Error> {
         let statement = self.prepare(query).await?;
-        Ok(self.raw().query_one(&statement, parameters).await?)
+        self.heeded(self.raw().query_one(&statement, parameters).await)
     }
 
     /// The one row, if there is one.
     pub async fn query_opt(&self, query: &Query, parameters: Parameters<'_>) -> Result<Option<Row>, Error> {
         let statement = self.prepare(query).await?;
-        Ok(self.raw().query_opt(&statement, parameters).await?)
+        self.heeded(self.raw().query_opt(&statement, parameters).await)
     }
 
     /// How many rows were changed.
     pub async fn execute(&self, query: &Query, parameters: Parameters<'_>) -> Result<u64, Error> {
         let statement = self.prepare(query).await?;
-        Ok(self.raw().execute(&statement, parameters).await?)
+        self.heeded(self.raw().execute(&statement, parameters).await)
+    }
+
+    fn heeded<T>(&self, answered: Result<T, tokio_postgres::Error>) -> Result<T, Error> {
+        if let Err(error) = &answered {
+            self.database.heed(error);
+        }
+        Ok(answered?)
     }
 
     /// The database's clock.

@@ -47,8 +47,8 @@ async fn every_session_has_its_limits() {
     let test = TestDatabase::create().await;
     let client = test.database().client().await.unwrap();
     let expected = [
-        ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "10s"),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "3s"),
         ("statement_timeout", "30s"),
         ("synchronous_commit", "on"),
         ("TimeZone", "UTC"),
@@ -202,6 +202,37 @@ async fn a_session_that_is_cut_during_the_work_is_unavailable_and_the_pool_recov
     assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
     assert!(wait_until(Duration::from_secs(5), async || database.client().await.is_ok()).await);
     assert_eq!(count(&database).await, 0);
+}
+
+/// After a fail-over: one refusal tells of all the sessions that are open.
+#[tokio::test]
+async fn sessions_with_a_server_that_takes_no_writes_are_thrown_away_together() {
+    let (_test, database) = with_table().await;
+    {
+        let (one, other) = (database.client().await.unwrap(), database.client().await.unwrap());
+        for client in [&one, &other] {
+            client.batch_execute("SET default_transaction_read_only = on").await.unwrap();
+        }
+    }
+    let insert = async |n: i32| database.client().await.unwrap().execute(&INSERT, &[&n]).await;
+    let refused = insert(1).await.unwrap_err();
+    assert!(refused.is_temporary(), "{refused:?}");
+    for n in 2..6 {
+        insert(n).await.unwrap();
+    }
+    assert_eq!(count(&database).await, 4);
+}
+
+#[tokio::test]
+async fn a_server_without_writes_is_not_connected_to_unless_the_url_says_so() {
+    let test = TestDatabase::create().await;
+    let read_only = format!("ALTER DATABASE {} SET default_transaction_read_only = on", test.name());
+    test.superuser().await.batch_execute(&read_only).await.unwrap();
+    let connect = async |url: String| Database::connect(Config::new(url.into())).await;
+    let url = secrecy::ExposeSecret::expose_secret(&test.url_service()).to_owned();
+    let refused = connect(url.clone()).await.unwrap_err();
+    assert!(refused.is_temporary() && refused.to_string().contains("does not allow writes"), "{refused}");
+    connect(format!("{url} target_session_attrs=any")).await.unwrap();
 }
 
 #[tokio::test]

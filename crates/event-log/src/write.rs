@@ -70,6 +70,7 @@ impl Session {
     }
 
     async fn ask(&self, shop: &str, asked: &Asked) -> Result<Known, Failure> {
+        let database = self.client()?.database();
         let client = self.client()?.raw();
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
         // Joined futures are polled in order, and each sends at its first poll.
@@ -98,7 +99,8 @@ impl Session {
         );
         // The first error is the cause; those behind it only say that the transaction is aborted.
         begun.map_err(failed)?;
-        if locked.map_err(failed)?.is_none() {
+        // Taking the lock is the first thing that a server without writes refuses.
+        if locked.inspect_err(|error| database.heed(error)).map_err(failed)?.is_none() {
             return Err(Failure::UnknownShop);
         }
         let Some(head) = head.map_err(failed)? else { return Err(Failure::UnknownShop) };

@@ -211,10 +211,8 @@ pub(crate) async fn applied_position(api: &Api, shop: &ShopId) -> Result<i64, Pr
     if let Some(relay) = &api.relay {
         return Ok(*relay.applied(shop).borrow());
     }
-    let database = api.database.clone();
-    let shops = api
-        .run(async move { relay::health(&database, ReadModels::default().consumer()).await })
+    let (database, shop) = (api.database.clone(), shop.clone());
+    api.run(async move { relay::checkpoint(&database, ReadModels::default().consumer(), &shop).await })
         .await?
-        .map_err(|e| Problem::unavailable("The relay's checkpoint", &e))?;
-    Ok(shops.iter().find(|health| health.shop == shop.as_str()).map_or(-1, |health| health.position))
+        .map_err(|e| Problem::unavailable("The relay's checkpoint", &e))
 }

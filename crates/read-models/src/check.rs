@@ -88,7 +88,9 @@ fn gather(
 /// The database cannot be had, or the log cannot be read.
 pub async fn verify(database: &Database, shop: &ShopId) -> Result<Verification, Error> {
     let client = database.client().await?;
-    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    // It holds nothing that anybody waits for, and may think about a long log for longer than a writer.
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '60s'";
+    client.batch_execute(begin).await?;
     let verified = verify_snapshot(&client, shop).await;
     if client.batch_execute("COMMIT").await.is_err() {
         client.discard();

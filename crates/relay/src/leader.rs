@@ -23,6 +23,9 @@ use crate::{Error, Options, Projection};
 /// Rows are kept from batch to batch for so many facts, then read afresh: what is asked for again and again stays near,
 /// and memory stays bounded.
 const FACTS_A_STATE: usize = 2_000;
+/// The first batch of a lease. The last leader may have lost it because its batches took too long: grown from here, one
+/// that fits is found.
+const FIRST_BATCH: usize = 8;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -74,7 +77,7 @@ impl<P: Projection> Leader<P> {
         wake: Arc<Notify>,
         stop: CancellationToken,
     ) -> Self {
-        let limit = options.batch_max;
+        let limit = options.batch_max.min(FIRST_BATCH);
         let work = Work {
             checkpoint,
             seen: checkpoint,
@@ -164,9 +167,10 @@ impl<P: Projection> Leader<P> {
             poisoned: &self.work.poisoned,
             outcomes_max: self.options.batch_max,
         };
+        let began = Instant::now();
         match batch.run(self.work.state.take()).await {
             Ok(written) => {
-                self.written(written);
+                self.written(written, began.elapsed());
                 Ok(Step::Moved)
             }
             Err(error) => {
@@ -176,13 +180,16 @@ impl<P: Projection> Leader<P> {
         }
     }
 
-    fn written(&mut self, written: Written) {
+    fn written(&mut self, written: Written, took: Duration) {
         if let Some(head) = written.head {
             self.appender.announce(&self.lease.shop, head);
         }
         let work = &mut self.work;
         work.checkpoint = written.to;
-        work.limit = (work.limit * 2).min(self.options.batch_max);
+        // The lease is renewed between batches: one that is as long as it would be lost to whoever takes over.
+        let is_slow = took > self.options.lease / 4;
+        work.limit =
+            if is_slow { (written.facts / 2).max(1) } else { (work.limit * 2).min(self.options.batch_max) };
         work.poisoned.retain(|position, _| position.0 > written.to);
         work.facts_since += written.facts;
         work.state = (work.facts_since < FACTS_A_STATE).then_some(written.state);

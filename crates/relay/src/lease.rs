@@ -18,6 +18,7 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// Takes the lease if it is free, and where the checkpoint stands. Raises the epoch, which fences off whoever had it.
+    /// A lease whose row somebody has locked is not waited for: it counts as not free.
     pub(crate) async fn acquire(
         database: &Database,
         shop: &ShopId,
@@ -25,7 +26,7 @@ impl Lease {
         holder: &str,
         duration: Duration,
     ) -> Result<Option<(Self, i64)>, Error> {
-        let duration_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let duration_ms = in_ms(duration);
         let client = database.client().await?;
         let row = client
             .query_opt(&sql::relay::ACQUIRE_LEASE, &[&shop.as_str(), &consumer, &holder, &duration_ms])
@@ -70,4 +71,35 @@ impl Lease {
         let epoch: i64 = row.try_get(1)?;
         if epoch == self.epoch { Ok(row.try_get(0)?) } else { Err(Error::LeaseLost) }
     }
+}
+
+/// Ends the sessions of leaders whose lease has run out and who hold a checkpoint still. Says whether there was one.
+///
+/// # Errors
+/// The database cannot be had.
+pub(crate) async fn end_stale_leaders(database: &Database, lease: Duration) -> Result<bool, Error> {
+    let client = database.client().await?;
+    let rows = client.query(&sql::relay::END_STALE_LEADERS, &[&in_ms(lease)]).await?;
+    let mut ended = false;
+    for row in rows {
+        let (pid, login, program): (i32, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        if row.try_get(3)? {
+            tracing::warn!(pid, program, "the session of a leader whose lease has run out was ended");
+            ended = true;
+        } else {
+            tracing::warn!(
+                pid,
+                login,
+                program,
+                "a session holds the checkpoint and may not be ended by this login: have all instances log in as one \
+                 role, or GRANT that role to this one; else its own time-outs end it"
+            );
+        }
+    }
+    Ok(ended)
+}
+
+fn in_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,13 @@
 //! of it: a relay that has lost its lease changes nothing. The checkpoint moves in the same transaction as the outcomes
 //! and the read models, so that each fact is decided once, whatever breaks.
 //!
+//! Any number of processes may run one on the same database. When a leader goes, however it goes, the next one leads
+//! within 5 s: a lease that ran out is taken, and the session of a leader that was stopped in the midst of a transaction
+//! is ended, since it holds the checkpoint's row and the shop with it.
+//!
+//! How it gets on is judged by heart-beat and progress ([`Standing`]), never by lag alone. All of it, leases, timers and
+//! ages, goes by the database's clock: the hosts' clocks may differ by as much as they like.
+//!
 //! Never: name a read model. What is loaded and stored is the [`Projection`]'s.
 
 mod batch;
@@ -13,11 +20,13 @@ mod health;
 mod leader;
 mod lease;
 mod projection;
+mod standing;
 mod supervisor;
 mod transaction;
 
 pub use error::Error;
 pub use facts::{received, received_entry};
-pub use health::{Health, health};
+pub use health::{Health, checkpoint, health};
 pub use projection::{Projection, Timer};
+pub use standing::Standing;
 pub use supervisor::{Options, Relay, RelayHandle};

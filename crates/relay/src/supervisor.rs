@@ -7,15 +7,24 @@ use std::time::Duration;
 use database::{Database, sql};
 use domain::ShopId;
 use event_log::Appender;
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::leader::Leader;
-use crate::lease::Lease;
+use crate::lease::{Lease, end_stale_leaders};
 use crate::{Error, Health, Projection};
 
-/// How the relay works.
+/// So many shops are led at a time that were led by nobody: one whose row cannot be had keeps none of the others waiting.
+const TAKEN_AT_ONCE: usize = 4;
+
+/// The most that taking one shop's lease takes; then it is the next round's. Longer than any lock is waited for.
+const TAKING: Duration = Duration::from_secs(3);
+
+/// How the relay works. Whatever becomes of a leader, another leads within the lease, a look of the supervisor and the
+/// end of the old session: 4 s with these.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Who leads, for operators: the host and process.
@@ -39,10 +48,12 @@ impl Default for Options {
         Self {
             holder: "relay".to_owned(),
             batch_max: 500,
-            lease: Duration::from_secs(4),
+            // Most of a take-over is waiting for it. Three heart-beats: one may be late, and one be lost.
+            lease: Duration::from_secs(3),
             heartbeat: Duration::from_secs(1),
             poll: Duration::from_millis(500),
-            supervise: Duration::from_secs(1),
+            // One small statement, which also tells those who do not lead how far the leader is.
+            supervise: Duration::from_millis(500),
             timers: Duration::from_secs(1),
         }
     }
@@ -174,6 +185,7 @@ impl<P: Projection> Supervisor<P> {
     async fn take_free_leases(&self) -> Result<(), Error> {
         let inner = &self.handle.inner;
         let rows = inner.database.client().await?.query(&sql::relay::LIST_SHOPS, &[&inner.consumer]).await?;
+        let mut free = Vec::new();
         for row in rows {
             let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
             let (position, is_free): (i64, bool) = (row.try_get("position")?, row.try_get("is_free")?);
@@ -185,18 +197,41 @@ impl<P: Projection> Supervisor<P> {
                 });
                 state.is_led
             });
-            if is_free && !is_led && !inner.stop.is_cancelled() {
-                self.lead(&shop).await?;
+            if is_free && !is_led {
+                free.push(shop);
             }
         }
+        stream::iter(free).for_each_concurrent(TAKEN_AT_ONCE, |shop| self.try_to_lead(shop)).await;
         Ok(())
     }
 
-    async fn lead(&self, shop: &ShopId) -> Result<(), Error> {
+    /// Takes the shop's lease, or leaves it for the next round.
+    async fn try_to_lead(&self, shop: ShopId) {
+        if self.handle.inner.stop.is_cancelled() {
+            return;
+        }
+        match timeout(TAKING, self.acquire(&shop)).await {
+            Ok(Ok(Some((lease, checkpoint)))) => self.lead(&shop, lease, checkpoint),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(%shop, %error, "the lease cannot be taken now"),
+            Err(_) => tracing::warn!(%shop, "the lease cannot be taken now: the database takes too long"),
+        }
+    }
+
+    /// A lease that was free and could not be had was taken by another a moment ago, or is held by a stale leader: that
+    /// one's session is ended.
+    async fn acquire(&self, shop: &ShopId) -> Result<Option<(Lease, i64)>, Error> {
         let inner = &self.handle.inner;
         let Options { holder, lease, .. } = &self.options;
         let acquired = Lease::acquire(&inner.database, shop, inner.consumer, holder, *lease).await?;
-        let Some((lease, checkpoint)) = acquired else { return Ok(()) };
+        if acquired.is_some() || !end_stale_leaders(&inner.database, *lease).await? {
+            return Ok(acquired);
+        }
+        Lease::acquire(&inner.database, shop, inner.consumer, holder, *lease).await
+    }
+
+    fn lead(&self, shop: &ShopId, lease: Lease, checkpoint: i64) {
+        let inner = &self.handle.inner;
         let (applied, wake) = self.handle.with_shop(shop, |state| {
             state.is_led = true;
             (state.applied.clone(), Arc::clone(&state.wake))
@@ -217,7 +252,6 @@ impl<P: Projection> Supervisor<P> {
             let _leads = leads;
             leader.run().await;
         });
-        Ok(())
     }
 }
 

@@ -1,13 +1,32 @@
 -- acquire_lease
--- Takes a lease that is free, and raises the epoch: whoever had it can write no more.
+-- Takes a lease that is free, and raises the epoch: whoever had it can write no more. Waits for nobody: where somebody
+-- has the row, no row comes back.
 -- $1 shop_id text
 -- $2 consumer text
 -- $3 holder text
 -- $4 lease_ms bigint
-INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, epoch, lease_holder, lease_expires_at, heartbeat_at)
-VALUES ($1, $2, 1, $3, clock_timestamp() + $4::bigint * interval '1 ms', clock_timestamp())
-ON CONFLICT (shop_id, consumer) DO UPDATE SET
-    epoch = c.epoch + 1, lease_holder = excluded.lease_holder,
-    lease_expires_at = clock_timestamp() + $4::bigint * interval '1 ms', heartbeat_at = clock_timestamp()
-WHERE c.lease_expires_at IS NULL OR c.lease_expires_at < clock_timestamp()
-RETURNING c.epoch, c.position;
+WITH free AS (
+    SELECT c.shop_id, c.consumer
+    FROM counterfoil.checkpoints AS c
+    WHERE c.shop_id = $1 AND c.consumer = $2
+        AND (c.lease_expires_at IS NULL OR c.lease_expires_at < clock_timestamp())
+    FOR NO KEY UPDATE SKIP LOCKED
+),
+taken AS (
+    UPDATE counterfoil.checkpoints AS c
+    SET epoch = c.epoch + 1, lease_holder = $3,
+        lease_expires_at = clock_timestamp() + $4::bigint * interval '1 ms', heartbeat_at = clock_timestamp()
+    FROM free
+    WHERE c.shop_id = $1 AND c.consumer = $2 AND c.shop_id = free.shop_id AND c.consumer = free.consumer
+    RETURNING c.epoch, c.position
+),
+made AS (
+    INSERT INTO counterfoil.checkpoints (shop_id, consumer, epoch, lease_holder, lease_expires_at, heartbeat_at)
+    SELECT $1, $2, 1, $3, clock_timestamp() + $4::bigint * interval '1 ms', clock_timestamp()
+    WHERE NOT EXISTS (SELECT FROM counterfoil.checkpoints AS c WHERE c.shop_id = $1 AND c.consumer = $2)
+    ON CONFLICT (shop_id, consumer) DO NOTHING
+    RETURNING epoch, position
+)
+SELECT epoch, position FROM taken
+UNION ALL
+SELECT epoch, position FROM made;

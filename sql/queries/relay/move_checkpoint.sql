@@ -8,5 +8,5 @@
 -- $6 lease_ms bigint
 UPDATE counterfoil.checkpoints
 SET position = $5, lease_expires_at = clock_timestamp() + $6::bigint * interval '1 ms',
-    heartbeat_at = clock_timestamp()
+    heartbeat_at = clock_timestamp(), progressed_at = clock_timestamp()
 WHERE shop_id = $1 AND consumer = $2 AND epoch = $3 AND position = $4;

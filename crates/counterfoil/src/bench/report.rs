@@ -40,9 +40,8 @@ impl Report {
 
         let count = workload.callbacks.len().max(1) as f64;
         let cpu = |run: fn(&Round) -> &Run| {
-            let mean = |of: fn(&Run) -> u64| {
-                rounded(median(&all(rounds, |round| of(run(round)) as f64 / count)), 1)
-            };
+            let mean =
+                |of: fn(&Run) -> u64| rounded(median(&all(rounds, |round| of(run(round)) as f64 / count)), 1);
             json!({
                 "service": mean(|run| run.cpu.service),
                 "postgres": mean(|run| run.cpu.postgres),
@@ -61,11 +60,14 @@ impl Report {
             "wal_bytes_per_callback".into(),
             json!({ "ingest": wal(|round| &round.ingest), "settled": wal(|round| &round.settled) }),
         );
-        values.insert("stages_us".into(), json!({
-            "parse": rounded(stages.parse, 1), "verify": rounded(stages.verify, 1),
-            "seal": rounded(stages.seal, 1), "commit": rounded(stages.commit, 1),
-            "decide": rounded(stages.decide, 1), "project": rounded(stages.project, 1),
-        }));
+        values.insert(
+            "stages_us".into(),
+            json!({
+                "parse": rounded(stages.parse, 1), "verify": rounded(stages.verify, 1),
+                "seal": rounded(stages.seal, 1), "commit": rounded(stages.commit, 1),
+                "decide": rounded(stages.decide, 1), "project": rounded(stages.project, 1),
+            }),
+        );
         values.insert("spread".into(), Value::Object(report.spread));
         values.insert("conditions".into(), conditions(plan, cluster, workload, rounds));
         Self { values }

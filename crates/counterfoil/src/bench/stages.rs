@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use database::{Clock, SystemClock};
 use domain::{Position, Timestamp};
 use evidence::{CallbackEvidence, VerifiedBy};
-use paypal::{Certificates, Environment, Sources, TrustAnchors, TransmissionHeaders, Verifier};
+use paypal::{Certificates, Environment, Sources, TransmissionHeaders, TrustAnchors, Verifier};
 use serde::Serialize;
 
 use crate::bench::cluster::BenchCluster;

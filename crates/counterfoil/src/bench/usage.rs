@@ -70,8 +70,7 @@ fn family(pid: u32) -> u64 {
     let mut parents = HashSet::from([pid]);
     while !parents.is_empty() {
         let children = stats.iter().filter(|(_, stat)| parents.contains(&stat.parent));
-        let children: Vec<(u32, u64)> =
-            children.map(|(pid, stat)| (*pid, stat.own + stat.ended)).collect();
+        let children: Vec<(u32, u64)> = children.map(|(pid, stat)| (*pid, stat.own + stat.ended)).collect();
         ticks += children.iter().map(|(_, ticks)| ticks).sum::<u64>();
         parents = children.into_iter().map(|(pid, _)| pid).collect();
     }

@@ -81,8 +81,8 @@ impl Dev {
             error = service.failed() => return Err(error),
             asked = &mut asked => asked,
         };
-        service.stop().await;
-        ended
+        let stopped = service.stop().await;
+        ended.and(stopped)
     }
 
     async fn start(
@@ -100,9 +100,15 @@ impl Dev {
             database.refuse_privileged().await?;
         }
         let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?) };
-        let service =
-            Service::start(Parts { database, vault, trusts, listener, redrives: Redrives::default(), relay: true })
-                .await?;
+        let service = Service::start(Parts {
+            database,
+            vault,
+            trusts,
+            listener,
+            redrives: Redrives::default(),
+            decides: true,
+        })
+        .await?;
         Ok((service, key))
     }
 

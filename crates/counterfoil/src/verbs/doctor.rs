@@ -4,7 +4,7 @@ use clap::Args;
 use database::{Clock, Database, SystemClock};
 use evidence::KeyEncryptionKey;
 use read_models::ReadModels;
-use relay::Projection;
+use relay::{Projection, Standing};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -15,9 +15,6 @@ use crate::output::{self, Format};
 use crate::project::Project;
 use crate::trust;
 
-/// A heartbeat comes every few seconds.
-const HEARTBEAT_LATE_MS: i64 = 30_000;
-const LAG_LARGE: i64 = 10_000;
 /// The most by which two clocks may differ before certificates are misjudged at their ends.
 const CLOCK_DIFFERENCE_MS: i64 = 2_000;
 
@@ -184,19 +181,28 @@ async fn leaders(pool: &Database, findings: &mut Findings) {
         return;
     };
     for shop in shops {
-        // Behind the last fact there may be outcomes, which nobody has to decide.
-        let lag = if shop.oldest_undecided_at.is_some() { shop.head - shop.position } else { 0 };
-        let late = shop.heartbeat_age_ms.is_none_or(|age| age > HEARTBEAT_LATE_MS);
-        let (verdict, said) = match (shop.is_led && !late, lag) {
-            (true, 0) => (Verdict::Ok, "is led, and all is decided".to_owned()),
-            (true, lag) if lag <= LAG_LARGE => (Verdict::Ok, format!("is led, {lag} events behind")),
-            (true, lag) => (Verdict::Warn, format!("is led, but {lag} events behind: see the service's log")),
-            (false, 0) => (Verdict::Warn, "is led by nobody: start `counterfoil serve`".to_owned()),
-            (false, lag) => {
-                (Verdict::Fail, format!("is led by nobody, {lag} events behind: start `counterfoil serve`"))
-            }
+        let standing = shop.standing();
+        let verdict = match standing {
+            Standing::Idle | Standing::Working => Verdict::Ok,
+            Standing::Vacant => Verdict::Warn,
+            Standing::Stalled | Standing::Leaderless => Verdict::Fail,
         };
-        findings.add(verdict, "relay", format!("{} {said}", shop.shop));
+        let (name, holder, lag) = (&shop.shop, shop.holder.as_deref().unwrap_or("nobody"), shop.lag());
+        let waited = shop.undecided_age_ms.unwrap_or(0) / 1000;
+        let said = match standing {
+            Standing::Idle => format!("{name} is led by {holder}, and all is decided"),
+            Standing::Working => format!("{name} is led by {holder}, {lag} events behind"),
+            Standing::Vacant => format!("{name} is led by nobody: start `counterfoil serve`"),
+            Standing::Stalled => format!(
+                "{name} is led by {holder}, which decides nothing, {lag} events behind and the first of them {waited} s \
+                 old: see that process's log"
+            ),
+            Standing::Leaderless => format!(
+                "{name} is led by nobody, {lag} events behind and the first of them {waited} s old: start \
+                 `counterfoil serve`"
+            ),
+        };
+        findings.add(verdict, "relay", said);
     }
 }
 

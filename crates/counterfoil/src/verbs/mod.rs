@@ -10,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod postgres;
+pub(crate) mod projections;
 pub(crate) mod serve;
 pub(crate) mod shops;
 pub(crate) mod stock;
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::RefundsDue(verb) => verb.run(globals).await,
         Verb::Events(verb) => verb.run(globals).await,
         Verb::DeadLetters(verb) => verb.run(globals).await,
+        Verb::Projections(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,

@@ -1,6 +1,6 @@
 //! `serve`: takes callbacks and commands, decides, answers, until it is told to stop.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use clap::Args;
@@ -20,11 +20,16 @@ use crate::trust;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 DATABASE_URL (or DATABASE_URL_FILE) is the login of the service: a member of counterfoil_service that owns nothing; a
-superuser or the owner is refused. SIGTERM and Ctrl-C let open requests end, within 10 seconds.
+superuser or the owner is refused. SIGTERM and Ctrl-C let open requests end, and all ends within 10 seconds; exit 69 when
+something had to be left.
 
-Example:
+Any number of processes may serve one database: one of them leads each shop, and when it goes, another leads within 5
+seconds. With --no-relay a process takes callbacks and commands and answers, and leaves deciding to the others.
+
+Examples:
   DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
-      counterfoil serve --listen 0.0.0.0:8080 --roots /etc/counterfoil/roots")]
+      counterfoil serve --listen 0.0.0.0:8080 --roots /etc/counterfoil/roots
+  counterfoil serve --no-relay --listen 0.0.0.0:8081")]
 pub(crate) struct Serve {
     #[command(flatten)]
     service: ServiceArgs,
@@ -44,28 +49,57 @@ impl Serve {
                 "no --roots: PayPal's certificates need an intermediate that the system's store has not"
             );
         }
-        is_migrated(&url, &args.database.schema).await?;
+        is_migrated(&url, &args.database.schema).await.map_err(unavailable)?;
         let pool = args.database.pool(url, "counterfoil serve", usize::from(args.pool_size));
         let database = Database::connect(pool).await?;
         database.refuse_privileged().await?;
-        let listener = TcpListener::bind(args.listen)
-            .map_err(|error| exit::config(format!("{} cannot be listened on: {error}", args.listen)))?;
+        let listener = TcpListener::bind(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
-        let mut service =
-            Service::start(Parts { database, vault: Vault::new(kek), trusts, listener, redrives, relay: !args.no_relay }).await?;
+        let (vault, decides) = (Vault::new(kek), !args.no_relay);
+        let parts = Parts { database, vault, trusts, listener, redrives, decides };
+        let mut service = Service::start(parts).await?;
         tokio::select! {
             error = service.failed() => return Err(error),
             asked = service::asked_to_stop() => asked?,
         }
-        service.stop().await;
+        service.stop().await?;
         Ok(Exit::Ok)
     }
 }
 
+/// Says what to look at, of a database that cannot be had at the start.
+fn unavailable(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<database::Error>() {
+        Some(database::Error::Unavailable(_)) => exit::unavailable(format!(
+            "{error}; see that DATABASE_URL names a server that runs, takes writes, and has the database and the login"
+        )),
+        _ => error,
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    let cure = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!(
+                ": give another --listen, or see who has it with `ss -ltnp 'sport = :{}'`",
+                address.port()
+            )
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            ": this host has no such address; 0.0.0.0 is all of them".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            ": a port below 1024 needs a right of its own; give another".to_owned()
+        }
+        _ => String::new(),
+    };
+    exit::config(format!("{address} cannot be listened on: {error}{cure}"))
+}
+
 /// Refuses a schema that lacks what this version needs. One that has more is that of a newer version beside this one,
 /// which takes care to leave room for it.
-async fn is_migrated(url: &SecretString, schema: &str) -> anyhow::Result<()> {
+pub(crate) async fn is_migrated(url: &SecretString, schema: &str) -> anyhow::Result<()> {
     let status = database::migration_status(url, schema).await?;
     if status.ours && status.pending.is_empty() {
         return Ok(());
