@@ -23,6 +23,9 @@ use clap::Parser;
 /// What a verb has left running gets so long at the end.
 const LEFT_BEHIND: Duration = Duration::from_millis(200);
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     telemetry::start();

@@ -192,8 +192,9 @@ impl Methods {
 pub fn configure(cfg: &mut web::ServiceConfig) {
     let scope = web::scope("")
         .wrap(from_fn(trace::request))
-        .configure(health::routes)
+        // Paths are tried in this order: the one that is in a hurry is first.
         .configure(webhooks::routes)
+        .configure(health::routes)
         .configure(orders::routes)
         .configure(batch::routes)
         .configure(stock::routes)

@@ -72,7 +72,8 @@ impl BenchGround {
             .args((!relay).then_some("--no-relay"))
             .env("DATABASE_URL", cluster.service_url(database))
             .env("COUNTERFOIL_KEK_FILE", &self.kek)
-            .env("COUNTERFOIL_LOG", "error")
+            .env("COUNTERFOIL_LOG", "info")
+            .stderr(Stdio::null())
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let child = command.spawn().context("serve cannot be started")?;
