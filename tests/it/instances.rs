@@ -184,7 +184,8 @@ impl Field {
             client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.unwrap();
             client.query_one(database.sql(&sql::event_log::LOCK_SHOP), &[&SHOP]).await.unwrap();
             for table in [LOST_EVENTS, LOST_OUTBOX] {
-                client.execute(table, &[&SHOP, &events]).await.unwrap();
+                let inserted = client.execute(table, &[&SHOP, &events]).await.unwrap();
+                assert_eq!(i64::try_from(inserted), Ok(events));
             }
             client.execute("SELECT pg_sleep($1::bigint / 1000.0)", &[&millis(stall)]).await.unwrap();
             client.batch_execute("ROLLBACK").await.unwrap();
@@ -200,7 +201,7 @@ impl Field {
 const LOST_EVENTS: &str = "
 INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
 SELECT $1, head + n, gen_random_uuid(), 'fact', 'order.placed', 'order:lost', clock_timestamp(), '{}', ''
-FROM (SELECT max(position) AS head FROM counterfoil.events WHERE shop_id = $1) AS h, generate_series(1, $2) AS n";
+FROM (SELECT max(position) AS head FROM counterfoil.events WHERE shop_id = $1) AS h, generate_series(1, $2::bigint) AS n";
 const LOST_OUTBOX: &str = "
 INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
 SELECT shop_id, position, id, 'command', 'lost', type, entry FROM counterfoil.events

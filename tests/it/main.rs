@@ -18,6 +18,8 @@ mod moves;
 mod program;
 mod promises;
 mod relay;
+mod restart;
 mod schema;
 mod served;
 mod settlement;
+mod upgrade;
