@@ -39,11 +39,14 @@ struct Shared {
     stop: AtomicBool,
 }
 
+/// What was sent: the body and the headers it came with.
+type Sent = (Vec<u8>, Vec<(String, String)>);
+
 /// What was answered 2xx.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger {
-    /// By event id: the body and the headers it came with.
-    callbacks: BTreeMap<String, (Vec<u8>, Vec<(String, String)>)>,
+    /// By event id.
+    callbacks: BTreeMap<String, Sent>,
     placed: BTreeSet<String>,
 }
 
@@ -122,7 +125,7 @@ impl Worker {
             let story = Story::new(&mut ids, &order, Money::parse(amount, "USD").unwrap(), now());
             let event_id = ids.event();
             self.deliver(&story, EventKind::CaptureCompleted, format!("{event_id}C")).await;
-            if n % 5 == 0 {
+            if n.is_multiple_of(5) {
                 self.deliver(&story, EventKind::CaptureRefunded, format!("{event_id}R")).await;
             }
         }
@@ -173,7 +176,7 @@ impl Worker {
 fn placement(worker: usize, n: usize) -> (Value, &'static str) {
     let mut place = json!({"order": format!("w{worker}-{n}"), "buyer": format!("w{worker}"), "currency": "USD",
         "total_minor": 1000, "lines": [{"sku": "tea", "qty": 2, "unit_minor": 500}]});
-    if n % 3 != 0 {
+    if !n.is_multiple_of(3) {
         return (place, "10.00");
     }
     place["coupons"] = json!([{"code": "TEN", "minor": 100}]);

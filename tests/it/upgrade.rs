@@ -76,11 +76,36 @@ fn previous() -> Option<PathBuf> {
     let commit = commit.ok().filter(|output| output.status.success())?.stdout;
     let commit = String::from_utf8(commit).unwrap().trim().to_owned();
     // A build directory of its own: packages are told apart by their place in the workspace, so in ours cargo would take
-    // the one commit's for the other's. It is kept, so that dependencies are built once.
+    // the one commit's for the other's.
     let place = binary::profile_dir().parent().unwrap().join("previous");
-    let sources = place.join("sources");
+    let (sources, build) = (place.join("sources"), place.join("build"));
+    lend_dependencies(&build);
     check_out(&commit, &sources, &place.join("commit"));
-    Some(binary::build(&sources, &place.join("build")))
+    Some(binary::build(&sources, &build))
+}
+
+/// Gives a new build directory what is built here already, so that dependencies are not built twice. Of the project's
+/// own crates nothing is used: their sources are unpacked later than these were built, so that they are built anew.
+fn lend_dependencies(build: &Path) {
+    let ours = binary::profile_dir();
+    let theirs = build.join(ours.file_name().unwrap());
+    if theirs.exists() {
+        return;
+    }
+    std::fs::create_dir_all(theirs.join("deps")).unwrap();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([ours.join("build"), ours.join(".fingerprint")])
+        .arg(&theirs)
+        .status();
+    assert!(copied.unwrap().success(), "what cargo knows of the build cannot be copied");
+    for file in std::fs::read_dir(ours.join("deps")).unwrap() {
+        let file = file.unwrap().path();
+        // Libraries are replaced, never written into, so that a link is as good as a copy.
+        if file.extension().is_some_and(|kind| kind == "rlib" || kind == "rmeta" || kind == "so") {
+            std::fs::hard_link(&file, theirs.join("deps").join(file.file_name().unwrap())).unwrap();
+        }
+    }
 }
 
 /// The files of the commit, once: their times are those of the unpacking, for cargo goes by times.
