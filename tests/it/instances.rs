@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use database::sql;
-use domain::ShopId;
 use paypal_simulator::Ids;
 use test_support::TestDatabase;
 
@@ -31,6 +30,8 @@ enum Fault {
     Kill,
     /// SIGSTOP for longer than its lease; then it wakes and believes that it still leads.
     Freeze,
+    /// The same of one that does not lead, but may stand at the door with the shop's lock in its hand.
+    FreezeFollower,
     /// Its sessions with the database are ended.
     Cut,
     /// SIGTERM; another is started.
@@ -41,8 +42,15 @@ enum Fault {
     RollBack,
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::Kill, Fault::Freeze, Fault::Cut, Fault::Terminate, Fault::Rival, Fault::RollBack];
+const FAULTS: [Fault; 7] = [
+    Fault::Kill,
+    Fault::Freeze,
+    Fault::FreezeFollower,
+    Fault::Cut,
+    Fault::Terminate,
+    Fault::Rival,
+    Fault::RollBack,
+];
 
 /// P1, P2, P3, P5, P6, and: a leader that is gone is replaced in time, and there are never two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,9 +136,15 @@ impl Field {
             Fault::Freeze => {
                 self.instances[leader].serving.freeze();
                 let away = self.moves.taken_over(led.epoch, since).await;
-                tokio::time::sleep(FROZEN.saturating_sub(since.elapsed())).await;
-                self.instances[leader].serving.wake();
-                self.instances[leader].serving.is_ready().await;
+                self.wake(leader, since).await;
+                away
+            }
+            Fault::FreezeFollower => {
+                let follower = (leader + 1) % self.instances.len();
+                self.instances[follower].serving.freeze();
+                let head = self.head().await;
+                let away = self.moves.went_on(head, since).await;
+                self.wake(follower, since).await;
                 away
             }
             Fault::Cut => {
@@ -167,6 +181,19 @@ impl Field {
         found.unwrap()
     }
 
+    /// When it has been frozen for longer than a lease.
+    async fn wake(&mut self, instance: usize, since: Instant) {
+        tokio::time::sleep(FROZEN.saturating_sub(since.elapsed())).await;
+        self.instances[instance].serving.wake();
+        self.instances[instance].serving.is_ready().await;
+    }
+
+    /// Where the log ends.
+    async fn head(&self) -> i64 {
+        let client = self.ground.test.database().client().await.unwrap();
+        event_log::head(&client, &self.ground.shop).await.unwrap().unwrap().0.0
+    }
+
     async fn start(&mut self, address: SocketAddr) {
         self.instances.push(start(&self.ground, self.started, address).await);
         self.started += 1;
@@ -191,9 +218,8 @@ impl Field {
             client.batch_execute("ROLLBACK").await.unwrap();
         }
         let since = Instant::now();
-        let client = database.client().await.unwrap();
-        let head = event_log::head(&client, &ShopId::parse(SHOP).unwrap()).await.unwrap().unwrap().0;
-        self.moves.went_on(head.0, since).await
+        let head = self.head().await;
+        self.moves.went_on(head, since).await
     }
 }
 
