@@ -4,9 +4,11 @@
 PROFILE ?= ci
 BIN := target/$(PROFILE)/counterfoil
 CARGO ?= cargo
+# For so many seconds.
+HUNT ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test test-all clean-dev schema-dump
+.PHONY: help build run check test test-all hunt clean-dev schema-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +30,9 @@ test: build ## All tests that need only PostgreSQL, which is found or got
 
 test-all: test ## Also the tests that need root or other tools
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace --test it -- --ignored
+
+hunt: build ## Faults on three instances, again and again, for HUNT seconds
+	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_HUNT_SECONDS=$(HUNT) $(CARGO) test --profile $(PROFILE) --workspace --test it -- three_instances --nocapture
 
 clean-dev: ## Remove the data, keys and certificates of `make run`
 	rm -rf .counterfoil

@@ -13,21 +13,28 @@ pub(crate) fn root() -> &'static Path {
 /// The binary; the first caller builds it, so that it is never an old one.
 pub(crate) fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let exe = std::env::current_exe().unwrap();
-        let profile_dir = exe.ancestors().nth(2).unwrap();
-        let name = profile_dir.file_name().unwrap().to_str().unwrap();
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "counterfoil", "--profile"])
-            .arg(if name == "debug" { "dev" } else { name })
-            .arg("--target-dir")
-            .arg(profile_dir.parent().unwrap())
-            .current_dir(root())
-            .status()
-            .unwrap();
-        assert!(status.success(), "the binary cannot be built");
-        profile_dir.join("counterfoil")
-    })
+    PATH.get_or_init(|| build(root(), profile_dir().parent().unwrap()))
+}
+
+/// Where this test was built.
+pub(crate) fn profile_dir() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
+}
+
+/// Builds the binary of a working copy in the profile of this test, and says where it is.
+pub(crate) fn build(sources: &Path, target_dir: &Path) -> PathBuf {
+    let profile = profile_dir();
+    let name = profile.file_name().unwrap().to_str().unwrap();
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "counterfoil", "--profile"])
+        .arg(if name == "debug" { "dev" } else { name })
+        .arg("--target-dir")
+        .arg(target_dir)
+        .current_dir(sources)
+        .status()
+        .unwrap();
+    assert!(status.success(), "the binary cannot be built");
+    target_dir.join(name).join("counterfoil")
 }
 
 /// A command that finds nothing in the environment and no `.counterfoil` but its own.

@@ -1,12 +1,14 @@
-//! A running `serve`, as a process that can be killed.
+//! A running `serve`, as a process that can be killed, stopped and asked to end.
 
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use test_support::wait_until;
 
-use crate::binary;
+/// What `serve` promises: it ends so soon after SIGTERM.
+const END: Duration = Duration::from_secs(10);
 
 /// A running `serve`. Killed when dropped.
 pub(crate) struct Serving {
@@ -17,32 +19,41 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it, and waits until it is ready.
     pub(crate) async fn start(
+        program: &Path,
         address: SocketAddr,
         arguments: &[String],
         environment: &[(&str, String)],
     ) -> Self {
-        let child = Command::new(binary::path())
+        let child = Command::new(program)
             .arg("serve")
             .args(["--listen", &address.to_string()])
             .args(arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .env("COUNTERFOIL_LOG", "error")
+            // The log says so of each batch that the database does not take: here that is no news.
+            .env("COUNTERFOIL_LOG", "error,event_log=off")
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let serving = Self { child, address };
+        let mut serving = Self { child, address };
         serving.is_ready().await;
         serving
     }
 
-    async fn is_ready(&self) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    /// Waits until it says that it is ready.
+    pub(crate) async fn is_ready(&mut self) {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build().unwrap();
         let url = format!("http://{}/readyz", self.address);
         let ready = wait_until(Duration::from_secs(30), async || {
+            assert!(self.is_running(), "serve has ended");
             client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
         });
         assert!(ready.await, "serve does not become ready");
+    }
+
+    /// Whether the process is still there.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.ended().is_none()
     }
 
     /// kill -9: no destructor, no flush, no goodbye.
@@ -55,16 +66,33 @@ impl Serving {
         self.child.id()
     }
 
-    /// A signal by its name.
-    pub(crate) fn signal(&self, name: &str) {
-        let pid = self.pid().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    /// SIGSTOP: alive for everybody, and does nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
     }
 
-    /// SIGTERM, and its exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    /// SIGCONT: goes on as if no time had passed.
+    pub(crate) fn wake(&self) {
+        self.signal("CONT");
+    }
+
+    /// SIGTERM, and its exit code: it ends in time.
+    pub(crate) async fn terminate(mut self) -> Option<i32> {
         self.signal("TERM");
-        self.child.wait().unwrap().code()
+        assert!(
+            wait_until(END, async || !self.is_running()).await,
+            "it does not end within {END:?} of SIGTERM"
+        );
+        self.ended().unwrap().code()
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.pid().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 }
 
@@ -75,7 +103,14 @@ impl Drop for Serving {
     }
 }
 
+/// So many addresses that were free a moment ago.
+pub(crate) fn free_addresses(count: usize) -> Vec<SocketAddr> {
+    // Held all at once, so that they differ.
+    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
+}
+
 /// An address that was free a moment ago.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    free_addresses(1)[0]
 }

@@ -49,7 +49,13 @@ impl Ground {
     async fn serve(&self, address: SocketAddr, arguments: &[&str], url: String) -> Serving {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let kek = self.dir.path().join("kek").display().to_string();
-        Serving::start(address, &arguments, &[("DATABASE_URL", url), ("COUNTERFOIL_KEK_FILE", kek)]).await
+        Serving::start(
+            binary::path(),
+            address,
+            &arguments,
+            &[("DATABASE_URL", url), ("COUNTERFOIL_KEK_FILE", kek)],
+        )
+        .await
     }
 
     /// `serve` that cannot start: its exit code and what it says.
@@ -98,9 +104,9 @@ impl Ground {
     }
 }
 
-fn end(serving: Serving) -> (Option<i32>, Duration) {
+async fn end(serving: Serving) -> (Option<i32>, Duration) {
     let asked = Instant::now();
-    let code = serving.terminate();
+    let code = serving.terminate().await;
     (code, asked.elapsed())
 }
 
@@ -149,7 +155,7 @@ async fn serve_commits_durably_where_the_database_is_set_otherwise() {
     assert_eq!(row.get::<_, &str>(0), "on");
     let serving = ground.serve(free_address(), &[], ground.url()).await;
     assert_eq!(ground.receive(serving.address, "1", 20).await, Some(200));
-    assert_eq!(end(serving).0, Some(0));
+    assert_eq!(end(serving).await.0, Some(0));
 }
 
 /// A leader hands over when it is asked to end; a door without a relay works beside it; `projections` says who leads.
@@ -166,7 +172,7 @@ async fn processes_on_one_database_hand_over_to_each_other() {
     assert!(!host.is_empty() && pid == leader.pid().to_string(), "{row}");
 
     let next = ground.serve(free_address(), &[], ground.url()).await;
-    let (code, took) = end(leader);
+    let (code, took) = end(leader).await;
     assert!(code == Some(0) && took < END, "{code:?} after {took:?}");
     let since = Instant::now();
     assert_eq!(ground.receive(door.address, "2", 20).await, Some(200));
@@ -174,8 +180,8 @@ async fn processes_on_one_database_hand_over_to_each_other() {
     let (_, row) = ground.projections();
     assert!(row["leader"].as_str().unwrap().ends_with(&format!(":{}", next.pid())), "{row}");
     assert_eq!(row["epoch"], 2, "{row}");
-    assert_eq!(end(next).0, Some(0));
-    assert_eq!(end(door).0, Some(0));
+    assert_eq!(end(next).await.0, Some(0));
+    assert_eq!(end(door).await.0, Some(0));
 
     let superuser = ground.database.superuser().await;
     superuser
@@ -201,18 +207,18 @@ async fn a_leader_that_is_stopped_is_taken_over_from_and_does_no_harm_when_it_wa
     let leader = ground.serve(free_address(), &[], ground.url()).await;
     assert_eq!(ground.receive(leader.address, "1", 20).await, Some(200));
     let next = ground.serve(free_address(), &[], ground.url()).await;
-    leader.signal("STOP");
+    leader.freeze();
     let since = Instant::now();
     assert_eq!(ground.receive(next.address, "2", 20).await, Some(200));
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
-    leader.signal("CONT");
+    leader.wake();
     for (n, serving) in [&leader, &next, &leader, &next].into_iter().enumerate() {
         assert_eq!(ground.receive(serving.address, &format!("again-{n}"), 20).await, Some(200));
     }
     let (code, row) = ground.projections();
     assert_eq!((code, &row["epoch"]), (Some(0), &json!(2)), "{row}");
-    assert_eq!(end(leader).0, Some(0));
-    assert_eq!(end(next).0, Some(0));
+    assert_eq!(end(leader).await.0, Some(0));
+    assert_eq!(end(next).await.0, Some(0));
     crate::audit::assert_sound(&ground.database.database(), &ShopId::parse(SHOP).unwrap()).await;
 }
 
@@ -263,17 +269,16 @@ async fn sigterm_ends_it_within_10_s_though_the_database_hangs_and_a_client_does
     let head = "POST /v1/stock/tea/receive HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
     std::io::Write::write_all(&mut half, head.as_bytes()).unwrap();
     way.hangs.send_replace(true);
-    let (hung, ended) =
-        tokio::join!(ground.receive(address, "2", 20), tokio::task::spawn_blocking(move || end(serving)));
+    let (hung, ended) = tokio::join!(ground.receive(address, "2", 20), end(serving));
     assert_ne!(hung, Some(200), "it is not in the log");
-    let (code, took) = ended.unwrap();
+    let (code, took) = ended;
     assert!(took < END, "{took:?}");
     assert_eq!(code, Some(69), "it says that something was left");
 
     // Its lease runs out, and whatever its sessions held is freed.
     let next = ground.serve(free_address(), &[], ground.url()).await;
     assert_eq!(ground.receive(next.address, "2", 20).await, Some(200));
-    assert_eq!(end(next).0, Some(0));
+    assert_eq!(end(next).await.0, Some(0));
 }
 
 /// After a fail-over: sessions with a server that takes no writes any more are thrown away, and new ones find the primary.
@@ -299,7 +304,7 @@ async fn the_door_answers_503_while_the_database_takes_no_writes_and_goes_on_by_
         let goes_on =
             wait_until(DEADLINE, async || ground.receive(serving.address, &id, 20).await == Some(200));
         assert!(goes_on.await, "{attrs}: it does not come back by itself");
-        assert_eq!(end(serving).0, Some(0), "{attrs}");
+        assert_eq!(end(serving).await.0, Some(0), "{attrs}");
     }
     crate::audit::assert_sound(&ground.database.database(), &ShopId::parse(SHOP).unwrap()).await;
 }

@@ -114,8 +114,20 @@ impl Cluster {
     /// Ends the server as a crash would, without a word to anybody, and starts it again: it has to recover. For fault
     /// tests. A server that was not started here is left alone.
     pub fn restart_immediate(&mut self) -> Result<(), Error> {
+        self.stop_immediate();
+        self.start_again()
+    }
+
+    /// Ends the server as a crash would, and leaves it ended. For fault tests, as above.
+    pub fn stop_immediate(&mut self) {
         if let Some(keeper) = &self.keeper {
             keeper.stop(Signal::QUIT);
+        }
+    }
+
+    /// Starts the server again after [`Cluster::stop_immediate`].
+    pub fn start_again(&mut self) -> Result<(), Error> {
+        if let Some(keeper) = &self.keeper {
             self.pid =
                 keeper.start_again().map_err(Error::io("the server cannot be spawned", &self.data_dir))?;
             self.wait_until_ready()?;

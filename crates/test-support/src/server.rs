@@ -1,4 +1,4 @@
-//! The PostgreSQL of this test process.
+//! The PostgreSQL of this test process, and others for tests that break theirs.
 //!
 //! The data stays in the build directory, in numbered slots. A process takes the first slot that no living process holds,
 //! so that most find their data made and their template migrated already, and no number of killed processes fills the disk.
@@ -6,7 +6,7 @@
 use std::fs::{File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use private_postgres::{Binaries, Cluster, Options};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,14 +20,14 @@ const SERVICE_ROLE: &str = "counterfoil_service";
 const PASSWORD: &str = "test";
 
 static GIVEN: OnceLock<SecretString> = OnceLock::new();
-static SERVER: OnceLock<Server> = OnceLock::new();
+static SERVER: OnceLock<Arc<Server>> = OnceLock::new();
 
 /// Uses this server instead of one of our own; call it before the first database is made. Its login must be a superuser.
 pub fn use_server(url: SecretString) {
     let _ = GIVEN.set(url);
 }
 
-/// The server of this process.
+/// A server: that of this process, or one test's own. The latter ends when it is dropped.
 pub struct Server {
     /// Key words and values of a superuser's session, without a database.
     config: Config,
@@ -38,33 +38,47 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it when it is not there yet. Blocks.
-    pub fn get() -> &'static Self {
-        SERVER.get_or_init(|| {
-            // A runtime of its own: the caller's may be of one thread, which is blocked here.
-            let start = || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(Self::start())
-            };
-            std::thread::spawn(start).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    }
-
-    /// Ends our server as a crash would, and starts it again: every session breaks, and it has to recover.
-    pub fn crash(&self) {
-        let cluster = self.cluster.as_ref().expect("only a server of our own can be crashed");
-        cluster.lock().unwrap_or_else(PoisonError::into_inner).restart_immediate().unwrap();
-    }
-
-    async fn start() -> Self {
-        let (config, cluster, slot) = match GIVEN.get() {
-            Some(url) => (url.expose_secret().parse().expect("the given URL can be read"), None, None),
-            None => {
-                let (cluster, slot) = start_cluster();
-                let url = cluster.connection_string(cluster.superuser(), "postgres");
-                (url.parse().unwrap(), Some(Mutex::new(cluster)), Some(slot))
-            }
+    /// That of this process; starts it when it is not there yet. Blocks.
+    pub fn get() -> Arc<Self> {
+        let start = || {
+            Self::start(|| match GIVEN.get() {
+                Some(url) => (url.expose_secret().parse().expect("the given URL can be read"), None, None),
+                None => our_own(),
+            })
         };
+        Arc::clone(SERVER.get_or_init(|| Arc::new(start())))
+    }
+
+    /// One of the caller's own, which may be stopped without breaking the sessions of other tests. Blocks.
+    pub fn alone() -> Arc<Self> {
+        Arc::new(Self::start(our_own))
+    }
+
+    /// Ends it as a crash would: every session breaks.
+    pub fn stop(&self) {
+        self.cluster().stop_immediate();
+    }
+
+    /// Starts it again after [`Server::stop`]: it has to recover.
+    pub fn start_again(&self) {
+        self.cluster().start_again().unwrap();
+    }
+
+    fn cluster(&self) -> MutexGuard<'_, Cluster> {
+        let cluster = self.cluster.as_ref().expect("only a server of our own can be stopped");
+        cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(place: impl FnOnce() -> Place + Send + 'static) -> Self {
+        // A runtime of its own: the caller's may be of one thread, which is blocked here.
+        let start = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(Self::prepare(place()))
+        };
+        std::thread::spawn(start).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    async fn prepare((config, cluster, slot): Place) -> Self {
         let mut server = Self { config, template: String::new(), cluster, _slot: slot };
         server.create_logins().await;
         if server.cluster.is_some() {
@@ -153,6 +167,15 @@ impl Server {
         let rename = format!("ALTER DATABASE {making} RENAME TO {}", self.template);
         client.batch_execute(&rename).await.unwrap();
     }
+}
+
+/// How to reach a server, and what it stands on when it is our own.
+type Place = (Config, Option<Mutex<Cluster>>, Option<File>);
+
+fn our_own() -> Place {
+    let (cluster, slot) = start_cluster();
+    let url = cluster.connection_string(cluster.superuser(), "postgres");
+    (url.parse().unwrap(), Some(Mutex::new(cluster)), Some(slot))
 }
 
 fn start_cluster() -> (Cluster, File) {

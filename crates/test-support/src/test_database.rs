@@ -1,5 +1,6 @@
 //! A database of one test.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -11,16 +12,28 @@ use crate::server::{OWNER_LOGIN, SERVICE_LOGIN, Server};
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A migrated, empty database, dropped with this value.
-#[derive(Debug)]
 pub struct TestDatabase {
     name: String,
+    server: Arc<Server>,
+}
+
+impl std::fmt::Debug for TestDatabase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestDatabase").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl TestDatabase {
     /// Copies the migrated template.
     pub async fn create() -> Self {
         let server = tokio::task::spawn_blocking(Server::get).await.expect("the test server starts");
-        Self::copy(server, server.template()).await
+        Self::create_on(server).await
+    }
+
+    /// The same on a server of the caller's own.
+    pub async fn create_on(server: Arc<Server>) -> Self {
+        let template = server.template().to_owned();
+        Self::copy(server, &template).await
     }
 
     /// A database without a schema, for tests of the migrations themselves.
@@ -29,12 +42,13 @@ impl TestDatabase {
         Self::copy(server, "template0").await
     }
 
-    async fn copy(server: &Server, template: &str) -> Self {
+    async fn copy(server: Arc<Server>, template: &str) -> Self {
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let client = server.superuser("postgres").await;
         let create = format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN} TEMPLATE {template}");
         client.batch_execute(&create).await.unwrap_or_else(|error| panic!("{create}: {error:?}"));
-        Self { name }
+        drop(client);
+        Self { name, server }
     }
 
     /// The name of the database.
@@ -44,12 +58,12 @@ impl TestDatabase {
 
     /// What the owner of the schema connects with.
     pub fn url_owner(&self) -> SecretString {
-        Server::get().url(OWNER_LOGIN, &self.name)
+        self.server.url(OWNER_LOGIN, &self.name)
     }
 
     /// What the service connects with: a member of `counterfoil_service` that owns nothing.
     pub fn url_service(&self) -> SecretString {
-        Server::get().url(SERVICE_LOGIN, &self.name)
+        self.server.url(SERVICE_LOGIN, &self.name)
     }
 
     /// A pool of the service's sessions.
@@ -64,7 +78,7 @@ impl TestDatabase {
 
     /// A superuser's session with this database, for tests that break things.
     pub async fn superuser(&self) -> tokio_postgres::Client {
-        Server::get().superuser(&self.name).await
+        self.server.superuser(&self.name).await
     }
 
     fn pool(url: SecretString) -> Database {
@@ -77,11 +91,12 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let name = std::mem::take(&mut self.name);
+        let server = Arc::clone(&self.server);
         // A thread, because a destructor cannot wait for the runtime that it runs in.
         let drop = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let client = Server::get().superuser("postgres").await;
+                let client = server.superuser("postgres").await;
                 let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
             });
         });

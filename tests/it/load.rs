@@ -1,0 +1,245 @@
+//! A shop and PayPal at work while things break, and the ledger of what they were answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use database::{Client, Database, sql};
+use domain::{Money, Position};
+use event_log::{Filter, Kind};
+use evidence::{CallbackEvidence, VerifiedBy};
+use paypal_simulator::{EventKind, Ids, Story};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use test_support::wait_until;
+use tokio::task::JoinHandle;
+
+use crate::ground::{Ground, SHOP, WEBHOOK_ID, client, now};
+
+pub(crate) const WORKERS: usize = 6;
+/// A client that was refused comes back after so long.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Where there are several instances, one that says nothing for so long is left for the next.
+const IMPATIENT: Duration = Duration::from_secs(1);
+const PATIENT: Duration = Duration::from_secs(10);
+
+/// The load: it goes on until it is ended.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    addresses: Vec<SocketAddr>,
+    ledger: Mutex<Ledger>,
+    answered: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// What was sent: the body and the headers it came with.
+type Sent = (Vec<u8>, Vec<(String, String)>);
+
+/// What was answered 2xx.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger {
+    /// By event id.
+    callbacks: BTreeMap<String, Sent>,
+    placed: BTreeSet<String>,
+}
+
+impl Load {
+    pub(crate) fn start(ground: &Ground, addresses: &[SocketAddr]) -> Self {
+        let shared = Arc::new(Shared {
+            addresses: addresses.to_vec(),
+            ledger: Mutex::default(),
+            answered: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+        });
+        let start = |worker| tokio::spawn(Worker::new(ground, worker, &shared).run());
+        Self { workers: (0..WORKERS).map(start).collect(), shared }
+    }
+
+    /// Waits until so many more callbacks are answered.
+    pub(crate) async fn gets_through(&self, more: usize) {
+        let enough = self.shared.answered.load(Ordering::SeqCst) + more;
+        let through = wait_until(Duration::from_secs(60), async || {
+            assert!(!self.workers.iter().any(JoinHandle::is_finished), "a worker has failed");
+            self.shared.answered.load(Ordering::SeqCst) >= enough
+        });
+        assert!(through.await, "the load does not get through");
+    }
+
+    /// Ends it; what it was answered.
+    pub(crate) async fn end(self) -> Ledger {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        for worker in self.workers {
+            worker.await.unwrap();
+        }
+        self.shared.ledger.lock().unwrap().clone()
+    }
+}
+
+/// Places orders and pays for them, each again and again until it is answered: a shop, and PayPal.
+struct Worker {
+    number: usize,
+    key: String,
+    authority: Arc<paypal_simulator::Authority>,
+    client: reqwest::Client,
+    shared: Arc<Shared>,
+    /// Which address has answered last.
+    at: usize,
+}
+
+impl Worker {
+    fn new(ground: &Ground, number: usize, shared: &Arc<Shared>) -> Self {
+        let patience = if shared.addresses.len() > 1 { IMPATIENT } else { PATIENT };
+        Self {
+            number,
+            key: ground.key.clone(),
+            authority: Arc::clone(&ground.authority),
+            client: client(patience),
+            shared: Arc::clone(shared),
+            at: number % shared.addresses.len(),
+        }
+    }
+
+    async fn run(mut self) {
+        let mut ids = Ids::seeded(self.number as u64 + 1);
+        for n in 0.. {
+            if self.shared.stop.load(Ordering::SeqCst) {
+                return;
+            }
+            let (place, amount) = placement(self.number, n);
+            let order = place["order"].as_str().unwrap().to_owned();
+            let placed = self
+                .until_answered(|client, address, key| {
+                    client.post(format!("http://{address}/v1/orders")).bearer_auth(key).json(&place)
+                })
+                .await;
+            if placed {
+                self.shared.ledger.lock().unwrap().placed.insert(order.clone());
+            }
+            let story = Story::new(&mut ids, &order, Money::parse(amount, "USD").unwrap(), now());
+            let event_id = ids.event();
+            self.deliver(&story, EventKind::CaptureCompleted, format!("{event_id}C")).await;
+            if n.is_multiple_of(5) {
+                self.deliver(&story, EventKind::CaptureRefunded, format!("{event_id}R")).await;
+            }
+        }
+    }
+
+    async fn deliver(&mut self, story: &Story, kind: EventKind, event_id: String) {
+        let body = story.body(kind, &event_id).to_string().into_bytes();
+        // The same transmission each time, as far as anybody knows: the signature is made once.
+        let headers = paypal_simulator::sign(&self.authority, WEBHOOK_ID, &body, now());
+        let answered = self
+            .until_answered(|client, address, _| {
+                let url = format!("http://{address}/webhooks/paypal/{SHOP}");
+                let request = client.post(url).body(body.clone());
+                headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+            })
+            .await;
+        if answered {
+            self.shared.ledger.lock().unwrap().callbacks.insert(event_id, (body, headers));
+            self.shared.answered.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Tries here and there until there is a 2xx answer, or the load ends.
+    async fn until_answered(
+        &mut self,
+        request: impl Fn(&reqwest::Client, SocketAddr, &str) -> RequestBuilder,
+    ) -> bool {
+        let addresses = self.shared.addresses.clone();
+        while !self.shared.stop.load(Ordering::SeqCst) {
+            let address = addresses[self.at % addresses.len()];
+            match request(&self.client, address, &self.key).send().await {
+                Ok(answer) if answer.status().is_success() => return true,
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    assert!(status == 503, "{status}: {}", answer.text().await.unwrap_or_default());
+                }
+                // Killed or stopped: PayPal tries again, and so does the shop.
+                Err(_) => {}
+            }
+            self.at += 1;
+            tokio::time::sleep(PAUSE).await;
+        }
+        false
+    }
+}
+
+/// An order of a worker, and what is to be paid for it. Each third has a coupon and points.
+fn placement(worker: usize, n: usize) -> (Value, &'static str) {
+    let mut place = json!({"order": format!("w{worker}-{n}"), "buyer": format!("w{worker}"), "currency": "USD",
+        "total_minor": 1000, "lines": [{"sku": "tea", "qty": 2, "unit_minor": 500}]});
+    if !n.is_multiple_of(3) {
+        return (place, "10.00");
+    }
+    place["coupons"] = json!([{"code": "TEN", "minor": 100}]);
+    place["points"] = json!({"spend": 10, "minor": 50, "earn": 8});
+    place["total_minor"] = json!(850);
+    (place, "8.50")
+}
+
+impl Ledger {
+    pub(crate) fn len(&self) -> usize {
+        self.callbacks.len()
+    }
+
+    /// P1: all of it is in the log; callbacks byte for byte, with headers and the certificate that signed them.
+    pub(crate) async fn check(&self, ground: &Ground, database: &Database) {
+        let client = database.client().await.unwrap();
+        let keys: Vec<&str> = self.callbacks.keys().map(String::as_str).collect();
+        let rows = client.query(&sql::event_log::FIND_CALLBACKS, &[&SHOP, &keys]).await.unwrap();
+        let positions: BTreeMap<String, i64> =
+            rows.iter().map(|row| (row.get("event_key"), row.get("position"))).collect();
+        let mut certificates = BTreeSet::new();
+        for event_id in self.callbacks.keys() {
+            let position =
+                positions.get(event_id).unwrap_or_else(|| panic!("{event_id} was answered and is lost"));
+            let kept = evidence_at(ground, &client, *position).await;
+            self.check_callback(event_id, &kept);
+            certificates.insert(kept.certificate_sha256);
+        }
+        let signed_by =
+            "SELECT encode(sha256, 'hex') FROM counterfoil.certificates WHERE sha256 = sha256(der)";
+        let rows = client.raw().query(signed_by, &[]).await.unwrap();
+        let stored: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(certificates, stored, "the certificate that signed them is kept");
+        let facts = Filter { kinds: vec![Kind::Fact], types: vec!["payment.*".into()], ..Filter::default() };
+        let facts = event_log::read(&client, &ground.shop, Position(-1), 10_000_000, &facts).await.unwrap();
+        assert!(facts.len() >= self.len(), "one fact for each callback");
+        self.check_placed(&client).await;
+    }
+
+    fn check_callback(&self, event_id: &str, kept: &CallbackEvidence) {
+        let (body, headers) = &self.callbacks[event_id];
+        assert_eq!(&kept.body, body, "{event_id} is kept byte for byte");
+        assert_eq!(kept.verified_by, VerifiedBy::Signature);
+        let sent = |name: &str| headers.iter().find(|(sent, _)| sent == name).map(|(_, value)| value);
+        assert!(kept.headers.len() >= 5, "the five headers are kept");
+        for (name, value) in &kept.headers {
+            assert_eq!(Some(value), sent(&name.to_lowercase()), "{event_id}: {name} is kept as it came");
+        }
+    }
+
+    async fn check_placed(&self, client: &Client) {
+        let placed =
+            "SELECT substr(key, 7) FROM counterfoil.events WHERE kind = 'fact' AND type = 'order.placed'";
+        let rows = client.raw().query(placed, &[]).await.unwrap();
+        let kept: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+        let lost: Vec<_> = self.placed.difference(&kept).collect();
+        assert!(lost.is_empty(), "placements that were answered and are lost: {lost:?}");
+        assert_eq!(rows.len(), kept.len(), "each order is placed once");
+    }
+}
+
+async fn evidence_at(ground: &Ground, client: &Client, position: i64) -> CallbackEvidence {
+    let row = evidence::load(client, SHOP, position).await.unwrap().expect("it has evidence");
+    let (_, wrapped) = row.key.expect("its key is there");
+    CallbackEvidence::decode(&ground.vault.open(SHOP, &row.sealed, &wrapped).unwrap()).unwrap()
+}
