@@ -3,7 +3,8 @@
 //! Values stay as they were written until someone asks for them: no amount passes through a floating-point number, and
 //! depth costs no stack.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,14 +17,17 @@ use serde_json::value::RawValue;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Why(pub(super) String);
 
+/// Names are of the body itself where they are written without escapes, as PayPal's are.
+type Values<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
 /// The fields of one object.
 pub(super) struct Fields<'a> {
     path: String,
-    values: HashMap<String, &'a RawValue>,
+    values: Values<'a>,
 }
 
 /// An object whose names are all different.
-struct Unique<'a>(HashMap<String, &'a RawValue>);
+struct Unique<'a>(Values<'a>);
 
 impl<'de> Deserialize<'de> for Unique<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -36,8 +40,8 @@ impl<'de> Deserialize<'de> for Unique<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut values = HashMap::new();
-                while let Some(name) = map.next_key::<String>()? {
+                let mut values = Values::new();
+                while let Some(Name(name)) = map.next_key()? {
                     // Readers differ in which of two values they take, so neither can be meant.
                     if values.insert(name, map.next_value::<&RawValue>()?).is_some() {
                         return Err(serde::de::Error::custom("a name is there twice"));
@@ -47,6 +51,31 @@ impl<'de> Deserialize<'de> for Unique<'de> {
             }
         }
         deserializer.deserialize_map(Names)
+    }
+}
+
+/// A name, copied only where it has escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
