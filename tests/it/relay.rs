@@ -7,7 +7,7 @@ use std::time::Duration;
 use database::Client;
 use domain::{Fact, Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use read_models::query::{dead_letters, orders, stock};
-use read_models::{ReadModels, Redrives};
+use read_models::{Changes, ReadModels, Redrives};
 use relay::{Error, Options, Projection, Timer};
 use serde_json::json;
 use test_support::wait_until;
@@ -124,6 +124,8 @@ struct Buggy {
 }
 
 impl Projection for Buggy {
+    type Changes = Changes;
+
     fn consumer(&self) -> &'static str {
         self.inner.consumer()
     }
@@ -149,8 +151,12 @@ impl Projection for Buggy {
         self.inner.decide(state, fact)
     }
 
-    async fn store(&self, client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
-        self.inner.store(client, shop, state).await
+    fn changes(&self, state: &State) -> Result<Self::Changes, Error> {
+        self.inner.changes(state)
+    }
+
+    async fn store(&self, client: &Client, shop: &ShopId, changes: &Self::Changes) -> Result<(), Error> {
+        self.inner.store(client, shop, changes).await
     }
 
     async fn due(&self, client: &Client, shop: &ShopId) -> Result<Vec<Timer>, Error> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use database::{Client, Clock, Database, SettableClock, SystemClock};
 use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use http_api::Limits;
-use read_models::ReadModels;
+use read_models::{Changes, ReadModels};
 use relay::{Error, Health, Options, Projection, Standing, Timer};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -199,6 +199,8 @@ struct Slow {
 }
 
 impl Projection for Slow {
+    type Changes = Changes;
+
     fn consumer(&self) -> &'static str {
         self.inner.consumer()
     }
@@ -222,10 +224,14 @@ impl Projection for Slow {
         self.inner.decide(state, fact)
     }
 
-    async fn store(&self, client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
+    fn changes(&self, state: &State) -> Result<Self::Changes, Error> {
+        self.inner.changes(state)
+    }
+
+    async fn store(&self, client: &Client, shop: &ShopId, changes: &Self::Changes) -> Result<(), Error> {
         let decided = i64::from(self.decided.swap(0, Ordering::SeqCst));
         client.raw().query("SELECT pg_sleep($1::bigint / 20.0)", &[&decided]).await?;
-        self.inner.store(client, shop, state).await
+        self.inner.store(client, shop, changes).await
     }
 
     async fn due(&self, _: &Client, _: &ShopId) -> Result<Vec<Timer>, Error> {

@@ -45,6 +45,15 @@ pub enum Missing {
     Group(Position),
 }
 
+impl Missing {
+    /// Whether it is found through other rows, which may have changed while this was not known: it can be loaded only
+    /// when everything that was decided is stored. All else is known wherever it has changed.
+    #[must_use]
+    pub fn rests_on_others(&self) -> bool {
+        matches!(self, Self::Holders(_) | Self::Parked(_) | Self::Group(_))
+    }
+}
+
 /// Rows by key, those that were given.
 #[derive(Clone, Debug)]
 pub struct Table<K, V> {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use database::Database;
 use domain::{Position, ShopId};
@@ -23,11 +24,14 @@ pub struct Options {
     pub batch: usize,
     /// About the most bytes in one transaction.
     pub batch_bytes: usize,
+    /// The least time between the beginnings of two transactions while facts come several at a time. On two cores 4 ms
+    /// take a tenth off the processor time of a fact.
+    pub pace: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue: 4096, batch: 256, batch_bytes: 4 << 20 }
+        Self { queue: 4096, batch: 256, batch_bytes: 4 << 20, pace: Duration::from_millis(4) }
     }
 }
 

@@ -26,8 +26,8 @@ pub struct NewOutcome {
 
 /// Outcomes with everything done that needs no lock.
 #[derive(Debug)]
-pub struct OutcomeAppend<'a> {
-    outcomes: Vec<(&'a NewOutcome, Uuid, Untimed)>,
+pub struct OutcomeAppend {
+    outcomes: Vec<(NewOutcome, Uuid, Untimed)>,
 }
 
 /// Whether the outcome can be an entry. A fact with one that cannot is undecidable, and is parked.
@@ -46,19 +46,19 @@ pub fn check_outcome(new: &NewOutcome) -> Result<(), EntryError> {
 pub async fn append_outcomes(
     client: &Client,
     shop: &ShopId,
-    outcomes: &[NewOutcome],
+    outcomes: Vec<NewOutcome>,
 ) -> Result<Vec<Position>, Error> {
     OutcomeAppend::new(outcomes)?.append(client, shop).await
 }
 
-impl<'a> OutcomeAppend<'a> {
+impl OutcomeAppend {
     /// Writes the entries, all but their time.
     ///
     /// # Errors
     /// [`Error::Outcome`] for the first that cannot be an entry.
-    pub fn new(outcomes: &'a [NewOutcome]) -> Result<Self, Error> {
-        let encoded = outcomes.iter().map(|new| {
-            let (id, entry) = encode(new).map_err(|why| Error::Outcome { cause: new.cause, why })?;
+    pub fn new(outcomes: Vec<NewOutcome>) -> Result<Self, Error> {
+        let encoded = outcomes.into_iter().map(|new| {
+            let (id, entry) = encode(&new).map_err(|why| Error::Outcome { cause: new.cause, why })?;
             Ok((new, id, entry))
         });
         Ok(Self { outcomes: encoded.collect::<Result<_, Error>>()? })

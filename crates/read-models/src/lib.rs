@@ -22,5 +22,6 @@ pub use check::{Verification, Violation, check, verify};
 pub use compare::{Difference, compare_live};
 pub use projection::{CONSUMER, ReadModels, Redrives};
 pub use replay::{Mismatch, Replay};
+pub use store::Changes;
 
 pub use relay::Error;

@@ -8,7 +8,8 @@ use domain::{Expiry, Fact, Missing, Position, Redrive, ShopId, State, Timestamp}
 use relay::{Error, Projection, Timer};
 
 use crate::convert::parse;
-use crate::{load, store};
+use crate::load;
+use crate::store::Changes;
 
 /// At most so many timers of a kind at once: the rest is due again next time.
 const DUE_MAX: i64 = 200;
@@ -37,6 +38,8 @@ pub struct ReadModels {
 pub const CONSUMER: &str = "read-models";
 
 impl Projection for ReadModels {
+    type Changes = Changes;
+
     fn consumer(&self) -> &'static str {
         CONSUMER
     }
@@ -55,8 +58,12 @@ impl Projection for ReadModels {
         load::load(client, shop, state, missing).await
     }
 
-    async fn store(&self, client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
-        store::store(client, shop, state).await
+    fn changes(&self, state: &State) -> Result<Changes, Error> {
+        Changes::of(state)
+    }
+
+    async fn store(&self, client: &Client, shop: &ShopId, changes: &Changes) -> Result<(), Error> {
+        changes.store(client, shop).await
     }
 
     async fn due(&self, client: &Client, shop: &ShopId) -> Result<Vec<Timer>, Error> {

@@ -32,6 +32,12 @@ macro_rules! tables {
                 $(self.$field.push(row.$field);)*
             }
 
+            /// How many rows there are.
+            pub(crate) fn len(&self) -> usize {
+                let lengths = [$(self.$field.len(),)*];
+                lengths[0]
+            }
+
             /// The shop, then the columns.
             pub(crate) fn parameters<'a>(&'a self, shop: &'a &'a str) -> Parameters<'a> {
                 vec![shop, $(&self.$field,)*]

@@ -1,4 +1,5 @@
-//! Stores what has changed: one statement a table, in the order of the tables and of the keys in them.
+//! What has changed, as columns, and its way into the tables: one statement a table, in the order of the tables and of the
+//! keys in them.
 
 use database::{Client, Query, sql};
 use domain::{Position, ShopId, State};
@@ -23,37 +24,126 @@ macro_rules! changed {
     }};
 }
 
-pub(crate) async fn store(client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
-    use sql::read_models as q;
-    let shop = &shop.as_str();
-    let orders: Vec<_> = changed!(state.orders);
-    let payments: Vec<_> = changed!(state.payments);
-    let (stock, coupons) = (changed!(state.stock), changed!(state.coupons));
-    let (buyers, points) = (changed!(state.coupon_buyers), changed!(state.points));
-    let order_rows =
-        orders.iter().map(|(_, order)| order_to_row(order)).collect::<Result<OrderColumns, _>>()?;
-    let payment_rows: PaymentColumns = payments.iter().map(|(_, payment)| payment_to_row(payment)).collect();
-    let capture_rows: Vec<_> = payments.iter().flat_map(|(_, payment)| payment_captures(payment)).collect();
-    let captures = capture_rows.len();
-    let capture_rows: PaymentCaptureColumns = capture_rows.into_iter().collect();
-    let stock_rows: StockColumns = stock.iter().map(|(sku, row)| stock_to_row(sku, row)).collect();
-    let coupon_rows: CouponColumns = coupons.iter().map(|(_, coupon)| coupon_to_row(coupon)).collect();
-    let buyer_rows: CouponBuyerColumns =
-        buyers.iter().map(|(key, row)| coupon_buyer_to_row(key, row)).collect();
-    let points_rows: PointsColumns = points.iter().map(|(buyer, row)| points_to_row(buyer, row)).collect();
-    // Joined, so that all are sent at once; the server takes them in this order.
-    try_join!(
-        write(client, &q::UPSERT_ORDERS, orders.len(), order_rows.parameters(shop)),
-        write(client, &q::UPSERT_PAYMENTS, payments.len(), payment_rows.parameters(shop)),
-        write(client, &q::INSERT_PAYMENT_CAPTURES, captures, capture_rows.parameters(shop)),
-        write(client, &q::UPSERT_STOCK, stock.len(), stock_rows.parameters(shop)),
-        write(client, &q::UPSERT_COUPONS, coupons.len(), coupon_rows.parameters(shop)),
-        write(client, &q::UPSERT_COUPON_BUYERS, buyers.len(), buyer_rows.parameters(shop)),
-        write(client, &q::UPSERT_POINTS, points.len(), points_rows.parameters(shop)),
-        store_settings(client, shop, state),
-        store_parked(client, shop, state),
-    )?;
-    Ok(())
+/// What a batch has changed, ready to be stored.
+#[derive(Debug)]
+pub struct Changes {
+    orders: OrderColumns,
+    payments: PaymentColumns,
+    captures: PaymentCaptureColumns,
+    stock: StockColumns,
+    coupons: CouponColumns,
+    coupon_buyers: CouponBuyerColumns,
+    points: PointsColumns,
+    settings: Option<(String, i32)>,
+    parked: ParkedChanges,
+}
+
+/// Nearly always empty.
+#[derive(Debug)]
+struct ParkedChanges {
+    parked: ParkedColumns,
+    gone: Vec<i64>,
+    groups: ParkedGroupColumns,
+    gone_groups: Vec<i64>,
+    keys: ParkedKeyColumns,
+    gone_keys: Vec<String>,
+}
+
+impl Changes {
+    pub(crate) fn of(state: &State) -> Result<Self, Error> {
+        let payments = changed!(state.payments);
+        let orders = changed!(state.orders).into_iter().map(|(_, order)| order_to_row(order));
+        Ok(Self {
+            orders: orders.collect::<Result<_, _>>()?,
+            payments: payments.iter().map(|(_, payment)| payment_to_row(payment)).collect(),
+            captures: payments.iter().flat_map(|(_, payment)| payment_captures(payment)).collect(),
+            stock: changed!(state.stock).into_iter().map(|(sku, row)| stock_to_row(sku, row)).collect(),
+            coupons: changed!(state.coupons).into_iter().map(|(_, coupon)| coupon_to_row(coupon)).collect(),
+            coupon_buyers: changed!(state.coupon_buyers)
+                .into_iter()
+                .map(|(key, row)| coupon_buyer_to_row(key, row))
+                .collect(),
+            points: changed!(state.points)
+                .into_iter()
+                .map(|(buyer, row)| points_to_row(buyer, row))
+                .collect(),
+            settings: settings(state)?,
+            parked: ParkedChanges::of(state)?,
+        })
+    }
+
+    /// Joined, so that all are sent at once; the server takes them in this order.
+    pub(crate) async fn store(&self, client: &Client, shop: &ShopId) -> Result<(), Error> {
+        use sql::read_models as q;
+        let shop = &shop.as_str();
+        try_join!(
+            write(client, &q::UPSERT_ORDERS, self.orders.len(), self.orders.parameters(shop)),
+            write(client, &q::UPSERT_PAYMENTS, self.payments.len(), self.payments.parameters(shop)),
+            write(client, &q::INSERT_PAYMENT_CAPTURES, self.captures.len(), self.captures.parameters(shop)),
+            write(client, &q::UPSERT_STOCK, self.stock.len(), self.stock.parameters(shop)),
+            write(client, &q::UPSERT_COUPONS, self.coupons.len(), self.coupons.parameters(shop)),
+            write(
+                client,
+                &q::UPSERT_COUPON_BUYERS,
+                self.coupon_buyers.len(),
+                self.coupon_buyers.parameters(shop)
+            ),
+            write(client, &q::UPSERT_POINTS, self.points.len(), self.points.parameters(shop)),
+            self.store_settings(client, shop),
+            self.parked.store(client, shop),
+        )?;
+        Ok(())
+    }
+
+    async fn store_settings(&self, client: &Client, shop: &&str) -> Result<(), Error> {
+        if let Some((settings, rules)) = &self.settings {
+            client.execute(&sql::read_models::UPSERT_SHOP_SETTINGS, &[shop, settings, rules]).await?;
+        }
+        Ok(())
+    }
+}
+
+impl ParkedChanges {
+    fn of(state: &State) -> Result<Self, Error> {
+        let mut parked = ParkedColumns::default();
+        for (position, group) in changed!(state.parked) {
+            let member = state.groups.get(group).and_then(|group| group.members.get(position));
+            let member =
+                member.ok_or_else(|| corrupt("parked", format!("{position} is not in its group")))?;
+            parked.push(parked_to_row(*position, *group, member));
+        }
+        let keys = changed!(state.parked_keys).into_iter();
+        let mut gone_keys: Vec<String> = state
+            .parked_keys
+            .changes()
+            .filter(|(_, group)| group.is_none())
+            .map(|(key, _)| key.to_string())
+            .collect();
+        gone_keys.sort();
+        Ok(Self {
+            parked,
+            gone: gone(state.parked.changes()),
+            groups: changed!(state.groups).into_iter().map(|(id, group)| group_to_row(*id, group)).collect(),
+            gone_groups: gone(state.groups.changes()),
+            keys: keys
+                .map(|(key, group)| ParkedKeyRow { key: key.to_string(), group_position: group.0 })
+                .collect(),
+            gone_keys,
+        })
+    }
+
+    async fn store(&self, client: &Client, shop: &&str) -> Result<(), Error> {
+        use sql::read_models as q;
+        try_join!(
+            write(client, &q::UPSERT_PARKED, self.parked.len(), self.parked.parameters(shop)),
+            write(client, &q::DELETE_PARKED, self.gone.len(), vec![shop, &self.gone]),
+            write(client, &q::UPSERT_PARKED_GROUPS, self.groups.len(), self.groups.parameters(shop)),
+            write(client, &q::DELETE_PARKED_GROUPS, self.gone_groups.len(), vec![shop, &self.gone_groups]),
+            write(client, &q::UPSERT_PARKED_KEYS, self.keys.len(), self.keys.parameters(shop)),
+            write(client, &q::DELETE_PARKED_KEYS, self.gone_keys.len(), vec![shop, &self.gone_keys]),
+        )?;
+        Ok(())
+    }
 }
 
 async fn write(client: &Client, query: &Query, rows: usize, parameters: Parameters<'_>) -> Result<(), Error> {
@@ -63,51 +153,14 @@ async fn write(client: &Client, query: &Query, rows: usize, parameters: Paramete
     Ok(())
 }
 
-async fn store_settings(client: &Client, shop: &&str, state: &State) -> Result<(), Error> {
+fn settings(state: &State) -> Result<Option<(String, i32)>, Error> {
     if !state.shop_changed {
-        return Ok(());
+        return Ok(None);
     }
     let settings = serde_json::to_string(&state.shop.settings)
         .map_err(|error| corrupt("shop_settings.settings", error))?;
     let rules = i32::try_from(state.shop.rules).map_err(|error| corrupt("shop_settings.rules", error))?;
-    client.execute(&sql::read_models::UPSERT_SHOP_SETTINGS, &[shop, &settings, &rules]).await?;
-    Ok(())
-}
-
-/// Nearly always there is nothing to do.
-async fn store_parked(client: &Client, shop: &&str, state: &State) -> Result<(), Error> {
-    use sql::read_models as q;
-    let (parked, groups, keys) =
-        (changed!(state.parked), changed!(state.groups), changed!(state.parked_keys));
-    let mut parked_rows = ParkedColumns::default();
-    for (position, group) in &parked {
-        let member = state.groups.get(group).and_then(|group| group.members.get(position));
-        let member = member.ok_or_else(|| corrupt("parked", format!("{position} is not in its group")))?;
-        parked_rows.push(parked_to_row(**position, **group, member));
-    }
-    let group_rows: ParkedGroupColumns = groups.iter().map(|(id, group)| group_to_row(**id, group)).collect();
-    let key_rows: ParkedKeyColumns = keys
-        .iter()
-        .map(|(key, group)| ParkedKeyRow { key: key.to_string(), group_position: group.0 })
-        .collect();
-    let gone = gone(state.parked.changes());
-    let gone_groups = self::gone(state.groups.changes());
-    let mut gone_keys: Vec<String> = state
-        .parked_keys
-        .changes()
-        .filter(|(_, group)| group.is_none())
-        .map(|(key, _)| key.to_string())
-        .collect();
-    gone_keys.sort();
-    try_join!(
-        write(client, &q::UPSERT_PARKED, parked.len(), parked_rows.parameters(shop)),
-        write(client, &q::DELETE_PARKED, gone.len(), vec![shop, &gone]),
-        write(client, &q::UPSERT_PARKED_GROUPS, groups.len(), group_rows.parameters(shop)),
-        write(client, &q::DELETE_PARKED_GROUPS, gone_groups.len(), vec![shop, &gone_groups]),
-        write(client, &q::UPSERT_PARKED_KEYS, keys.len(), key_rows.parameters(shop)),
-        write(client, &q::DELETE_PARKED_KEYS, gone_keys.len(), vec![shop, &gone_keys]),
-    )?;
-    Ok(())
+    Ok(Some((settings, rules)))
 }
 
 fn gone<'a, V: 'a>(changes: impl Iterator<Item = (&'a Position, Option<&'a V>)>) -> Vec<i64> {

@@ -1,10 +1,10 @@
-//! One batch: fence, load, decide, store, append, commit.
+//! One batch: load and decide; then, while the next one is decided, fence, store, append, commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use database::{Client, Database, sql};
-use domain::{Missing, Outcome, Position, ReceivedFact, State, Undecided};
+use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use event_log::{NewOutcome, OutcomeAppend};
 use futures_util::{TryFutureExt, try_join};
 
@@ -16,13 +16,11 @@ use crate::{Error, Projection};
 /// Rows lead to other rows: payment, order, its other payments, their parents. Deeper ones are found while deciding.
 const LOAD_ROUNDS: usize = 6;
 
-/// What a batch works with.
+/// What a batch is decided with.
 pub(crate) struct Batch<'a, P> {
     pub(crate) database: &'a Database,
     pub(crate) projection: &'a P,
-    pub(crate) lease: &'a Lease,
-    /// Where the checkpoint stands.
-    pub(crate) from: i64,
+    pub(crate) shop: &'a ShopId,
     /// Up to where the log was seen.
     pub(crate) to: i64,
     pub(crate) facts: &'a [LoggedFact],
@@ -30,48 +28,40 @@ pub(crate) struct Batch<'a, P> {
     pub(crate) poisoned: &'a BTreeMap<Position, String>,
     /// Once it has so many outcomes the batch ends: the door waits while they are appended.
     pub(crate) outcomes_max: usize,
+    /// Whether all that was decided before is stored.
+    pub(crate) is_stored: bool,
 }
 
-/// What a batch came to.
-pub(crate) struct Written {
-    /// Where the checkpoint stands now.
+/// A batch that was decided and is not written yet.
+pub(crate) struct Decided<C> {
+    /// Where the checkpoint is to stand.
     pub(crate) to: i64,
     pub(crate) facts: usize,
-    /// Where its last outcome stands.
-    pub(crate) head: Option<Position>,
-    /// The state as it is stored now: this relay is the only one who changes it.
-    pub(crate) state: State,
+    pub(crate) first: Position,
+    changes: C,
+    outcomes: OutcomeAppend,
 }
 
 impl<P: Projection> Batch<'_, P> {
-    /// Decides the batch and writes what follows, or nothing. The state is one that this lease has stored last.
-    pub(crate) async fn run(&self, state: Option<State>) -> Result<Written, Error> {
-        let open = Open::take(self.database).await?;
-        match self.write(open.client()?, state).await {
-            Ok(written) => {
-                open.commit().await?;
-                Ok(written)
-            }
-            Err(error) => {
-                open.roll_back().await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn write(&self, client: &Client, state: Option<State>) -> Result<Written, Error> {
-        let mut state = self.begin(client, state).await?;
+    /// Decides facts from the first on, over a state that is as the batch before left it, stored or not. `None` when the
+    /// first of them needs something that can be loaded only when that batch is stored.
+    ///
+    /// Nothing is locked, and there is no transaction: nobody else writes what is read here while the lease holds, and
+    /// the fence in front of the writing says whether it did. Rows that the batch before has changed are in the state,
+    /// so it makes no difference whether they are stored yet.
+    pub(crate) async fn decide(&self, state: &mut State) -> Result<Option<Decided<P::Changes>>, Error> {
+        let client = self.database.client().await?;
         for _ in 0..LOAD_ROUNDS {
-            let missing = self.needs(&state);
+            let missing = self.needs(state);
             if missing.is_empty() {
                 break;
             }
-            self.projection.load(client, &self.lease.shop, &mut state, &missing).await?;
+            self.projection.load(&client, self.shop, state, &missing).await?;
         }
         let mut outcomes = Vec::new();
         let (mut to, mut decided) = (self.to, 0);
         for (index, fact) in self.facts.iter().enumerate() {
-            let answered = self.decide(client, &mut state, &fact.received).await?;
+            let Some(answered) = self.decide_one(&client, state, fact, index == 0).await? else { break };
             outcomes.extend((0_u32..).zip(answered).map(|(n, outcome)| NewOutcome {
                 outcome,
                 cause: fact.received.position,
@@ -79,68 +69,45 @@ impl<P: Projection> Batch<'_, P> {
                 n,
             }));
             decided = index + 1;
-            if outcomes.len() >= self.outcomes_max && decided < self.facts.len() {
-                to = fact.received.position.0;
+            if outcomes.len() >= self.outcomes_max {
                 break;
             }
         }
-        if to != self.to {
-            self.move_checkpoint(client, self.to, to).await?;
+        if decided == 0 {
+            return Ok(None);
         }
-        // The entries are written before anything is sent: nobody waits for that behind a lock.
-        let append = OutcomeAppend::new(&outcomes)?;
-        let store = self.projection.store(client, &self.lease.shop, &state);
-        // Sent together, and taken in this order: last the lock that the door waits for.
-        let (_, appended) = try_join!(store, append.append(client, &self.lease.shop).map_err(Error::from))?;
+        if decided < self.facts.len() {
+            to = self.facts[decided - 1].received.position.0;
+        }
+        // Rows and entries are written before anything is sent: nobody waits for that behind a lock.
+        let outcomes = OutcomeAppend::new(outcomes)?;
+        let changes = self.projection.changes(state)?;
         state.mark_stored();
-        Ok(Written { to, facts: decided, head: appended.last().copied(), state })
+        let first = self.facts[0].received.position;
+        Ok(Some(Decided { to, facts: decided, first, changes, outcomes }))
     }
 
-    /// Sends the fence and the first load together, and BEGIN before them: behind a BEGIN that failed the fence would
-    /// commit by itself and pass over the batch. What was loaded beside a fence that failed is thrown away.
-    async fn begin(&self, client: &Client, state: Option<State>) -> Result<State, Error> {
-        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-        let fence = self.move_checkpoint(client, self.from, self.to);
-        let state = match state {
-            Some(mut state) => {
-                let missing = self.needs(&state);
-                let load = self.projection.load(client, &self.lease.shop, &mut state, &missing);
-                try_join!(fence, load)?;
-                state
-            }
-            None => try_join!(fence, self.projection.open(client, &self.lease.shop))?.1,
-        };
-        Ok(state)
-    }
-
-    async fn move_checkpoint(&self, client: &Client, from: i64, to: i64) -> Result<(), Error> {
-        let Lease { shop, consumer, epoch, duration_ms } = self.lease;
-        let moved = client
-            .execute(
-                &sql::relay::MOVE_CHECKPOINT,
-                &[&shop.as_str(), consumer, epoch, &from, &to, duration_ms],
-            )
-            .await?;
-        if moved == 1 { Ok(()) } else { Err(Error::LeaseLost) }
-    }
-
+    /// What the batch will need, as far as it can be loaded now.
     fn needs(&self, state: &State) -> Vec<Missing> {
+        let missing = self.facts.iter().flat_map(|fact| state.needs(&fact.received));
         let missing: BTreeSet<Missing> =
-            self.facts.iter().flat_map(|fact| state.needs(&fact.received)).collect();
+            missing.filter(|missing| self.is_stored || !missing.rests_on_others()).collect();
         missing.into_iter().collect()
     }
 
-    /// Decides one fact, and loads what it lacks.
-    async fn decide(
+    /// Decides one fact, and loads what it lacks; `None` when that has to wait until what was decided is stored.
+    async fn decide_one(
         &self,
         client: &Client,
         state: &mut State,
-        fact: &ReceivedFact,
-    ) -> Result<Vec<Outcome>, Error> {
+        fact: &LoggedFact,
+        is_first: bool,
+    ) -> Result<Option<Vec<Outcome>>, Error> {
+        let fact = &fact.received;
         let mut last = None;
         loop {
             let missing = match self.attempt(state, fact)? {
-                Ok(outcomes) => return Ok(outcomes),
+                Ok(outcomes) => return Ok(Some(outcomes)),
                 Err(Undecided::Missing(missing)) => missing,
                 Err(Undecided::Undecidable(error)) => {
                     return Err(Error::Corrupt(format!(
@@ -152,13 +119,15 @@ impl<P: Projection> Batch<'_, P> {
             if last.as_ref() == Some(&missing) {
                 return Err(Error::Corrupt(format!("{missing:?} is missing although it was loaded")));
             }
-            // What is loaded from here on must show what this batch has changed already.
-            self.projection.store(client, &self.lease.shop, state).await?;
-            state.mark_stored();
+            let is_stored = self.is_stored && is_first;
+            if missing.rests_on_others() && !is_stored {
+                return Ok(None);
+            }
             let mut wanted: BTreeSet<Missing> = state.needs(fact).into_iter().collect();
+            wanted.retain(|missing| is_stored || !missing.rests_on_others());
             wanted.insert(missing.clone());
             let wanted: Vec<Missing> = wanted.into_iter().collect();
-            self.projection.load(client, &self.lease.shop, state, &wanted).await?;
+            self.projection.load(client, self.shop, state, &wanted).await?;
             last = Some(missing);
         }
     }
@@ -175,6 +144,55 @@ impl<P: Projection> Batch<'_, P> {
         catch_unwind(AssertUnwindSafe(|| self.projection.decide(state, fact)))
             .map_err(|panic| Error::Panicked(fact.position, panic_text(panic.as_ref())))
     }
+}
+
+/// Writes what was decided, or nothing, and moves the checkpoint from where it stands. Answers where the last outcome
+/// stands.
+pub(crate) async fn write<P: Projection>(
+    database: &Database,
+    projection: &P,
+    lease: &Lease,
+    from: i64,
+    decided: &Decided<P::Changes>,
+) -> Result<Option<Position>, Error> {
+    let open = Open::take(database).await?;
+    match write_in(open.client()?, projection, lease, from, decided).await {
+        Ok(head) => {
+            open.commit().await?;
+            Ok(head)
+        }
+        Err(error) => {
+            open.roll_back().await;
+            Err(error)
+        }
+    }
+}
+
+/// BEGIN is sent before the fence and not with it: behind a BEGIN that failed the fence would commit by itself and pass
+/// over the batch. And nothing is sent behind the fence before it held: it is the first lock of all.
+async fn write_in<P: Projection>(
+    client: &Client,
+    projection: &P,
+    lease: &Lease,
+    from: i64,
+    decided: &Decided<P::Changes>,
+) -> Result<Option<Position>, Error> {
+    client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    let Lease { shop, consumer, epoch, duration_ms } = lease;
+    let moved = client
+        .execute(
+            &sql::relay::MOVE_CHECKPOINT,
+            &[&shop.as_str(), consumer, epoch, &from, &decided.to, duration_ms],
+        )
+        .await?;
+    if moved != 1 {
+        return Err(Error::LeaseLost);
+    }
+    let store = projection.store(client, shop, &decided.changes);
+    // Sent together, and taken in this order: last the lock that the door waits for.
+    let append = decided.outcomes.append(client, shop).map_err(Error::from);
+    let (_, appended) = try_join!(store, append)?;
+    Ok(appended.last().copied())
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

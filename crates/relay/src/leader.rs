@@ -11,11 +11,12 @@ use database::Database;
 use domain::{Position, State};
 use event_log::{Appender, Dedupe, NewFact};
 use futures_util::future::join_all;
+use futures_util::join;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, Written};
+use crate::batch::{Batch, Decided, write};
 use crate::facts::read_ahead;
 use crate::lease::Lease;
 use crate::{Error, Options, Projection};
@@ -37,7 +38,17 @@ enum Step {
     Moved,
 }
 
-pub(crate) struct Leader<P> {
+/// What came of looking for the next batch.
+enum Next<C> {
+    /// Nothing is to be decided in what was seen.
+    Nothing { is_full: bool },
+    /// Nothing can be decided before what was decided is written.
+    Later,
+    /// This is to be written.
+    Batch(Decided<C>),
+}
+
+pub(crate) struct Leader<P: Projection> {
     pub(crate) database: Database,
     pub(crate) appender: Appender,
     pub(crate) projection: Arc<P>,
@@ -46,17 +57,19 @@ pub(crate) struct Leader<P> {
     pub(crate) applied: watch::Sender<i64>,
     pub(crate) wake: Arc<Notify>,
     pub(crate) stop: CancellationToken,
-    work: Work,
+    work: Work<P::Changes>,
 }
 
 /// Where the leader stands.
-struct Work {
+struct Work<C> {
     /// The checkpoint as it is stored.
     checkpoint: i64,
     /// Nothing is left to decide up to here.
     seen: i64,
-    /// The rows as they are stored.
+    /// The rows as the last decided batch left them.
     state: Option<State>,
+    /// What is decided and not written yet.
+    decided: Option<Decided<C>>,
     facts_since: usize,
     /// How many facts the next batch takes.
     limit: usize,
@@ -82,6 +95,7 @@ impl<P: Projection> Leader<P> {
             checkpoint,
             seen: checkpoint,
             state: None,
+            decided: None,
             facts_since: 0,
             limit,
             poisoned: BTreeMap::new(),
@@ -147,60 +161,115 @@ impl<P: Projection> Leader<P> {
         }
     }
 
+    /// Writes what is decided, and decides the next batch meanwhile.
     async fn step(&mut self) -> Result<Step, Error> {
-        let ahead = {
-            let client = self.database.client().await?;
-            read_ahead(&client, &self.lease.shop, self.work.seen, self.work.limit).await?
-        };
-        if ahead.facts.is_empty() {
-            // Nothing to decide in what was seen: that is remembered, and stored with the next fact.
-            self.seen(ahead.seen);
-            return Ok(if ahead.is_full { Step::Moved } else { Step::Idle });
+        let began = Instant::now();
+        let (decided, state) = (self.work.decided.take(), self.work.state.take());
+        let (written, next) = join!(self.write(decided.as_ref()), self.next(state, decided.is_some()));
+        if let Some(decided) = &decided {
+            match written {
+                Ok(head) => self.written(decided, head, began.elapsed()),
+                Err(error) => {
+                    self.blame(&error, decided.facts, decided.first);
+                    return Err(error);
+                }
+            }
         }
+        let (next, state, seen) = match next {
+            Ok(next) => next,
+            Err((error, facts, first)) => {
+                self.blame(&error, facts, first);
+                return Err(error);
+            }
+        };
+        self.work.state = state;
+        self.work.seen = seen;
+        match next {
+            Next::Batch(decided) => {
+                self.work.facts_since += decided.facts;
+                if self.work.facts_since >= FACTS_A_STATE {
+                    self.work.facts_since = 0;
+                    self.work.state = None;
+                }
+                self.work.decided = Some(decided);
+                Ok(Step::Moved)
+            }
+            Next::Later => Ok(Step::Moved),
+            Next::Nothing { is_full } => {
+                // That is remembered, and stored with the next fact.
+                self.applied(seen);
+                Ok(if is_full { Step::Moved } else { Step::Idle })
+            }
+        }
+    }
+
+    async fn write(&self, decided: Option<&Decided<P::Changes>>) -> Result<Option<Position>, Error> {
+        let Some(decided) = decided else { return Ok(None) };
+        let projection = self.projection.as_ref();
+        write(&self.database, projection, &self.lease, self.work.checkpoint, decided).await
+    }
+
+    /// The next batch, the state behind it, and up to where the log was seen; or an error with the number of facts that it
+    /// may lie in, and the first of them.
+    #[expect(clippy::type_complexity, reason = "the three belong to the one caller")]
+    async fn next(
+        &self,
+        state: Option<State>,
+        is_writing: bool,
+    ) -> Result<(Next<P::Changes>, Option<State>, i64), (Error, usize, Position)> {
+        let (shop, seen) = (&self.lease.shop, self.work.seen);
+        let of_none = |error| (error, 0, Position(seen));
+        // A state that is opened must show what is being written.
+        if state.is_none() && is_writing {
+            return Ok((Next::Later, state, seen));
+        }
+        let (ahead, mut state) = {
+            let client = self.database.client().await.map_err(|error| of_none(error.into()))?;
+            let ahead = read_ahead(&client, shop, seen, self.work.limit).await.map_err(of_none)?;
+            if ahead.facts.is_empty() {
+                return Ok((Next::Nothing { is_full: ahead.is_full }, state, ahead.seen));
+            }
+            let state = match state {
+                Some(state) => state,
+                None => self.projection.open(&client, shop).await.map_err(of_none)?,
+            };
+            (ahead, state)
+        };
         let batch = Batch {
             database: &self.database,
             projection: self.projection.as_ref(),
-            lease: &self.lease,
-            from: self.work.checkpoint,
+            shop,
             to: ahead.seen,
             facts: &ahead.facts,
             poisoned: &self.work.poisoned,
             outcomes_max: self.options.batch_max,
+            is_stored: !is_writing,
         };
-        let began = Instant::now();
-        match batch.run(self.work.state.take()).await {
-            Ok(written) => {
-                self.written(written, began.elapsed());
-                Ok(Step::Moved)
+        match batch.decide(&mut state).await {
+            Ok(Some(decided)) => {
+                let to = decided.to;
+                Ok((Next::Batch(decided), Some(state), to))
             }
-            Err(error) => {
-                self.blame(&error, ahead.facts.len(), ahead.facts[0].received.position);
-                Err(error)
-            }
+            Ok(None) => Ok((Next::Later, Some(state), seen)),
+            Err(error) => Err((error, ahead.facts.len(), ahead.facts[0].received.position)),
         }
     }
 
-    fn written(&mut self, written: Written, took: Duration) {
-        if let Some(head) = written.head {
+    fn written(&mut self, decided: &Decided<P::Changes>, head: Option<Position>, took: Duration) {
+        if let Some(head) = head {
             self.appender.announce(&self.lease.shop, head);
         }
         let work = &mut self.work;
-        work.checkpoint = written.to;
+        work.checkpoint = decided.to;
         // The lease is renewed between batches: one that is as long as it would be lost to whoever takes over.
         let is_slow = took > self.options.lease / 4;
         work.limit =
-            if is_slow { (written.facts / 2).max(1) } else { (work.limit * 2).min(self.options.batch_max) };
-        work.poisoned.retain(|position, _| position.0 > written.to);
-        work.facts_since += written.facts;
-        work.state = (work.facts_since < FACTS_A_STATE).then_some(written.state);
-        if work.state.is_none() {
-            work.facts_since = 0;
-        }
-        self.seen(written.to);
+            if is_slow { (decided.facts / 2).max(1) } else { (work.limit * 2).min(self.options.batch_max) };
+        work.poisoned.retain(|position, _| position.0 > decided.to);
+        self.applied(decided.to);
     }
 
-    fn seen(&mut self, position: i64) {
-        self.work.seen = position;
+    fn applied(&self, position: i64) {
         self.applied.send_if_modified(|applied| {
             let moved = position > *applied;
             *applied = position.max(*applied);
@@ -219,7 +288,7 @@ impl<P: Projection> Leader<P> {
                 self.work.failures = 0;
                 return;
             }
-            error if error.is_of_a_fact() => (first, error.to_string()),
+            error if error.is_of_a_fact() && facts == 1 => (first, error.to_string()),
             _ => return,
         };
         // One that cannot even be parked is tried again later, as if the database could not be had.
@@ -244,11 +313,13 @@ impl<P: Projection> Leader<P> {
         }
         self.work.failures = self.work.failures.saturating_add(1);
         self.work.state = None;
+        self.work.decided = None;
         self.work.facts_since = 0;
         match self.lease.checkpoint(&self.database).await {
             Ok(checkpoint) => {
                 self.work.checkpoint = checkpoint;
-                self.seen(checkpoint);
+                self.work.seen = checkpoint;
+                self.applied(checkpoint);
                 Ok(())
             }
             Err(Error::LeaseLost) => {

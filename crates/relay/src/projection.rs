@@ -16,8 +16,12 @@ pub struct Timer {
     pub id: String,
 }
 
-/// Loads, decides and stores. All of it runs in the relay's transaction, but for `due`.
+/// Loads, decides and stores. What is loaded is as the last batch left it, for nobody else writes while the lease
+/// holds; that it did is made sure of by the transaction that stores.
 pub trait Projection: Send + Sync + 'static {
+    /// What a batch has changed, apart from the state, which the next batch goes on with while this is stored.
+    type Changes: Send + Sync;
+
     /// The consumer's name, which its checkpoint and lease are kept under.
     fn consumer(&self) -> &'static str;
 
@@ -41,12 +45,18 @@ pub trait Projection: Send + Sync + 'static {
         state.decide(fact)
     }
 
-    /// Stores the state's changes.
+    /// The state's changes, ready to be stored.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a row that cannot be written as one.
+    fn changes(&self, state: &State) -> Result<Self::Changes, Error>;
+
+    /// Stores changes, in the relay's transaction.
     fn store(
         &self,
         client: &Client,
         shop: &ShopId,
-        state: &State,
+        changes: &Self::Changes,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The facts that are due by the database's clock.
