@@ -85,13 +85,13 @@ fn callback(event_key: &str, mac: u8, transmission: Option<&str>) -> NewFact {
         fact: Fact::CallbackIgnored(Ignored { paypal_type: "X".to_owned() }),
         by: "paypal".to_owned(),
         dedupe: Dedupe::Callback { event_key: event_key.to_owned(), body_mac: [mac; 32], transmission },
-        evidence: Some(SealedEvidence {
+        evidence: Some(Arc::new(SealedEvidence {
             bytes: vec![mac; 3],
             wrapped_key: vec![9],
             kek_id: "k".to_owned(),
             sha256: [mac; 32],
             commitment: [mac; 32],
-        }),
+        })),
         certificate: Some(Arc::new(Certificate {
             sha256: [7; 32],
             der: vec![1, 2],
@@ -422,13 +422,13 @@ async fn evidence_opens_until_its_key_is_destroyed() {
     let vault = evidence::Vault::new(evidence::KeyEncryptionKey::parse(&[1; 32]).unwrap());
     let sealed = vault.seal("shop", b"a body").unwrap();
     let mut fact = callback("WH-1", 1, Some("t1"));
-    fact.evidence = Some(SealedEvidence {
+    fact.evidence = Some(Arc::new(SealedEvidence {
         bytes: sealed.bytes,
         wrapped_key: sealed.wrapped_key,
         kek_id: sealed.kek_id,
         sha256: sealed.sha256,
         commitment: sealed.commitment,
-    });
+    }));
     log.append(fact).await.unwrap();
     let service = log.test.database().client().await.unwrap();
     let row = evidence::load(&service, "shop", 0).await.unwrap().unwrap();

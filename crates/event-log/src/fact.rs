@@ -26,7 +26,7 @@ pub struct NewFact {
     /// What decides that it is appended once.
     pub dedupe: Dedupe,
     /// What it rests on, sealed.
-    pub evidence: Option<SealedEvidence>,
+    pub evidence: Option<Arc<SealedEvidence>>,
     /// The certificate that signed it.
     pub certificate: Option<Arc<Certificate>>,
 }
@@ -164,7 +164,7 @@ pub(crate) struct Prepared {
     pub(crate) by: String,
     pub(crate) entry: Untimed,
     pub(crate) dedupe: Dedupe,
-    pub(crate) evidence: Option<SealedEvidence>,
+    pub(crate) evidence: Option<Arc<SealedEvidence>>,
     pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
@@ -196,7 +196,7 @@ impl Prepared {
         }
         let id = fact_id(shop.as_str(), source, &dedup_key);
         let key = fact.key(event_key);
-        let entry = entry_of(&fact, id, &key, &by, evidence.as_ref())?;
+        let entry = entry_of(&fact, id, &key, &by, evidence.as_deref())?;
         Ok(Self {
             shop: shop.clone(),
             id,

@@ -213,7 +213,7 @@ fn revised_entry(fact: &Prepared, revision_key: &str, of: i64) -> Result<Untimed
     let id = fact_id(fact.shop.as_str(), "callback", revision_key);
     let revised = Fact::CallbackRevised(Revision { of: Position(of) });
     let key = Key::Callback(revision_key.to_owned());
-    Ok(entry_of(&revised, id, &key, &fact.by, fact.evidence.as_ref())?)
+    Ok(entry_of(&revised, id, &key, &fact.by, fact.evidence.as_deref())?)
 }
 
 fn remember(known: &mut Known, event_key: &str, mac: Digest, position: i64) {

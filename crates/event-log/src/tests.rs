@@ -1,6 +1,7 @@
 //! Entries and deduplication without a database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use domain::{Cancellation, Fact, Ignored, OrderId, Position, ShopId, Timestamp};
@@ -165,13 +166,13 @@ fn callback(event_key: &str, mac: u8, transmission: Option<&str>) -> NewFact {
         fact: Fact::CallbackIgnored(Ignored { paypal_type: "X".to_owned() }),
         by: "paypal".to_owned(),
         dedupe: Dedupe::Callback { event_key: event_key.to_owned(), body_mac: [mac; 32], transmission },
-        evidence: Some(SealedEvidence {
+        evidence: Some(Arc::new(SealedEvidence {
             bytes: vec![mac],
             wrapped_key: vec![mac],
             kek_id: "k".to_owned(),
             sha256: [mac; 32],
             commitment: [mac; 32],
-        }),
+        })),
         certificate: None,
     }
 }

@@ -63,7 +63,7 @@ impl Intake {
             fact: translation.fact,
             by: PAYPAL.to_owned(),
             dedupe: Dedupe::Callback { event_key, body_mac, transmission: Some(transmission(&headers)?) },
-            evidence: Some(self.seal(&shop, &headers, &authentic, body)?),
+            evidence: Some(Arc::new(self.seal(&shop, &headers, &authentic, body)?)),
             certificate: Some(certificate(&headers, &authentic)),
         };
         self.append_callback(&shop, fact, translation.paypal_type).await

@@ -103,7 +103,7 @@ impl Intake {
             Some(reason) => {
                 let plain = serde_json::json!({ "reason": reason }).to_string();
                 let sealed = self.0.vault.seal(by.shop.as_str(), plain.as_bytes());
-                Some(as_sealed(sealed.map_err(|e| CommandError::Internal(e.to_string()))?))
+                Some(Arc::new(as_sealed(sealed.map_err(|e| CommandError::Internal(e.to_string()))?)))
             }
         };
         let dedupe = Dedupe::Command { id, content_sha256 };

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use domain::Timestamp;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
@@ -72,6 +73,8 @@ pub struct Leaf {
     url: String,
     sha256: [u8; 32],
     facts: der::Facts,
+    /// Its key, ready to verify; none when it is no RSA key of 2048 to 8192 bits.
+    pub(crate) key: Option<ParsedPublicKey>,
     pub(crate) loaded_at: Instant,
 }
 
@@ -94,13 +97,16 @@ impl Leaf {
             return Err(CertificateError::TooMany);
         }
         let der = found.remove(0);
-        EndEntityCert::try_from(&der).map_err(|_| CertificateError::Malformed)?;
+        let end = EndEntityCert::try_from(&der).map_err(|_| CertificateError::Malformed)?;
+        // Made once: a callback must not pay for it.
+        let key =
+            ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, end.subject_public_key_info().as_ref()).ok();
         let facts = der::read(&der).ok_or(CertificateError::Malformed)?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(digest.as_ref());
         let loaded_at = Instant::now();
-        Ok(Self { der, intermediates: found, url: url.to_owned(), sha256, facts, loaded_at })
+        Ok(Self { der, intermediates: found, url: url.to_owned(), sha256, facts, key, loaded_at })
     }
 
     /// The certificate's bytes.

@@ -5,7 +5,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use webpki::EndEntityCert;
 
 use crate::Leaf;
 
@@ -34,7 +33,7 @@ pub(crate) fn decode(signature: &str) -> Option<Vec<u8>> {
 
 /// Whether the leaf's key made the signature over the text.
 pub(crate) fn verify(leaf: &Leaf, message: &str, signature: &[u8]) -> Result<(), String> {
-    let end = EndEntityCert::try_from(&leaf.der).map_err(|error| error.to_string())?;
-    end.verify_signature(webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), signature)
-        .map_err(|error| error.to_string())
+    let key = leaf.key.as_ref().ok_or("the certificate has no RSA key of 2048 to 8192 bits")?;
+    key.verify_sig(message.as_bytes(), signature)
+        .map_err(|_| "it is of another text or another key".to_owned())
 }
