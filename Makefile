@@ -8,7 +8,7 @@ CARGO ?= cargo
 HUNT ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test test-all hunt clean-dev schema-dump
+.PHONY: help build run check test test-all bench hunt clean-dev schema-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test-all: test ## Also the tests that need root or other tools
 
 hunt: build ## Faults on three instances, again and again, for HUNT seconds
 	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_HUNT_SECONDS=$(HUNT) $(CARGO) test --profile $(PROFILE) --workspace --test it -- three_instances --nocapture
+
+bench: ## Measure against the plain transaction: make bench BENCH="--quick -o json"
+	$(CARGO) build --release -p counterfoil
+	@exec target/release/counterfoil bench $(BENCH)
 
 clean-dev: ## Remove the data, keys and certificates of `make run`
 	rm -rf .counterfoil

@@ -5,6 +5,7 @@ mod access;
 mod architecture;
 mod audit;
 mod bad_input;
+mod bench;
 mod binary;
 mod cli;
 mod crash;

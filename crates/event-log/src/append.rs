@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use database::Database;
 use domain::{Position, ShopId};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -48,6 +49,8 @@ struct Inner {
     doors: Mutex<Doors>,
     notifier: Arc<Notifier>,
     tasks: TaskTracker,
+    /// Where the tasks run: whoever appends may do so from another runtime, which ends before this does.
+    runtime: Handle,
     stop: CancellationToken,
     /// Ends the notifier with the last clone.
     _guard: DropGuard,
@@ -78,6 +81,7 @@ impl Appender {
             doors: Mutex::default(),
             notifier,
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
             _guard: stop.clone().drop_guard(),
             stop,
         };
@@ -146,7 +150,7 @@ impl Appender {
             session: None,
             stored: HashSet::new(),
         };
-        self.inner.tasks.spawn(batcher.run());
+        self.inner.tasks.spawn_on(batcher.run(), &self.inner.runtime);
         Ok(sender)
     }
 

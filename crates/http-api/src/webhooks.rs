@@ -1,10 +1,11 @@
 //! `POST /webhooks/paypal/{shop}`: PayPal's door.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use intake::{CallbackError, ReceivedKind};
+use domain::ShopId;
+use intake::{CallbackError, ReceivedKind, Shop};
 
 use crate::app::{Shared, at};
 use crate::body;
@@ -42,17 +43,25 @@ async fn receive(
         .filter(|(name, _)| name.as_str().starts_with("paypal-"))
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
-    let intake = api.intake.clone();
-    let shop = path.into_inner();
-    let (body, held) = body.into_parts();
-    let received = api
-        .run(async move {
+    let shop = match remembered(&api, &path).await {
+        Some(shop) => Ok(shop),
+        None => {
+            let (intake, name) = (api.intake.clone(), path.into_inner());
+            api.run(async move { intake.shop_of_callback(&name).await }).await?
+        }
+    };
+    let received = match shop {
+        Ok(shop) => {
+            let (body, held) = body.into_parts();
             // Kept until the callback is answered: it waits in memory while the database is slow.
             let _held = held;
             let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-            intake.callback(&shop, headers, Vec::from(body)).await
-        })
-        .await?;
+            // On this thread, for most of it is computing: where the log's and the relay's tasks run, they would wait
+            // behind it for their turn.
+            api.intake.callback(&shop, headers, Vec::from(body)).await
+        }
+        Err(error) => Err(error),
+    };
     match received {
         Ok(received) => {
             api.counters.callback(match received.kind {
@@ -69,6 +78,10 @@ async fn receive(
             Err(problem)
         }
     }
+}
+
+async fn remembered(api: &Shared, name: &str) -> Option<Arc<Shop>> {
+    api.intake.remembered(&ShopId::parse(name).ok()?).await
 }
 
 fn refused(error: CallbackError) -> (CallbackResult, Problem) {

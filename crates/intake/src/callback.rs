@@ -41,32 +41,40 @@ pub enum ReceivedKind {
 }
 
 impl Intake {
-    /// Takes a callback: verifies, translates, seals, appends. `headers` are all of the request's.
+    /// The shop that a callback is for, by its name in the path.
+    ///
+    /// # Errors
+    /// [`CallbackError::UnknownShop`], or why it cannot be read.
+    pub async fn shop_of_callback(&self, shop: &str) -> Result<Arc<Shop>, CallbackError> {
+        let shop = ShopId::parse(shop).map_err(|_| CallbackError::UnknownShop)?;
+        self.shop(&shop).await.map_err(|error| of_shop(&error))
+    }
+
+    /// Takes a callback: verifies, translates, seals, appends. `headers` are all of the request's. It needs no session
+    /// with the database of its own, and once it has begun to append, dropping it cancels nothing.
     ///
     /// # Errors
     /// [`CallbackError`], by what is answered.
     pub async fn callback<'h>(
         &self,
-        shop: &str,
+        shop: &Shop,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         body: Vec<u8>,
     ) -> Result<Received, CallbackError> {
-        let shop = ShopId::parse(shop).map_err(|_| CallbackError::UnknownShop)?;
-        let shop = self.shop(&shop).await.map_err(of_shop)?;
         let headers =
             TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))?;
-        let authentic = self.verify(&shop, &headers, &body).await?;
-        let translation = translate(&shop, &body);
+        let authentic = self.verify(shop, &headers, &body).await?;
+        let translation = translate(shop, &body);
         let body_mac = shop.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
         let fact = NewFact {
             fact: translation.fact,
             by: PAYPAL.to_owned(),
             dedupe: Dedupe::Callback { event_key, body_mac, transmission: Some(transmission(&headers)?) },
-            evidence: Some(Arc::new(self.seal(&shop, &headers, &authentic, body)?)),
+            evidence: Some(Arc::new(self.seal(shop, &headers, &authentic, body)?)),
             certificate: Some(certificate(&headers, &authentic)),
         };
-        self.append_callback(&shop, fact, translation.paypal_type).await
+        self.append_callback(shop, fact, translation.paypal_type).await
     }
 
     async fn verify(
@@ -164,11 +172,11 @@ fn translate(shop: &Shop, body: &[u8]) -> Translation {
     })
 }
 
-fn of_shop(error: Arc<ShopError>) -> CallbackError {
-    match &*error {
+fn of_shop(error: &Arc<ShopError>) -> CallbackError {
+    match &**error {
         ShopError::Unknown => CallbackError::UnknownShop,
         ShopError::Unusable(why) => CallbackError::Internal(why.clone()),
-        _ => CallbackError::Unavailable { what: "the database", source: Box::new(error) },
+        _ => CallbackError::Unavailable { what: "the database", source: Box::new(Arc::clone(error)) },
     }
 }
 

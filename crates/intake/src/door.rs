@@ -85,6 +85,11 @@ impl Intake {
         self.0.shops.get(id).await?.ok_or_else(|| Arc::new(ShopError::Unknown))
     }
 
+    /// The shop, if this process remembers it: without a session with the database.
+    pub async fn remembered(&self, id: &ShopId) -> Option<Arc<Shop>> {
+        self.0.shops.remembered(id).await
+    }
+
     /// Forgets what is remembered of a shop, after it was changed by this process.
     pub async fn forget_shop(&self, id: &ShopId) {
         self.0.shops.forget(id).await;

@@ -163,6 +163,11 @@ impl Registry {
         Self { database, vault, trusts, shops }
     }
 
+    /// The shop, if it is remembered.
+    pub(crate) async fn remembered(&self, id: &ShopId) -> Option<Arc<Shop>> {
+        self.shops.get(id).await.flatten()
+    }
+
     /// The shop, or `None` when there is none of that name.
     pub(crate) async fn get(&self, id: &ShopId) -> Result<Option<Arc<Shop>>, Arc<ShopError>> {
         if let Some(known) = self.shops.get(id).await {
