@@ -11,6 +11,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row, Statement};
 
+use crate::config::create_timeout;
 use crate::{Config, Error, Notifications, Query, sql};
 
 /// The database. Clones share the pool.
@@ -56,7 +57,9 @@ impl Database {
     pub fn lazy(config: Config) -> Result<Self, Error> {
         // A session is looked at only for being open: its settings never change after it was opened.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.session()?, NoTls, recycling);
+        let session = config.session()?;
+        let create_timeout = create_timeout(&session);
+        let manager = Manager::from_config(session, NoTls, recycling);
         let distrust = Arc::new(Distrust::default());
         let pool = Pool::builder(manager)
             .pre_recycle(Hook::sync_fn({
@@ -70,7 +73,7 @@ impl Database {
             }))
             .max_size(config.pool_size.max(1))
             .wait_timeout(Some(config.wait_timeout))
-            .create_timeout(Some(Duration::from_secs(5)))
+            .create_timeout(Some(create_timeout))
             .recycle_timeout(Some(Duration::from_secs(2)))
             .runtime(Runtime::Tokio1)
             .build()
