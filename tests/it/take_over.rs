@@ -196,6 +196,14 @@ async fn a_shop_is_judged_by_its_leader_and_its_progress() {
 struct Slow {
     inner: ReadModels,
     decided: AtomicU32,
+    /// More facts at once take so long that the statement is ended.
+    most: i64,
+}
+
+impl Slow {
+    fn new(most: i64) -> Self {
+        Self { inner: ReadModels::default(), decided: AtomicU32::new(0), most }
+    }
 }
 
 impl Projection for Slow {
@@ -224,6 +232,10 @@ impl Projection for Slow {
 
     async fn store(&self, client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
         let decided = i64::from(self.decided.swap(0, Ordering::SeqCst));
+        if decided > self.most {
+            client.raw().batch_execute("SET LOCAL statement_timeout = '1ms'").await?;
+            client.raw().batch_execute("SELECT pg_sleep(60)").await?;
+        }
         client.raw().query("SELECT pg_sleep($1::bigint / 20.0)", &[&decided]).await?;
         self.inner.store(client, shop, state).await
     }
@@ -242,8 +254,7 @@ async fn a_slow_leader_finds_batches_that_fit_into_its_lease() {
         last = shop.append("stock.received", json!({"sku": format!("S{n}"), "qty": 1})).await;
     }
     let options = Options { lease: Duration::from_secs(1), heartbeat: Duration::from_millis(200), ..quick() };
-    let slow = || Slow { inner: ReadModels::default(), decided: AtomicU32::new(0) };
-    let relays = [shop.lead_with(slow(), options.clone()), shop.lead_with(slow(), options)];
+    let relays = [Slow::new(i64::MAX), Slow::new(i64::MAX)].map(|slow| shop.lead_with(slow, options.clone()));
     // 3 s of work in all; as one batch it would outlast the lease three times.
     applied(&relays[0], &shop.shop, last).await;
     let epoch = shop.number("SELECT epoch FROM counterfoil.checkpoints").await;
@@ -251,6 +262,22 @@ async fn a_slow_leader_finds_batches_that_fit_into_its_lease() {
     for relay in relays {
         relay.stop().await;
     }
+    shop.assert_sound().await;
+}
+
+/// As a statement that takes too long because the batch is too large for the database: alone there is nobody who would take
+/// the shop over and begin with a small one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_batches_are_ended_for_time_finds_some_that_are_not() {
+    let shop = LedShop::create().await;
+    let mut last = Position(-1);
+    for n in 0..20 {
+        last = shop.append("stock.received", json!({"sku": format!("S{n}"), "qty": 1})).await;
+    }
+    let relay = shop.lead_with(Slow::new(3), quick());
+    applied(&relay, &shop.shop, last).await;
+    assert_eq!(shop.number("SELECT epoch FROM counterfoil.checkpoints").await, 1, "it led all the time");
+    relay.stop().await;
     shop.assert_sound().await;
 }
 

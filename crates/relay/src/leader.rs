@@ -18,14 +18,12 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::{Batch, Written};
 use crate::facts::read_ahead;
 use crate::lease::Lease;
+use crate::pace::Pace;
 use crate::{Error, Options, Projection};
 
 /// Rows are kept from batch to batch for so many facts, then read afresh: what is asked for again and again stays near,
 /// and memory stays bounded.
 const FACTS_A_STATE: usize = 2_000;
-/// The first batch of a lease. The last leader may have lost it because its batches took too long: grown from here, one
-/// that fits is found.
-const FIRST_BATCH: usize = 8;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -58,8 +56,7 @@ struct Work {
     /// The rows as they are stored.
     state: Option<State>,
     facts_since: usize,
-    /// How many facts the next batch takes.
-    limit: usize,
+    pace: Pace,
     poisoned: BTreeMap<Position, String>,
     failures: u32,
 }
@@ -77,13 +74,13 @@ impl<P: Projection> Leader<P> {
         wake: Arc<Notify>,
         stop: CancellationToken,
     ) -> Self {
-        let limit = options.batch_max.min(FIRST_BATCH);
+        let pace = Pace::new(options.batch_max, options.lease);
         let work = Work {
             checkpoint,
             seen: checkpoint,
             state: None,
             facts_since: 0,
-            limit,
+            pace,
             poisoned: BTreeMap::new(),
             failures: 0,
         };
@@ -150,7 +147,7 @@ impl<P: Projection> Leader<P> {
     async fn step(&mut self) -> Result<Step, Error> {
         let ahead = {
             let client = self.database.client().await?;
-            read_ahead(&client, &self.lease.shop, self.work.seen, self.work.limit).await?
+            read_ahead(&client, &self.lease.shop, self.work.seen, self.work.pace.limit()).await?
         };
         if ahead.facts.is_empty() {
             // Nothing to decide in what was seen: that is remembered, and stored with the next fact.
@@ -186,10 +183,7 @@ impl<P: Projection> Leader<P> {
         }
         let work = &mut self.work;
         work.checkpoint = written.to;
-        // The lease is renewed between batches: one that is as long as it would be lost to whoever takes over.
-        let is_slow = took > self.options.lease / 4;
-        work.limit =
-            if is_slow { (written.facts / 2).max(1) } else { (work.limit * 2).min(self.options.batch_max) };
+        work.pace.wrote(written.facts, took);
         work.poisoned.retain(|position, _| position.0 > written.to);
         work.facts_since += written.facts;
         work.state = (work.facts_since < FACTS_A_STATE).then_some(written.state);
@@ -208,19 +202,24 @@ impl<P: Projection> Leader<P> {
         });
     }
 
-    /// Finds out whether a fact is to blame, and which: then it is parked.
+    /// Finds out whether a fact is to blame, and which: then it is parked. Else time may be, as when a statement took too
+    /// long or the session was ended under it: a smaller batch needs less of it.
     fn blame(&mut self, error: &Error, facts: usize, first: Position) {
         let shop = &self.lease.shop;
         let (position, why) = match error {
             Error::Panicked(position, why) => (*position, format!("deciding it panicked: {why}")),
             Error::Log(event_log::Error::Outcome { cause, why }) => (*cause, why.to_string()),
             error if error.is_of_a_fact() && facts > 1 => {
-                self.work.limit = (facts / 2).max(1);
+                self.work.pace.failed(facts);
                 self.work.failures = 0;
                 return;
             }
             error if error.is_of_a_fact() => (first, error.to_string()),
-            _ => return,
+            Error::LeaseLost => return,
+            _ => {
+                self.work.pace.failed(facts);
+                return;
+            }
         };
         // One that cannot even be parked is tried again later, as if the database could not be had.
         if let Entry::Vacant(poisoned) = self.work.poisoned.entry(position) {

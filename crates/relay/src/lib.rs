@@ -19,6 +19,7 @@ mod facts;
 mod health;
 mod leader;
 mod lease;
+mod pace;
 mod projection;
 mod standing;
 mod supervisor;
