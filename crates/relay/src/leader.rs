@@ -12,7 +12,7 @@ use domain::{Position, State};
 use event_log::{Appender, Dedupe, NewFact};
 use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Written};
@@ -99,8 +99,8 @@ impl<P: Projection> Leader<P> {
                     renewed = Instant::now();
                 }
                 if timed.is_none_or(|timed| timed.elapsed() >= self.options.timers) {
-                    timed = Some(Instant::now());
                     self.append_due().await?;
+                    timed = Some(Instant::now());
                 }
                 self.step().await
             };
@@ -278,7 +278,13 @@ impl<P: Projection> Leader<P> {
             };
             self.appender.append(&self.lease.shop, fact).await
         });
-        for appended in join_all(appends).await {
+        // Behind the door's queue they may wait for long, and the lease with them. Whoever stops waiting cancels nothing,
+        // and what is due again has the same key.
+        let Ok(appended) = timeout(self.options.heartbeat, join_all(appends)).await else {
+            tracing::warn!(shop = %self.lease.shop, "timers' facts wait long to be appended: it goes on without them");
+            return Ok(());
+        };
+        for appended in appended {
             if let Err(error) = appended {
                 tracing::warn!(shop = %self.lease.shop, %error, "a timer's fact was not appended: it is due again");
             }
