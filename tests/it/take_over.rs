@@ -108,6 +108,39 @@ async fn a_leader_that_stopped_reading_is_ended_and_its_shop_taken_over_in_under
     shop.assert_sound().await;
 }
 
+/// Whoever ended it would undo work that is at hand, or show a commit that no standby has; its time-outs bound it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_works_is_left_alone_however_old_its_transaction_is() {
+    let shop = LedShop::create().await;
+    let first = shop.lead();
+    shop.settle(&first, "stock.received", json!({"sku": "A", "qty": 1})).await;
+    first.stop().await;
+    let (working, _notifications) = shop.database.dedicated().await.unwrap();
+    working.batch_execute(FENCE).await.unwrap();
+    // For as long as this is locked, which is no wait for the client.
+    let gate = shop.test.superuser().await;
+    gate.batch_execute("SELECT pg_advisory_lock(1)").await.unwrap();
+    let worked = tokio::spawn(async move {
+        working.batch_execute("SET lock_timeout = 0; SELECT pg_advisory_lock(1); ROLLBACK").await
+    });
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (
+                     SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert!(wait_until(DEADLINE, async || shop.number(waits).await == 1).await);
+
+    // It is older than this lease at once; others look at it in each round.
+    let impatient = Options { lease: Duration::from_millis(200), ..quick() };
+    let next = shop.lead_with(ReadModels::default(), impatient);
+    let age = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND wait_event_type = 'Lock' AND xact_start < clock_timestamp() - interval '1 s'";
+    assert!(wait_until(DEADLINE, async || shop.number(age).await == 1).await, "it is there still");
+    assert!(!next.leads(&shop.shop));
+    gate.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+    worked.await.unwrap().unwrap();
+    assert!(wait_until(DEADLINE, async || next.leads(&shop.shop)).await);
+    next.stop().await;
+    shop.assert_sound().await;
+}
+
 /// It may not be ended, and its age is not to be seen: the others are led, and the shop is once it is free.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_another_login_is_left_alone_and_holds_up_no_other_shop() {
