@@ -15,7 +15,7 @@ use crate::sql::DEFAULT_SCHEMA;
 /// parameters or for these is left to the server, for lists with optional filters need the latter.
 const SESSION_SETTINGS: &str = "-c lock_timeout=2s -c idle_in_transaction_session_timeout=3s \
      -c statement_timeout=30s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning \
-     -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
+     -c enable_seqscan=off -c jit=off";
 /// Migrations wait for what runs now, and rewrite tables for as long as it takes.
 const MIGRATION_SETTINGS: &str = "-c lock_timeout=60s -c statement_timeout=0 -c synchronous_commit=on \
      -c timezone=UTC -c client_min_messages=warning";
