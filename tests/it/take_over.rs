@@ -370,9 +370,9 @@ async fn a_door_without_a_relay_answers_what_another_process_decides() {
         let answer = door.client.get(door.url("/readyz")).send().await.unwrap();
         let status = answer.status().as_u16();
         let document: serde_json::Value = answer.json().await.unwrap();
-        (status, document["relay"].as_str().unwrap().to_owned())
+        (status, document["relay"].as_str().unwrap().to_owned(), document["stuck"].clone())
     };
-    assert_eq!(ready().await, (200, "ok".to_owned()));
+    assert_eq!(ready().await, (200, "ok".to_owned(), json!([])));
 
     // The door is judged by whoever should lead.
     let client = door.test_superuser().await;
@@ -390,7 +390,7 @@ async fn a_door_without_a_relay_answers_what_another_process_decides() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(status, 202, "nobody decides now: {answer}");
-    assert_eq!(ready().await, (200, "ok".to_owned()), "not for long");
+    assert_eq!(ready().await, (200, "ok".to_owned(), json!([])), "not for long");
     client.batch_execute("ALTER TABLE counterfoil.events DISABLE TRIGGER events_never_change").await.unwrap();
     client
         .batch_execute(&format!(
@@ -398,7 +398,16 @@ async fn a_door_without_a_relay_answers_what_another_process_decides() {
         ))
         .await
         .unwrap();
-    assert_eq!(ready().await, (503, "leaderless".to_owned()));
+    assert_eq!(ready().await, (503, "leaderless".to_owned(), json!([SHOP])));
+
+    // Another shop is led: its callbacks are not turned away for this one's sake.
+    door.add_shop("other").await;
+    let led = "INSERT INTO counterfoil.checkpoints (shop_id, consumer, lease_holder, lease_expires_at, heartbeat_at)
+               SELECT 'other', consumer, 'host:1', clock_timestamp() + interval '1 h', clock_timestamp()
+               FROM counterfoil.checkpoints";
+    assert_eq!(ready().await.0, 503, "nobody leads that one either");
+    client.batch_execute(led).await.unwrap();
+    assert_eq!(ready().await, (200, "leaderless".to_owned(), json!([SHOP])));
     door.stop().await;
     leader.stop().await;
 }

@@ -30,5 +30,5 @@ pub use error::Error;
 pub use facts::{received, received_entry};
 pub use health::{Health, checkpoint, health};
 pub use projection::{Projection, Timer};
-pub use standing::Standing;
+pub use standing::{Standing, all_are_stuck};
 pub use supervisor::{Options, Relay, RelayHandle};
