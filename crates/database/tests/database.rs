@@ -322,6 +322,23 @@ async fn migrating_twice_at_once_applies_everything_once() {
     assert!(after.ours && !after.newer && after.pending.is_empty(), "{after:?}");
 }
 
+/// Whoever waits for a table keeps those waiting who come after: a leader's fence would not move for a minute.
+#[tokio::test]
+async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_again() {
+    let test = TestDatabase::create().await;
+    let user = test.superuser().await;
+    let undo = "ALTER TABLE counterfoil.checkpoints DROP COLUMN progressed_at;
+                DELETE FROM counterfoil.schema_history WHERE version >= 3";
+    user.batch_execute(undo).await.unwrap();
+    user.batch_execute("BEGIN; LOCK TABLE counterfoil.checkpoints IN ROW EXCLUSIVE MODE").await.unwrap();
+    let since = std::time::Instant::now();
+    let error = migrate(&test.url_owner(), "counterfoil").await.unwrap_err();
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    assert!(error.is_temporary() && error.to_string().contains("run `counterfoil migrate` again"), "{error}");
+    user.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(migrate(&test.url_owner(), "counterfoil").await.unwrap().applied, ["0003_progress"]);
+}
+
 #[tokio::test]
 async fn a_schema_of_somebody_else_is_refused() {
     let test = TestDatabase::create_empty().await;
