@@ -2,6 +2,8 @@
 //! used when it has grown.
 
 use database::{Database, Query, sql};
+use domain::ShopId;
+use read_models::query::payments::{self, PaymentFilter};
 use serde_json::Value;
 use test_support::TestDatabase;
 
@@ -141,4 +143,34 @@ fn every_query_that_takes_a_list_to_load_rows_is_among_them() {
     for query in loads.chain(finds).filter(takes_a_list) {
         assert!(held.contains(&query.name()), "{}", query.name());
     }
+}
+
+/// Its filters are optional, and each has an index of its own: a plan for all of them together could use none.
+#[tokio::test]
+async fn the_list_of_payments_is_planned_for_its_filters_and_nothing_else_is() {
+    let test = TestDatabase::create().await;
+    let database = test.database();
+    let (client, shop) = (database.client().await.unwrap(), ShopId::parse("shop").unwrap());
+    let pending = PaymentFilter { state: Some("pending".to_owned()), ..PaymentFilter::default() };
+    for _ in 0..8 {
+        payments::list(&client, &shop, &pending, None, 10).await.unwrap();
+        client.query(&sql::read_models::LOAD_STOCK, &[&"shop", &vec!["A"]]).await.unwrap();
+    }
+    let plans = async |name: &str| {
+        let counted =
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE $1";
+        let row = client.raw().query_one(counted, &[&format!("-- {name}%")]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    assert_eq!(plans("list_payments").await, (0, 8));
+    assert_eq!(plans("load_stock").await, (8, 0));
+    let by_state: Lookup = (
+        &sql::read_models::LIST_PAYMENTS,
+        "'shop', '', '', NULL, 'pending', NULL, NULL, 10",
+        &[("payments_pending", &["shop_id"])],
+    );
+    let plan = plan(&database, "force_custom_plan", &by_state).await;
+    let (mut seen, mut wrong) = (Vec::new(), Vec::new());
+    judge(&plan[0]["Plan"], &by_state, &mut seen, &mut wrong);
+    assert!(wrong.is_empty() && seen == ["payments_pending"], "{wrong:?} {plan}");
 }
