@@ -35,9 +35,11 @@ impl Pace {
     }
 
     /// A batch of so many facts was not: it may have been too large for the time that there is, or one of its facts is to
-    /// blame.
+    /// blame. One that failed before it had any says nothing of its size.
     pub(crate) fn failed(&mut self, facts: usize) {
-        self.halve(facts);
+        if facts > 0 {
+            self.halve(facts);
+        }
     }
 
     fn halve(&mut self, facts: usize) {
@@ -67,6 +69,8 @@ mod tests {
     fn given_a_batch_that_was_slow_when_written_then_the_next_is_half_of_it() {
         let mut pace = Pace::new(500, LEASE);
         pace.wrote(8, LEASE / 2);
+        assert_eq!(pace.limit(), 4);
+        pace.failed(0);
         assert_eq!(pace.limit(), 4);
         pace.wrote(1, LEASE / 2);
         assert_eq!(pace.limit(), 1);
