@@ -16,6 +16,7 @@ mod instances;
 mod led_shop;
 mod load;
 mod moves;
+mod plans;
 mod program;
 mod promises;
 mod relay;

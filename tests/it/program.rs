@@ -30,8 +30,7 @@ impl Serving {
             .args(arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            // The log says so of each batch that the database does not take: here that is no news.
-            .env("COUNTERFOIL_LOG", "error,event_log=off")
+            .env("COUNTERFOIL_LOG", "error")
             .stdin(Stdio::null())
             .spawn()
             .unwrap();

@@ -242,6 +242,30 @@ async fn a_hold_that_runs_out_is_released_by_the_timer() {
     shop.assert_sound().await;
 }
 
+/// Each that holds it, once, however its lines stand; and none that holds other articles, or nothing any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_that_holds_an_article_that_is_short_is_told_of() {
+    let shop = LedShop::create().await;
+    let relay = shop.lead_with(never(), quick());
+    for sku in ["A", "B"] {
+        shop.append("stock.received", json!({"sku": sku, "qty": 10})).await;
+    }
+    for (order, skus) in [("1", &["A"][..]), ("2", &["B", "A", "A"]), ("3", &["B"]), ("4", &["A"])] {
+        let lines: Vec<_> = skus.iter().map(|sku| json!({"sku": sku, "qty": 1, "unit_minor": 5})).collect();
+        let placement =
+            json!({"order": order, "currency": "USD", "total_minor": 5 * lines.len(), "lines": lines});
+        shop.settle(&relay, "order.placed", placement).await;
+    }
+    shop.settle(&relay, "order.cancelled", json!({"order": "4"})).await;
+    relay.stop().await;
+    // A fresh relay has to load them.
+    let relay = shop.lead_with(never(), quick());
+    let counted = shop.settle(&relay, "stock.adjusted", json!({"sku": "A", "on_hand": 1})).await;
+    assert_eq!(shop.outcomes(counted).await, ["stock.adjusted", "stock.short", "stock.short"]);
+    relay.stop().await;
+    shop.assert_sound().await;
+}
+
 /// P4, P5. Sessions are cut at any moment, also between COMMIT and its answer: nothing is lost, nothing happens twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_sessions_lose_nothing_and_repeat_nothing() {

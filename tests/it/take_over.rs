@@ -108,6 +108,39 @@ async fn a_leader_that_stopped_reading_is_ended_and_its_shop_taken_over_in_under
     shop.assert_sound().await;
 }
 
+/// Whoever ended it would undo work that is at hand, or show a commit that no standby has; its time-outs bound it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_works_is_left_alone_however_old_its_transaction_is() {
+    let shop = LedShop::create().await;
+    let first = shop.lead();
+    shop.settle(&first, "stock.received", json!({"sku": "A", "qty": 1})).await;
+    first.stop().await;
+    let (working, _notifications) = shop.database.dedicated().await.unwrap();
+    working.batch_execute(FENCE).await.unwrap();
+    // For as long as this is locked, which is no wait for the client.
+    let gate = shop.test.superuser().await;
+    gate.batch_execute("SELECT pg_advisory_lock(1)").await.unwrap();
+    let worked = tokio::spawn(async move {
+        working.batch_execute("SET lock_timeout = 0; SELECT pg_advisory_lock(1); ROLLBACK").await
+    });
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (
+                     SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert!(wait_until(DEADLINE, async || shop.number(waits).await == 1).await);
+
+    // It is older than this lease at once; others look at it in each round.
+    let impatient = Options { lease: Duration::from_millis(200), ..quick() };
+    let next = shop.lead_with(ReadModels::default(), impatient);
+    let age = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND wait_event_type = 'Lock' AND xact_start < clock_timestamp() - interval '1 s'";
+    assert!(wait_until(DEADLINE, async || shop.number(age).await == 1).await, "it is there still");
+    assert!(!next.leads(&shop.shop));
+    gate.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+    worked.await.unwrap().unwrap();
+    assert!(wait_until(DEADLINE, async || next.leads(&shop.shop)).await);
+    next.stop().await;
+    shop.assert_sound().await;
+}
+
 /// It may not be ended, and its age is not to be seen: the others are led, and the shop is once it is free.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_another_login_is_left_alone_and_holds_up_no_other_shop() {
@@ -196,6 +229,14 @@ async fn a_shop_is_judged_by_its_leader_and_its_progress() {
 struct Slow {
     inner: ReadModels,
     decided: AtomicU32,
+    /// More facts at once take so long that the statement is ended.
+    most: i64,
+}
+
+impl Slow {
+    fn new(most: i64) -> Self {
+        Self { inner: ReadModels::default(), decided: AtomicU32::new(0), most }
+    }
 }
 
 impl Projection for Slow {
@@ -230,6 +271,10 @@ impl Projection for Slow {
 
     async fn store(&self, client: &Client, shop: &ShopId, changes: &Self::Changes) -> Result<(), Error> {
         let decided = i64::from(self.decided.swap(0, Ordering::SeqCst));
+        if decided > self.most {
+            client.raw().batch_execute("SET LOCAL statement_timeout = '1ms'").await?;
+            client.raw().batch_execute("SELECT pg_sleep(60)").await?;
+        }
         client.raw().query("SELECT pg_sleep($1::bigint / 20.0)", &[&decided]).await?;
         self.inner.store(client, shop, changes).await
     }
@@ -248,8 +293,7 @@ async fn a_slow_leader_finds_batches_that_fit_into_its_lease() {
         last = shop.append("stock.received", json!({"sku": format!("S{n}"), "qty": 1})).await;
     }
     let options = Options { lease: Duration::from_secs(1), heartbeat: Duration::from_millis(200), ..quick() };
-    let slow = || Slow { inner: ReadModels::default(), decided: AtomicU32::new(0) };
-    let relays = [shop.lead_with(slow(), options.clone()), shop.lead_with(slow(), options)];
+    let relays = [Slow::new(i64::MAX), Slow::new(i64::MAX)].map(|slow| shop.lead_with(slow, options.clone()));
     // 3 s of work in all; as one batch it would outlast the lease three times.
     applied(&relays[0], &shop.shop, last).await;
     let epoch = shop.number("SELECT epoch FROM counterfoil.checkpoints").await;
@@ -257,6 +301,22 @@ async fn a_slow_leader_finds_batches_that_fit_into_its_lease() {
     for relay in relays {
         relay.stop().await;
     }
+    shop.assert_sound().await;
+}
+
+/// As a statement that takes too long because the batch is too large for the database: alone there is nobody who would take
+/// the shop over and begin with a small one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_batches_are_ended_for_time_finds_some_that_are_not() {
+    let shop = LedShop::create().await;
+    let mut last = Position(-1);
+    for n in 0..20 {
+        last = shop.append("stock.received", json!({"sku": format!("S{n}"), "qty": 1})).await;
+    }
+    let relay = shop.lead_with(Slow::new(3), quick());
+    applied(&relay, &shop.shop, last).await;
+    assert_eq!(shop.number("SELECT epoch FROM counterfoil.checkpoints").await, 1, "it led all the time");
+    relay.stop().await;
     shop.assert_sound().await;
 }
 
@@ -316,9 +376,9 @@ async fn a_door_without_a_relay_answers_what_another_process_decides() {
         let answer = door.client.get(door.url("/readyz")).send().await.unwrap();
         let status = answer.status().as_u16();
         let document: serde_json::Value = answer.json().await.unwrap();
-        (status, document["relay"].as_str().unwrap().to_owned())
+        (status, document["relay"].as_str().unwrap().to_owned(), document["stuck"].clone())
     };
-    assert_eq!(ready().await, (200, "ok".to_owned()));
+    assert_eq!(ready().await, (200, "ok".to_owned(), json!([])));
 
     // The door is judged by whoever should lead.
     let client = door.test_superuser().await;
@@ -336,7 +396,7 @@ async fn a_door_without_a_relay_answers_what_another_process_decides() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(status, 202, "nobody decides now: {answer}");
-    assert_eq!(ready().await, (200, "ok".to_owned()), "not for long");
+    assert_eq!(ready().await, (200, "ok".to_owned(), json!([])), "not for long");
     client.batch_execute("ALTER TABLE counterfoil.events DISABLE TRIGGER events_never_change").await.unwrap();
     client
         .batch_execute(&format!(
@@ -344,7 +404,16 @@ async fn a_door_without_a_relay_answers_what_another_process_decides() {
         ))
         .await
         .unwrap();
-    assert_eq!(ready().await, (503, "leaderless".to_owned()));
+    assert_eq!(ready().await, (503, "leaderless".to_owned(), json!([SHOP])));
+
+    // Another shop is led: its callbacks are not turned away for this one's sake.
+    door.add_shop("other").await;
+    let led = "INSERT INTO counterfoil.checkpoints (shop_id, consumer, lease_holder, lease_expires_at, heartbeat_at)
+               SELECT 'other', consumer, 'host:1', clock_timestamp() + interval '1 h', clock_timestamp()
+               FROM counterfoil.checkpoints";
+    assert_eq!(ready().await.0, 503, "nobody leads that one either");
+    client.batch_execute(led).await.unwrap();
+    assert_eq!(ready().await, (200, "leaderless".to_owned(), json!([SHOP])));
     door.stop().await;
     leader.stop().await;
 }

@@ -10,15 +10,24 @@ use crate::Error;
 use crate::sql::DEFAULT_SCHEMA;
 
 /// A stopped process must not hold a lock for longer than this many seconds, whatever it was doing: others take over from
-/// it in less than five. Whoever waits for a lock gives up before that, and so before a lease of his own runs out.
+/// it in less than five, or once the statement has ended that the server is at work on. Whoever waits for a lock gives up
+/// before that, and so before a lease of his own runs out.
 /// Every statement is prepared and goes by an index, so one plan does for all parameters, and a table that was small when
-/// it was made is not read as a whole when it has grown.
+/// it was made is not read as a whole when it has grown. Left to itself the server plans each look-up by a short list
+/// anew, which takes three times as long as the look-up. `Client::query_as_given` is for what needs another plan.
 const SESSION_SETTINGS: &str = "-c lock_timeout=2s -c idle_in_transaction_session_timeout=3s \
      -c statement_timeout=30s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning \
      -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
 /// Migrations wait for what runs now, and rewrite tables for as long as it takes.
 const MIGRATION_SETTINGS: &str = "-c lock_timeout=60s -c statement_timeout=0 -c synchronous_commit=on \
      -c timezone=UTC -c client_min_messages=warning";
+
+/// How long one host may stay silent. A connection request that was lost is sent again after 1 s and after 3 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3500);
+/// The same where another host may have the primary: one request may be lost.
+const CONNECT_TIMEOUT_OF_SEVERAL: Duration = Duration::from_millis(1500);
+/// What a session needs beside that: the name's address, the log-in.
+const LOG_IN: Duration = Duration::from_millis(1500);
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -53,6 +62,14 @@ impl Config {
     }
 }
 
+/// How long opening a session may take: every host but one may be silent.
+pub(crate) fn create_timeout(session: &tokio_postgres::Config) -> Duration {
+    let each = session.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+    // An address stands for a host, or beside its name.
+    let hosts = session.get_hosts().len().max(session.get_hostaddrs().len()).max(1);
+    each * u32::try_from(hosts).unwrap_or(u32::MAX) + LOG_IN
+}
+
 pub(crate) fn migration_session(url: &SecretString) -> Result<tokio_postgres::Config, Error> {
     connection(url, "counterfoil migrate", MIGRATION_SETTINGS)
 }
@@ -71,10 +88,11 @@ fn connection(url: &SecretString, name: &str, settings: &str) -> Result<tokio_po
     if !url.expose_secret().contains("target_session_attrs") {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
+    let is_one = config.get_hosts().len().max(config.get_hostaddrs().len()) < 2;
     config
         .options(options)
         .application_name(name)
-        .connect_timeout(Duration::from_secs(5))
+        .connect_timeout(if is_one { CONNECT_TIMEOUT } else { CONNECT_TIMEOUT_OF_SEVERAL })
         .tcp_user_timeout(Duration::from_secs(10))
         .keepalives(true)
         .keepalives_idle(Duration::from_secs(30))
@@ -126,6 +144,19 @@ mod tests {
         assert_eq!(attrs("postgres://a,b/db"), TargetSessionAttrs::ReadWrite);
         assert_eq!(attrs("postgres://a,b/db?target_session_attrs=any"), TargetSessionAttrs::Any);
         assert_eq!(attrs("host=a,b target_session_attrs=any"), TargetSessionAttrs::Any);
+    }
+
+    #[test]
+    fn a_session_is_waited_for_until_every_host_could_have_been_asked() {
+        let session = |url: &str| Config::new(url.into()).session().unwrap();
+        let timeouts = |url: &str| {
+            let session = session(url);
+            (session.get_connect_timeout().copied().unwrap(), create_timeout(&session))
+        };
+        let ms = Duration::from_millis;
+        assert_eq!(timeouts("postgres://a/db"), (ms(3500), ms(5000)));
+        assert_eq!(timeouts("postgres://a,b/db"), (ms(1500), ms(4500)));
+        assert_eq!(timeouts("hostaddr=192.0.2.1,192.0.2.2,192.0.2.3"), (ms(1500), ms(6000)));
     }
 
     #[test]

@@ -183,6 +183,13 @@ fn migration_error(error: &refinery::Error) -> Error {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         if let Some(failed) = inner.downcast_ref::<tokio_postgres::Error>() {
+            if failed.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+                return Error::Unavailable(
+                    "a migration waited too long for a table that is in use, so that nobody waits behind it; what was \
+                     applied before it stays: run `counterfoil migrate` again"
+                        .to_owned(),
+                );
+            }
             return Error::Sql(format!("a migration failed: {}", crate::error::describe(failed)));
         }
         cause = inner.source();

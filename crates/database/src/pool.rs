@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use futures_util::join;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row, Statement};
 
+use crate::config::create_timeout;
 use crate::{Config, Error, Notifications, Query, sql};
 
 /// The database. Clones share the pool.
@@ -56,7 +58,9 @@ impl Database {
     pub fn lazy(config: Config) -> Result<Self, Error> {
         // A session is looked at only for being open: its settings never change after it was opened.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.session()?, NoTls, recycling);
+        let session = config.session()?;
+        let create_timeout = create_timeout(&session);
+        let manager = Manager::from_config(session, NoTls, recycling);
         let distrust = Arc::new(Distrust::default());
         let pool = Pool::builder(manager)
             .pre_recycle(Hook::sync_fn({
@@ -70,7 +74,7 @@ impl Database {
             }))
             .max_size(config.pool_size.max(1))
             .wait_timeout(Some(config.wait_timeout))
-            .create_timeout(Some(Duration::from_secs(5)))
+            .create_timeout(Some(create_timeout))
             .recycle_timeout(Some(Duration::from_secs(2)))
             .runtime(Runtime::Tokio1)
             .build()
@@ -165,6 +169,21 @@ impl Client {
     pub async fn query(&self, query: &Query, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         let statement = self.prepare(query).await?;
         self.heeded(self.raw().query(&statement, parameters).await)
+    }
+
+    /// All rows, by a plan that is made for these parameters alone: for lists with optional filters, which go by another
+    /// index with each. Never within a transaction.
+    pub async fn query_as_given(&self, query: &Query, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare(query).await?;
+        // Sent together: whoever goes away leaves the session as it was.
+        let (set, rows, reset) = join!(
+            self.raw().batch_execute("SET plan_cache_mode = force_custom_plan"),
+            self.raw().query(&statement, parameters),
+            self.raw().batch_execute("RESET plan_cache_mode"),
+        );
+        set?;
+        reset?;
+        self.heeded(rows)
     }
 
     /// The one row that there must be.

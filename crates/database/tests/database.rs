@@ -235,6 +235,41 @@ async fn a_server_without_writes_is_not_connected_to_unless_the_url_says_so() {
     connect(format!("{url} target_session_attrs=any")).await.unwrap();
 }
 
+/// An address that answers nothing: a server's that takes no connections, whose queue is full.
+async fn silent() -> (std::net::SocketAddr, Vec<Box<dyn Send>>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held: Vec<Box<dyn Send>> = vec![Box::new(listener)];
+    let full = wait_until(Duration::from_secs(10), async || {
+        let asked = tokio::net::TcpStream::connect(address);
+        match tokio::time::timeout(Duration::from_millis(100), asked).await {
+            Ok(stream) => {
+                held.push(Box::new(stream.unwrap()));
+                false
+            }
+            Err(_) => true,
+        }
+    });
+    assert!(full.await, "its queue is never full");
+    (address, held)
+}
+
+#[tokio::test]
+async fn a_first_host_that_is_silent_keeps_nobody_from_the_second() {
+    let test = TestDatabase::create().await;
+    let (silent, _held) = silent().await;
+    let url = secrecy::ExposeSecret::expose_secret(&test.url_service()).to_owned();
+    let url = url.replacen("host=", &format!("host={},", silent.ip()), 1);
+    let url = url.replacen("port=", &format!("port={},", silent.port()), 1);
+    let since = std::time::Instant::now();
+    let database = Database::connect(Config::new(url.clone().into())).await.unwrap();
+    database.dedicated().await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(6), "two sessions took {:?}", since.elapsed());
+    migration_status(&url.into(), "counterfoil").await.unwrap();
+}
+
 #[tokio::test]
 async fn an_exhausted_pool_is_unavailable_after_the_wait() {
     let test = TestDatabase::create().await;
@@ -285,6 +320,23 @@ async fn migrating_twice_at_once_applies_everything_once() {
     assert_eq!(applied, before.pending.len());
     let after = migration_status(&url, "counterfoil").await.unwrap();
     assert!(after.ours && !after.newer && after.pending.is_empty(), "{after:?}");
+}
+
+/// Whoever waits for a table keeps those waiting who come after: a leader's fence would not move for a minute.
+#[tokio::test]
+async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_again() {
+    let test = TestDatabase::create().await;
+    let user = test.superuser().await;
+    let undo = "ALTER TABLE counterfoil.checkpoints DROP COLUMN progressed_at;
+                DELETE FROM counterfoil.schema_history WHERE version >= 3";
+    user.batch_execute(undo).await.unwrap();
+    user.batch_execute("BEGIN; LOCK TABLE counterfoil.checkpoints IN ROW EXCLUSIVE MODE").await.unwrap();
+    let since = std::time::Instant::now();
+    let error = migrate(&test.url_owner(), "counterfoil").await.unwrap_err();
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    assert!(error.is_temporary() && error.to_string().contains("run `counterfoil migrate` again"), "{error}");
+    user.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(migrate(&test.url_owner(), "counterfoil").await.unwrap().applied, ["0003_progress"]);
 }
 
 #[tokio::test]

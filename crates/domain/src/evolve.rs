@@ -8,7 +8,7 @@ use crate::decide::Undecided;
 use crate::{
     Change, Context, Coupon, CouponMove, CouponTerms, Group, Key, MINOR_MAX, Member, Missing, Order,
     OutcomeType, Parked, Payment, PaymentKey, PaymentKind, PointsMove, Position, ReceivedFact, State,
-    StockMove, Table, Unparked,
+    StockMove, Table,
 };
 
 /// Adds within what an entry can write.
@@ -52,7 +52,7 @@ impl State {
             self.park_fact(context, parked)?;
         }
         if let (OutcomeType::EventUnparked, Some(unparked)) = (kind, &change.unparked) {
-            self.unpark_fact(unparked)?;
+            self.unpark_facts(unparked.group, &[unparked.fact])?;
         }
         Ok(())
     }
@@ -216,13 +216,16 @@ impl State {
         Ok(())
     }
 
-    fn unpark_fact(&mut self, unparked: &Unparked) -> Result<(), Undecided> {
-        let mut group = self.group(unparked.group)?.unwrap_or_default();
-        group.members.remove(&unparked.fact);
+    /// Takes facts out of their group. Each call copies the group, so a redrive makes one for all that it decided.
+    pub(crate) fn unpark_facts(&mut self, id: Position, facts: &[Position]) -> Result<(), Undecided> {
+        let mut group = self.group(id)?.unwrap_or_default();
+        for fact in facts {
+            group.members.remove(fact);
+            self.parked.put(*fact, None);
+        }
         // It gets on: what is left has all its attempts before it.
         group.attempts = 0;
-        self.parked.put(unparked.fact, None);
-        self.put_group(unparked.group, group);
+        self.put_group(id, group);
         Ok(())
     }
 

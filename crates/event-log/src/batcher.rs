@@ -1,7 +1,7 @@
 //! The task that appends to one shop's log: it takes what waits, commits it as one, and answers.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use database::Database;
@@ -104,7 +104,7 @@ impl Batcher {
                 Err(Failure::Row(why)) => refuse(batch, &AppendError::Invalid(why)),
                 Err(Failure::UnknownShop) => refuse(batch, &AppendError::UnknownShop),
                 Err(Failure::Again(why) | Failure::Unavailable(why)) => {
-                    tracing::error!(shop = %self.shop, why, "the log cannot be written");
+                    error_now_and_then(&self.shop, &why);
                     // It may be the session: a migration can make its statements useless.
                     if let Some(session) = self.session.take() {
                         session.discard();
@@ -163,6 +163,16 @@ impl Batcher {
             self.notifier.wake(&self.shop);
         }
         Ok(settled.answers)
+    }
+}
+
+/// While the database is away every batch is refused, dozens a second.
+fn error_now_and_then(shop: &ShopId, why: &str) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        tracing::error!(%shop, why, "the log cannot be written; this line comes once a second at most");
     }
 }
 

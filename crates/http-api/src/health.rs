@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use read_models::ReadModels;
-use relay::{Projection as _, Standing};
+use relay::Projection as _;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -34,10 +34,12 @@ async fn readyz(api: Shared) -> Result<HttpResponse, Problem> {
         Ok(Err(_)) => "unavailable",
         Err(_) => "slow",
     };
-    let relay = relay_state(&api).await?;
+    let relays = Relays::ask(&api).await?;
     let draining = api.is_draining();
-    let ready = database == "ok" && (relay == "ok" || relay == "unknown") && !draining;
-    let document = json!({ "ready": ready, "database": database, "relay": relay, "draining": draining });
+    let ready = database == "ok" && !relays.all_are_stuck && !draining;
+    let document = json!({
+        "ready": ready, "database": database, "relay": relays.state, "stuck": relays.stuck, "draining": draining,
+    });
     if !ready {
         // In the same words as when it is ready, so that a probe shows which part is missing.
         let mut problem = Problem::new(Code::Unavailable, "Not ready.");
@@ -49,15 +51,33 @@ async fn readyz(api: Shared) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(document))
 }
 
-/// Whether every shop's relay gets on, in whichever process it runs. Between two leaders nobody leads for a few seconds:
-/// that is no reason to turn callbacks away.
-async fn relay_state(api: &Shared) -> Result<&'static str, Problem> {
-    let database = api.database.clone();
-    let asked =
-        async move { timeout(PATIENCE, relay::health(&database, ReadModels::default().consumer())).await };
-    let Ok(Ok(shops)) = api.run(asked).await? else { return Ok("unknown") };
-    let unwell = shops.iter().map(relay::Health::standing).find(|standing| !standing.is_well());
-    Ok(unwell.map_or("ok", Standing::name))
+/// How the shops' relays get on, in whichever processes they run.
+struct Relays {
+    /// `ok`, or how the first shop stands that does not get on, or `unknown`.
+    state: &'static str,
+    /// The shops that do not get on.
+    stuck: Vec<String>,
+    all_are_stuck: bool,
+}
+
+impl Relays {
+    /// Between two leaders nobody leads for a few seconds, and one shop may be stuck by itself: neither is a reason to turn
+    /// callbacks away, which are kept until somebody decides them.
+    async fn ask(api: &Shared) -> Result<Self, Problem> {
+        let database = api.database.clone();
+        let asked = async move {
+            timeout(PATIENCE, relay::health(&database, ReadModels::default().consumer())).await
+        };
+        let Ok(Ok(shops)) = api.run(asked).await? else {
+            return Ok(Self { state: "unknown", stuck: Vec::new(), all_are_stuck: false });
+        };
+        let stuck: Vec<_> = shops.iter().filter(|shop| !shop.standing().is_well()).collect();
+        Ok(Self {
+            state: stuck.first().map_or("ok", |shop| shop.standing().name()),
+            stuck: stuck.iter().map(|shop| shop.shop.clone()).collect(),
+            all_are_stuck: relay::all_are_stuck(&shops),
+        })
+    }
 }
 
 async fn metrics(api: Shared) -> HttpResponse {

@@ -13,20 +13,18 @@ use event_log::{Appender, Dedupe, NewFact};
 use futures_util::future::join_all;
 use futures_util::join;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Decided, write};
 use crate::facts::read_ahead;
 use crate::lease::Lease;
+use crate::pace::Pace;
 use crate::{Error, Options, Projection};
 
 /// Rows are kept from batch to batch for so many facts, then read afresh: what is asked for again and again stays near,
 /// and memory stays bounded.
 const FACTS_A_STATE: usize = 2_000;
-/// The first batch of a lease. The last leader may have lost it because its batches took too long: grown from here, one
-/// that fits is found.
-const FIRST_BATCH: usize = 8;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -71,8 +69,7 @@ struct Work<C> {
     /// What is decided and not written yet.
     decided: Option<Decided<C>>,
     facts_since: usize,
-    /// How many facts the next batch takes.
-    limit: usize,
+    pace: Pace,
     poisoned: BTreeMap<Position, String>,
     failures: u32,
 }
@@ -90,14 +87,14 @@ impl<P: Projection> Leader<P> {
         wake: Arc<Notify>,
         stop: CancellationToken,
     ) -> Self {
-        let limit = options.batch_max.min(FIRST_BATCH);
+        let pace = Pace::new(options.batch_max, options.lease);
         let work = Work {
             checkpoint,
             seen: checkpoint,
             state: None,
             decided: None,
             facts_since: 0,
-            limit,
+            pace,
             poisoned: BTreeMap::new(),
             failures: 0,
         };
@@ -116,8 +113,8 @@ impl<P: Projection> Leader<P> {
                     renewed = Instant::now();
                 }
                 if timed.is_none_or(|timed| timed.elapsed() >= self.options.timers) {
-                    timed = Some(Instant::now());
                     self.append_due().await?;
+                    timed = Some(Instant::now());
                 }
                 self.step().await
             };
@@ -211,7 +208,6 @@ impl<P: Projection> Leader<P> {
 
     /// The next batch, the state behind it, and up to where the log was seen; or an error with the number of facts that it
     /// may lie in, and the first of them.
-    #[expect(clippy::type_complexity, reason = "the three belong to the one caller")]
     async fn next(
         &self,
         state: Option<State>,
@@ -225,7 +221,7 @@ impl<P: Projection> Leader<P> {
         }
         let (ahead, mut state) = {
             let client = self.database.client().await.map_err(|error| of_none(error.into()))?;
-            let ahead = read_ahead(&client, shop, seen, self.work.limit).await.map_err(of_none)?;
+            let ahead = read_ahead(&client, shop, seen, self.work.pace.limit()).await.map_err(of_none)?;
             if ahead.facts.is_empty() {
                 return Ok((Next::Nothing { is_full: ahead.is_full }, state, ahead.seen));
             }
@@ -261,10 +257,7 @@ impl<P: Projection> Leader<P> {
         }
         let work = &mut self.work;
         work.checkpoint = decided.to;
-        // The lease is renewed between batches: one that is as long as it would be lost to whoever takes over.
-        let is_slow = took > self.options.lease / 4;
-        work.limit =
-            if is_slow { (decided.facts / 2).max(1) } else { (work.limit * 2).min(self.options.batch_max) };
+        work.pace.wrote(decided.facts, took);
         work.poisoned.retain(|position, _| position.0 > decided.to);
         self.applied(decided.to);
     }
@@ -277,19 +270,24 @@ impl<P: Projection> Leader<P> {
         });
     }
 
-    /// Finds out whether a fact is to blame, and which: then it is parked.
+    /// Finds out whether a fact is to blame, and which: then it is parked. Else time may be, as when a statement took too
+    /// long or the session was ended under it: a smaller batch needs less of it.
     fn blame(&mut self, error: &Error, facts: usize, first: Position) {
         let shop = &self.lease.shop;
         let (position, why) = match error {
             Error::Panicked(position, why) => (*position, format!("deciding it panicked: {why}")),
             Error::Log(event_log::Error::Outcome { cause, why }) => (*cause, why.to_string()),
             error if error.is_of_a_fact() && facts > 1 => {
-                self.work.limit = (facts / 2).max(1);
+                self.work.pace.failed(facts);
                 self.work.failures = 0;
                 return;
             }
             error if error.is_of_a_fact() && facts == 1 => (first, error.to_string()),
-            _ => return,
+            Error::LeaseLost => return,
+            _ => {
+                self.work.pace.failed(facts);
+                return;
+            }
         };
         // One that cannot even be parked is tried again later, as if the database could not be had.
         if let Entry::Vacant(poisoned) = self.work.poisoned.entry(position) {
@@ -314,6 +312,8 @@ impl<P: Projection> Leader<P> {
         self.work.failures = self.work.failures.saturating_add(1);
         self.work.state = None;
         self.work.decided = None;
+        // What was decided behind the checkpoint is decided again, also when the checkpoint cannot be asked for now.
+        self.work.seen = self.work.checkpoint;
         self.work.facts_since = 0;
         match self.lease.checkpoint(&self.database).await {
             Ok(checkpoint) => {
@@ -350,7 +350,13 @@ impl<P: Projection> Leader<P> {
             };
             self.appender.append(&self.lease.shop, fact).await
         });
-        for appended in join_all(appends).await {
+        // Behind the door's queue they may wait for long, and the lease with them. Whoever stops waiting cancels nothing,
+        // and what is due again has the same key.
+        let Ok(appended) = timeout(self.options.heartbeat, join_all(appends)).await else {
+            tracing::warn!(shop = %self.lease.shop, "timers' facts wait long to be appended: it goes on without them");
+            return Ok(());
+        };
+        for appended in appended {
             if let Err(error) = appended {
                 tracing::warn!(shop = %self.lease.shop, %error, "a timer's fact was not appended: it is due again");
             }

@@ -73,7 +73,9 @@ impl Lease {
     }
 }
 
-/// Ends the sessions of leaders whose lease has run out and who hold a checkpoint still. Says whether there was one.
+/// Ends the sessions of leaders whose lease has run out, who hold a checkpoint still, and who have not been heard of for as
+/// long. Says whether there was one. A backend that works on for a leader that was stopped is bounded by its
+/// `statement_timeout`.
 ///
 /// # Errors
 /// The database cannot be had.
@@ -83,16 +85,19 @@ pub(crate) async fn end_stale_leaders(database: &Database, lease: Duration) -> R
     let mut ended = false;
     for row in rows {
         let (pid, login, program): (i32, String, String) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if row.try_get(3)? {
+            (row.try_get("pid")?, row.try_get("login")?, row.try_get("application_name")?);
+        let (may_be_ended, is_ended): (bool, bool) = (row.try_get("be_ended")?, row.try_get("is_ended")?);
+        ended |= is_ended;
+        if is_ended {
             tracing::warn!(pid, program, "the session of a leader whose lease has run out was ended");
-            ended = true;
+        } else if may_be_ended {
+            tracing::warn!(pid, program, "the session of a leader whose lease has run out is slow to end");
         } else {
             tracing::warn!(
                 pid,
                 login,
                 program,
-                "a session holds the checkpoint and may not be ended by this login: have all instances log in as one \
+                "a session holds a checkpoint and may not be ended by this login: have all instances log in as one \
                  role, or GRANT that role to this one; else its own time-outs end it"
             );
         }

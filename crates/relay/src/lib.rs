@@ -6,7 +6,8 @@
 //!
 //! Any number of processes may run one on the same database. When a leader goes, however it goes, the next one leads
 //! within 5 s: a lease that ran out is taken, and the session of a leader that was stopped in the midst of a transaction
-//! is ended, since it holds the checkpoint's row and the shop with it.
+//! is ended, since it holds the checkpoint's row and the shop with it. Only one that waits for its client is: a statement
+//! that the server is at work on is bounded by its time-out.
 //!
 //! How it gets on is judged by heart-beat and progress ([`Standing`]), never by lag alone. All of it, leases, timers and
 //! ages, goes by the database's clock: the hosts' clocks may differ by as much as they like.
@@ -19,6 +20,7 @@ mod facts;
 mod health;
 mod leader;
 mod lease;
+mod pace;
 mod projection;
 mod standing;
 mod supervisor;
@@ -28,5 +30,5 @@ pub use error::Error;
 pub use facts::{received, received_entry};
 pub use health::{Health, checkpoint, health};
 pub use projection::{Projection, Timer};
-pub use standing::Standing;
+pub use standing::{Standing, all_are_stuck};
 pub use supervisor::{Options, Relay, RelayHandle};

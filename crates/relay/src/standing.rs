@@ -66,6 +66,15 @@ impl Health {
     }
 }
 
+/// Whether relays get on nowhere: something is stuck, and no shop gives hope for what is to come. A shop that nobody leads
+/// and that has nothing to decide says nothing. One that is stuck among others is no reason to turn those away.
+#[must_use]
+pub fn all_are_stuck(shops: &[Health]) -> bool {
+    let says_nothing = |shop: &Health| shop.standing() == Standing::Vacant && shop.undecided_age_ms.is_none();
+    let is_stuck = |shop: &Health| !shop.standing().is_well();
+    shops.iter().any(is_stuck) && shops.iter().all(|shop| is_stuck(shop) || says_nothing(shop))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +151,25 @@ mod tests {
     fn given_a_lease_that_outlives_its_heartbeat_when_judged_then_nobody_leads() {
         let silent = Health { heartbeat_age_ms: Some(LONG_AGO), undecided_age_ms: Some(LONG_AGO), ..idle() };
         assert_eq!(silent.standing(), Standing::Leaderless);
+    }
+
+    #[test]
+    fn all_are_stuck_only_where_no_shop_gets_on() {
+        let stalled = Health { undecided_age_ms: Some(LONG_AGO), ..idle() };
+        let nobody = Health { is_led: false, heartbeat_age_ms: None, ..idle() };
+        let leaderless = Health { undecided_age_ms: Some(LONG_AGO), ..nobody.clone() };
+        let changing = Health { undecided_age_ms: Some(LATELY), ..nobody.clone() };
+        let working = Health { undecided_age_ms: Some(LATELY), ..idle() };
+        let all = |others: &[&Health]| {
+            let shops: Vec<Health> = others.iter().map(|&shop| shop.clone()).collect();
+            all_are_stuck(&shops)
+        };
+        assert!(all(&[&stalled]) && all(&[&leaderless]) && all(&[&stalled, &leaderless]));
+        assert!(all(&[&stalled, &nobody]), "a shop without a leader and without facts says nothing");
+        assert!(!all(&[]) && !all(&[&nobody]) && !all(&[&idle()]));
+        for well in [&idle(), &working, &changing] {
+            assert!(!all(&[&stalled, well]) && !all(&[well, &leaderless]), "{well:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Finds the shops, takes the leases that are free, and keeps a leader for each.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use database::{Database, sql};
@@ -80,14 +80,9 @@ impl Relay {
                 tasks: TaskTracker::new(),
             }),
         };
-        let supervisor = Supervisor {
-            handle: handle.clone(),
-            appender,
-            projection: Arc::new(projection),
-            options,
-            look: Arc::new(Notify::new()),
-        };
-        handle.inner.tasks.spawn(listen(handle.clone(), Arc::clone(&supervisor.look)));
+        let supervisor =
+            Supervisor { handle: handle.clone(), appender, projection: Arc::new(projection), options };
+        handle.inner.tasks.spawn(listen(handle.clone()));
         handle.inner.tasks.spawn(supervisor.run());
         handle.inner.tasks.close();
         handle
@@ -148,14 +143,23 @@ impl RelayHandle {
         self.inner.tasks.wait().await;
     }
 
+    fn wake(&self, shop: &ShopId) {
+        if let Some(state) = self.shops().get(shop) {
+            state.wake.notify_one();
+        }
+    }
+
     fn with_shop<T>(&self, shop: &ShopId, work: impl FnOnce(&mut Shop) -> T) -> T {
-        // A panic elsewhere leaves the map whole: each change of it is one step.
-        let mut shops = self.inner.shops.lock().unwrap_or_else(PoisonError::into_inner);
-        work(shops.entry(shop.clone()).or_insert_with(|| Shop {
+        work(self.shops().entry(shop.clone()).or_insert_with(|| Shop {
             applied: watch::Sender::new(-1),
             wake: Arc::new(Notify::new()),
             is_led: false,
         }))
+    }
+
+    fn shops(&self) -> MutexGuard<'_, HashMap<ShopId, Shop>> {
+        // A panic elsewhere leaves the map whole: each change of it is one step.
+        self.inner.shops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,7 +168,6 @@ struct Supervisor<P> {
     appender: Appender,
     projection: Arc<P>,
     options: Options,
-    look: Arc<Notify>,
 }
 
 impl<P: Projection> Supervisor<P> {
@@ -176,7 +179,6 @@ impl<P: Projection> Supervisor<P> {
             }
             tokio::select! {
                 () = tokio::time::sleep(self.options.supervise) => {}
-                () = self.look.notified() => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -268,9 +270,11 @@ impl Drop for Leads {
 }
 
 /// Wakes the leaders when another process has appended. Losing it only costs time: everybody polls.
-async fn listen(handle: RelayHandle, look: Arc<Notify>) {
+///
+/// Every login of the database may notify, of whatever it likes: what is not known to be a shop is left to the supervisor,
+/// who finds new ones by himself.
+async fn listen(handle: RelayHandle) {
     let stop = handle.inner.stop.clone();
-    let mut known: HashSet<String> = HashSet::new();
     while !stop.is_cancelled() {
         let listening = async {
             let (client, mut notifications) = handle.inner.database.dedicated().await?;
@@ -278,10 +282,7 @@ async fn listen(handle: RelayHandle, look: Arc<Notify>) {
             client.batch_execute(&format!("LISTEN \"{channel}\"")).await?;
             while let Some(told) = notifications.recv().await {
                 if let Ok(shop) = ShopId::parse(&told.payload) {
-                    handle.with_shop(&shop, |state| state.wake.notify_one());
-                }
-                if known.insert(told.payload) {
-                    look.notify_one();
+                    handle.wake(&shop);
                 }
             }
             Ok::<(), Error>(())

@@ -1,8 +1,12 @@
 -- load_holders
--- The orders that hold an article.
+-- The orders that hold an article. Each order with a hold is read once, however many articles are asked for, and its
+-- articles are looked up in the list. IS TRUE keeps the list hashed: as a join it might be gone through for each of them.
 -- $1 shop_id text
 -- $2 sku text[]
-SELECT k.sku, t.order_id
-FROM unnest($2::text[]) AS k (sku)
-JOIN counterfoil.orders AS t ON t.shop_id = $1 AND t.held_until IS NOT NULL
-WHERE t.lines @> jsonb_build_array(jsonb_build_object('sku', k.sku));
+SELECT DISTINCT line.sku, t.order_id
+FROM counterfoil.orders AS t
+CROSS JOIN LATERAL (
+    SELECT l ->> 'sku' AS sku FROM jsonb_array_elements(t.lines) AS l OFFSET 0
+) AS line
+WHERE t.shop_id = $1 AND t.held_until IS NOT NULL
+    AND (line.sku IN (SELECT k.sku FROM unnest($2::text[]) AS k (sku))) IS TRUE;

@@ -5,6 +5,8 @@
 //! database, so that nothing of an earlier round is used again. After each run the tables are counted: what was answered
 //! must be there.
 
+#![expect(clippy::float_arithmetic, reason = "figures of a measurement, never money")]
+
 mod cluster;
 mod load;
 mod plain;

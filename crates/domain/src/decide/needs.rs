@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::parking::names;
+use super::parking::{REDRIVEN_MAX, names};
 use crate::{Fact, Missing, OrderId, PaymentKey, ReceivedFact, State, Terms};
 
 struct Needs<'a> {
@@ -94,8 +94,10 @@ impl Needs<'_> {
         self.ask(self.state.parked.knows(&of), || Missing::Parked(of));
         let Some(id) = self.state.parked.get(&of).copied() else { return };
         self.ask(self.state.groups.knows(&id), || Missing::Group(id));
-        let members = self.state.groups.get(&id).map(|group| group.members.clone()).unwrap_or_default();
-        for fact in members.into_values().filter_map(|member| member.fact) {
+        let state = self.state;
+        let members = state.groups.get(&id).into_iter().flat_map(|group| group.members.values());
+        // A dismissal takes one out before.
+        for fact in members.take(REDRIVEN_MAX + 1).filter_map(|member| member.fact.as_ref()) {
             if let Ok(fact) = &fact.fact
                 && !matches!(fact, Fact::EventRedriven(_) | Fact::EventDismissed(_))
             {

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{Decision, Undecided};
 use crate::{
-    Change, Context, Fact, Key, Missing, OrderId, OutcomeType, Parked, PaymentKey, Position, Reason,
+    Change, Context, Fact, Key, Missing, OrderId, Outcome, OutcomeType, Parked, PaymentKey, Position, Reason,
     ReceivedFact, Unparked,
 };
 
 /// A redrive decides so many facts of its group at most, for the door waits while their outcomes are appended. The rest is
 /// due again at once.
-const REDRIVEN_MAX: usize = 200;
+pub(super) const REDRIVEN_MAX: usize = 200;
 /// The keys of a parked fact must fit into an entry.
 const KEYS_MAX_BYTES: usize = 40_000;
 
@@ -85,7 +85,8 @@ impl Decision<'_> {
     pub(crate) fn dismiss(&mut self, of: Position) -> Result<(), Undecided> {
         let Some(group) = self.parked_group(of)? else { return self.not_parked(of, "event.dismissed") };
         self.cx.answers = Some(of);
-        self.unpark(of, group, true)?;
+        self.say_unparked(of, group, true);
+        self.state.unpark_facts(group, &[of])?;
         self.redrive_group(group)
     }
 
@@ -98,9 +99,11 @@ impl Decision<'_> {
         self.reject(OutcomeType::EventRejected, Key::Event(of.0), command, reasons)
     }
 
-    fn unpark(&mut self, fact: Position, group: Position, dismissed: bool) -> Result<(), Undecided> {
-        let unparked = Some(Unparked { fact, group, dismissed });
-        self.emit(OutcomeType::EventUnparked, Key::Event(fact.0), Change { unparked, ..Change::default() })
+    /// Only says so: the caller takes it out of its group, several at once where there are several.
+    fn say_unparked(&mut self, fact: Position, group: Position, dismissed: bool) {
+        let change = Change { unparked: Some(Unparked { fact, group, dismissed }), ..Change::default() };
+        let (kind, key) = (OutcomeType::EventUnparked, Key::Event(fact.0));
+        self.outcomes.push(Outcome { kind, key, answers: self.cx.answers, change });
     }
 
     /// A redrive that cannot be carried out at all: it counts as an attempt of the group's first fact.
@@ -128,7 +131,7 @@ impl Decision<'_> {
     /// Decides the group in position order over the state as it is now, until one fails again; the rest stay parked.
     fn redrive_group(&mut self, id: Position) -> Result<(), Undecided> {
         let Some(group) = self.state.group(id)? else { return Ok(()) };
-        let cause = self.cx;
+        let (cause, mut unparked, mut failed) = (self.cx, Vec::new(), None);
         for (position, member) in group.members.into_iter().take(REDRIVEN_MAX) {
             let fact = member.fact.ok_or(Missing::Group(id))?;
             self.cx = Context { fact_at: fact.at, answers: Some(position), ..cause };
@@ -141,12 +144,13 @@ impl Decision<'_> {
             match decided {
                 Ok(()) => {
                     self.state.keep();
-                    self.unpark(position, id, false)?;
+                    self.say_unparked(position, id, false);
+                    unparked.push(position);
                 }
                 Err(Undecided::Undecidable(error)) => {
                     self.state.roll_back(&mark);
                     self.outcomes.truncate(made);
-                    self.park_again(position, id, member.keys, fact.key.clone(), error)?;
+                    failed = Some((position, member.keys, fact.key.clone(), error));
                     break;
                 }
                 Err(missing) => {
@@ -154,6 +158,12 @@ impl Decision<'_> {
                     return Err(missing);
                 }
             }
+        }
+        if !unparked.is_empty() {
+            self.state.unpark_facts(id, &unparked)?;
+        }
+        if let Some((position, keys, key, error)) = failed {
+            self.park_again(position, id, keys, key, error)?;
         }
         self.cx = cause;
         Ok(())

@@ -99,7 +99,7 @@ pub async fn list(
     let more = limit.saturating_add(1);
     let PaymentFilter { standing, state, kind, order } = filter;
     let rows = client
-        .query(
+        .query_as_given(
             &sql::read_models::LIST_PAYMENTS,
             &[&shop.as_str(), &after_kind, &after_id, standing, state, kind, order, &more],
         )
