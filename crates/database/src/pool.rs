@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
+};
 use futures_util::join;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -73,6 +75,8 @@ impl Database {
                 }
             }))
             .max_size(config.pool_size.max(1))
+            // The session that was used last has its plans and its catalogue at hand.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(config.wait_timeout))
             .create_timeout(Some(create_timeout))
             .recycle_timeout(Some(Duration::from_secs(2)))

@@ -28,5 +28,5 @@ pub use error::{AppendError, Error};
 pub use event::{EntryEvidence, Event, Kind, UnknownOutcome};
 pub use fact::{Appended, Certificate, Conflict, Dedupe, NewFact, SealedEvidence, Transmission};
 pub use notify::channel;
-pub use outcomes::{NewOutcome, OutcomeAppend, append_outcomes, check_outcome};
+pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};
 pub use read::{Filter, head, outcomes_of, read, read_all, read_at};

@@ -1,8 +1,9 @@
 //! The relay's append, inside its own transaction, behind all that it has stored.
 
 use database::{Client, sql};
-use domain::{Outcome, Position, ShopId};
+use domain::{Outcome, Position, ShopId, Timestamp};
 use futures_util::join;
+use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use crate::Error;
@@ -30,14 +31,6 @@ pub struct OutcomeAppend {
     outcomes: Vec<(NewOutcome, Uuid, Untimed)>,
 }
 
-/// Whether the outcome can be an entry. A fact with one that cannot is undecidable, and is parked.
-///
-/// # Errors
-/// [`EntryError`] when it is too large or beyond the profile.
-pub fn check_outcome(new: &NewOutcome) -> Result<(), EntryError> {
-    encode(new).map(|_| ())
-}
-
 /// Locks the shop, gives the next positions to the outcomes in this order, and inserts them with their outbox rows. The
 /// caller's transaction must be READ COMMITTED, take no other lock after this, and commit at once.
 ///
@@ -48,7 +41,9 @@ pub async fn append_outcomes(
     shop: &ShopId,
     outcomes: Vec<NewOutcome>,
 ) -> Result<Vec<Position>, Error> {
-    OutcomeAppend::new(outcomes)?.append(client, shop).await
+    let placed = OutcomeAppend::new(outcomes)?.place(client, shop).await?;
+    placed.insert(client, shop).await?;
+    Ok(placed.positions())
 }
 
 impl OutcomeAppend {
@@ -64,13 +59,14 @@ impl OutcomeAppend {
         Ok(Self { outcomes: encoded.collect::<Result<_, Error>>()? })
     }
 
-    /// As [`append_outcomes`].
+    /// Locks the shop, and gives the next positions to the outcomes in their order. Nothing but the inserting and COMMIT
+    /// may follow.
     ///
     /// # Errors
     /// The database's.
-    pub async fn append(&self, client: &Client, shop: &ShopId) -> Result<Vec<Position>, Error> {
+    pub async fn place(&self, client: &Client, shop: &ShopId) -> Result<Placed, Error> {
         if self.outcomes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Placed { insert: None, columns: EventColumns::default(), causes: Vec::new() });
         }
         let lock = client.prepare(&sql::event_log::LOCK_SHOP).await?;
         let head = client.prepare(&sql::event_log::FIND_HEAD).await?;
@@ -89,25 +85,54 @@ impl OutcomeAppend {
             columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), entry);
             causes.push(new.cause.0);
         }
-        raw.execute(
-            &insert,
-            &[
-                &shop,
-                &at.as_datetime(),
-                &columns.positions,
-                &columns.ids,
-                &columns.types,
-                &columns.keys,
-                &causes,
-                &columns.entries,
-                &columns.leaf_hashes,
-                &columns.aggregate_types,
-                &columns.aggregate_ids,
-                &columns.payloads,
-            ],
-        )
-        .await?;
-        Ok(columns.positions.into_iter().map(Position).collect())
+        Ok(Placed { insert: Some((at, insert)), columns, causes })
+    }
+}
+
+/// Outcomes that have their positions, and with them the shop's lock.
+#[derive(Debug)]
+pub struct Placed {
+    /// When, and the statement, prepared already: what is sent together must not wait for that. None when there is nothing
+    /// to insert.
+    insert: Option<(Timestamp, Statement)>,
+    columns: EventColumns,
+    causes: Vec<i64>,
+}
+
+impl Placed {
+    /// Inserts the outcomes and their outbox rows. It sends at its first poll, so that COMMIT may be joined behind it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert(&self, client: &Client, shop: &ShopId) -> Result<(), Error> {
+        let (Some((at, insert)), columns) = (&self.insert, &self.columns) else { return Ok(()) };
+        client
+            .raw()
+            .execute(
+                insert,
+                &[
+                    &shop.as_str(),
+                    &at.as_datetime(),
+                    &columns.positions,
+                    &columns.ids,
+                    &columns.types,
+                    &columns.keys,
+                    &self.causes,
+                    &columns.entries,
+                    &columns.leaf_hashes,
+                    &columns.aggregate_types,
+                    &columns.aggregate_ids,
+                    &columns.payloads,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Their positions.
+    #[must_use]
+    pub fn positions(&self) -> Vec<Position> {
+        self.columns.positions.iter().copied().map(Position).collect()
     }
 }
 

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use database::{Client, Database, sql};
 use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
-use event_log::{NewOutcome, OutcomeAppend};
-use futures_util::{TryFutureExt, try_join};
+use event_log::{NewOutcome, OutcomeAppend, Placed};
+use futures_util::{TryFutureExt, join, try_join};
 
 use crate::facts::LoggedFact;
 use crate::lease::Lease;
@@ -156,10 +156,20 @@ pub(crate) async fn write<P: Projection>(
     decided: &Decided<P::Changes>,
 ) -> Result<Option<Position>, Error> {
     let open = Open::take(database).await?;
-    match write_in(open.client()?, projection, lease, from, decided).await {
-        Ok(head) => {
-            open.commit().await?;
-            Ok(head)
+    match place(open.client()?, projection, lease, from, decided).await {
+        Ok(placed) => {
+            // COMMIT goes behind the last statement without waiting for it: the door waits for the shop's lock meanwhile.
+            // Joined futures are polled in order, and both send at their first poll.
+            let (inserted, committed) = join!(placed.insert(open.client()?, &lease.shop), open.send_commit());
+            match (inserted, committed) {
+                (Ok(()), Ok(())) => open.end(),
+                (Err(error), _) => {
+                    open.roll_back().await;
+                    return Err(error.into());
+                }
+                (Ok(()), Err(error)) => return Err(error),
+            }
+            Ok(placed.positions().last().copied())
         }
         Err(error) => {
             open.roll_back().await;
@@ -170,13 +180,13 @@ pub(crate) async fn write<P: Projection>(
 
 /// BEGIN is sent before the fence and not with it: behind a BEGIN that failed the fence would commit by itself and pass
 /// over the batch. And nothing is sent behind the fence before it held: it is the first lock of all.
-async fn write_in<P: Projection>(
+async fn place<P: Projection>(
     client: &Client,
     projection: &P,
     lease: &Lease,
     from: i64,
     decided: &Decided<P::Changes>,
-) -> Result<Option<Position>, Error> {
+) -> Result<Placed, Error> {
     client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
     let Lease { shop, consumer, epoch, duration_ms } = lease;
     let moved = client
@@ -190,9 +200,9 @@ async fn write_in<P: Projection>(
     }
     let store = projection.store(client, shop, &decided.changes);
     // Sent together, and taken in this order: last the lock that the door waits for.
-    let append = decided.outcomes.append(client, shop).map_err(Error::from);
-    let (_, appended) = try_join!(store, append)?;
-    Ok(appended.last().copied())
+    let place = decided.outcomes.place(client, shop).map_err(Error::from);
+    let (_, placed) = try_join!(store, place)?;
+    Ok(placed)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -17,12 +17,15 @@ impl Open {
         Ok(self.0.as_ref().ok_or_else(gone)?)
     }
 
-    /// Commits. An error says nothing about what happened: the checkpoint does.
-    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+    /// Sends COMMIT. An error says nothing about what happened: the checkpoint does.
+    pub(crate) async fn send_commit(&self) -> Result<(), Error> {
         // In an aborted transaction COMMIT rolls back without a word, so something that fails there goes before it.
-        self.client()?.batch_execute("SELECT 1; COMMIT").await?;
+        Ok(self.client()?.batch_execute("SELECT 1; COMMIT").await?)
+    }
+
+    /// The transaction has ended: the session goes back into the pool.
+    pub(crate) fn end(mut self) {
         self.0 = None;
-        Ok(())
     }
 
     pub(crate) async fn roll_back(mut self) {
