@@ -4,6 +4,7 @@
 mod access;
 mod architecture;
 mod audit;
+mod away;
 mod bad_input;
 mod bench;
 mod binary;

@@ -81,6 +81,17 @@ impl TestDatabase {
         self.server.superuser(&self.name).await
     }
 
+    /// Ends every session with this database and lets nobody in, or lets everybody in again.
+    pub async fn allow_connections(&self, allow: bool) {
+        let client = self.server.superuser("postgres").await;
+        let allowed = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allow}", self.name);
+        client.batch_execute(&allowed).await.unwrap();
+        if !allow {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+            client.query(end, &[&self.name]).await.unwrap();
+        }
+    }
+
     fn pool(url: SecretString) -> Database {
         // Tests with many tasks wait for a session longer than a service should.
         let config = Config { wait_timeout: Duration::from_secs(10), ..Config::new(url) };
