@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use crate::output::note;
 use crate::project::Project;
+use crate::{exit, service};
 
 pub(crate) use report::Report;
 
@@ -43,10 +44,13 @@ pub(crate) struct Plan {
     pub(crate) pg_bin: Option<PathBuf>,
 }
 
-/// Measures.
+/// Measures. Whoever is asked to stop before the end leaves nothing behind either.
 pub(crate) async fn run(plan: Plan, project: &Project) -> anyhow::Result<Report> {
     let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
-    let measured = measure(&plan, &cluster).await;
+    let measured = tokio::select! {
+        measured = measure(&plan, &cluster) => measured,
+        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
+    };
     cluster.remove().await;
     measured
 }

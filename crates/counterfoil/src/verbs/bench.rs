@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::bench::{self, Plan};
 use crate::cli::Globals;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::output::note;
 use crate::project::Project;
 
@@ -56,13 +56,7 @@ impl Bench {
             pg_bin: self.pg_bin,
         };
         let project = Project::make(globals.project.as_deref())?;
-        let report = tokio::select! {
-            report = bench::run(plan, &project) => report?,
-            asked = crate::service::asked_to_stop() => {
-                asked?;
-                return Err(exit::finding("stopped before the end"));
-            }
-        };
+        let report = bench::run(plan, &project).await?;
         report.show(globals.output)?;
         Ok(Exit::Ok)
     }
