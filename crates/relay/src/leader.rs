@@ -46,6 +46,29 @@ enum Next<C> {
     Batch(Decided<C>),
 }
 
+/// What was found, and where that leaves the leader.
+struct Found<C> {
+    next: Next<C>,
+    /// The rows as the next batch leaves them.
+    state: Option<State>,
+    /// Up to where the log was seen.
+    seen: i64,
+}
+
+/// An error, and the facts that it may lie in.
+struct Failed {
+    error: Error,
+    facts: usize,
+    first: Position,
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    /// Before there were any.
+    fn from(error: E) -> Self {
+        Self { error: error.into(), facts: 0, first: Position(-1) }
+    }
+}
+
 pub(crate) struct Leader<P: Projection> {
     pub(crate) database: Database,
     pub(crate) appender: Appender,
@@ -172,9 +195,9 @@ impl<P: Projection> Leader<P> {
                 }
             }
         }
-        let (next, state, seen) = match next {
-            Ok(next) => next,
-            Err((error, facts, first)) => {
+        let Found { next, state, seen } = match next {
+            Ok(found) => found,
+            Err(Failed { error, facts, first }) => {
                 self.blame(&error, facts, first);
                 return Err(error);
             }
@@ -206,28 +229,23 @@ impl<P: Projection> Leader<P> {
         write(&self.database, projection, &self.lease, self.work.checkpoint, decided).await
     }
 
-    /// The next batch, the state behind it, and up to where the log was seen; or an error with the number of facts that it
-    /// may lie in, and the first of them.
-    async fn next(
-        &self,
-        state: Option<State>,
-        is_writing: bool,
-    ) -> Result<(Next<P::Changes>, Option<State>, i64), (Error, usize, Position)> {
+    /// Looks for facts, and decides them as the next batch.
+    async fn next(&self, state: Option<State>, is_writing: bool) -> Result<Found<P::Changes>, Failed> {
         let (shop, seen) = (&self.lease.shop, self.work.seen);
-        let of_none = |error| (error, 0, Position(seen));
         // A state that is opened must show what is being written.
         if state.is_none() && is_writing {
-            return Ok((Next::Later, state, seen));
+            return Ok(Found { next: Next::Later, state, seen });
         }
         let (ahead, mut state) = {
-            let client = self.database.client().await.map_err(|error| of_none(error.into()))?;
-            let ahead = read_ahead(&client, shop, seen, self.work.pace.limit()).await.map_err(of_none)?;
+            let client = self.database.client().await?;
+            let ahead = read_ahead(&client, shop, seen, self.work.pace.limit()).await?;
             if ahead.facts.is_empty() {
-                return Ok((Next::Nothing { is_full: ahead.is_full }, state, ahead.seen));
+                let next = Next::Nothing { is_full: ahead.is_full };
+                return Ok(Found { next, state, seen: ahead.seen });
             }
             let state = match state {
                 Some(state) => state,
-                None => self.projection.open(&client, shop).await.map_err(of_none)?,
+                None => self.projection.open(&client, shop).await?,
             };
             (ahead, state)
         };
@@ -243,11 +261,13 @@ impl<P: Projection> Leader<P> {
         };
         match batch.decide(&mut state).await {
             Ok(Some(decided)) => {
-                let to = decided.to;
-                Ok((Next::Batch(decided), Some(state), to))
+                let seen = decided.to;
+                Ok(Found { next: Next::Batch(decided), state: Some(state), seen })
             }
-            Ok(None) => Ok((Next::Later, Some(state), seen)),
-            Err(error) => Err((error, ahead.facts.len(), ahead.facts[0].received.position)),
+            Ok(None) => Ok(Found { next: Next::Later, state: Some(state), seen }),
+            Err(error) => {
+                Err(Failed { error, facts: ahead.facts.len(), first: ahead.facts[0].received.position })
+            }
         }
     }
 
