@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use database::{Database, sql};
+use domain::ShopId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -12,12 +13,12 @@ use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::load::{Answered, flood, pace};
 use crate::bench::plain::{Measured, Plain};
-use crate::bench::seed::progress;
 use crate::bench::serving::{BenchGround, Serving, TEMPLATE};
 use crate::bench::usage::{Cpu, peak_rss_kib};
 use crate::bench::workload::{SHOP, Workload};
 
-const DATABASE: &str = "bench_run";
+/// What every run is measured on; the last one's is left for a look.
+pub(crate) const DATABASE: &str = "bench_run";
 const DECIDED: Duration = Duration::from_secs(120);
 /// Between two looks at how far the relay is.
 const LOOK: Duration = Duration::from_millis(1);
@@ -89,7 +90,7 @@ async fn full_speed(
     let started = Instant::now();
     flood(serving.address, &workload.requests, plan.connections).await?;
     if relay {
-        wait_until_decided(&client).await?;
+        wait_until_decided(&owner, ground).await?;
     }
     let took = started.elapsed();
     let cpu = Cpu::read(serving.pid, cluster.pid()).since(cpu);
@@ -109,10 +110,10 @@ async fn half_load(
 ) -> anyhow::Result<Paced> {
     let (serving, owner) = begin(cluster, ground, true).await?;
     let stop = CancellationToken::new();
-    let watched = tokio::spawn(watch(owner.clone(), stop.clone()));
+    let watched = tokio::spawn(watch(owner.clone(), ground.shop.clone(), stop.clone()));
     let answered = pace(serving.address, &workload.requests, per_s).await?;
     let client = owner.client().await?;
-    wait_until_decided(&client).await?;
+    wait_until_decided(&owner, ground).await?;
     stop.cancel();
     let looks = watched.await??;
     let rss_kib = peak_rss_kib(serving.pid);
@@ -145,15 +146,19 @@ async fn begin(
     Ok((serving, owner))
 }
 
-async fn wait_until_decided(client: &database::Client) -> anyhow::Result<()> {
-    let row = client.query_one(&sql::counterfoil::READ_LAST_CALLBACK, &[&SHOP]).await?;
+async fn wait_until_decided(owner: &Database, ground: &BenchGround) -> anyhow::Result<()> {
+    let row = owner.client().await?.query_one(&sql::counterfoil::READ_LAST_CALLBACK, &[&SHOP]).await?;
     let last: Option<i64> = row.try_get("position")?;
     let deadline = Instant::now() + DECIDED;
-    while progress(client).await? < last.unwrap_or(-1) {
+    while progress(owner, ground).await? < last.unwrap_or(-1) {
         anyhow::ensure!(Instant::now() < deadline, "the callbacks were not decided in time");
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
+}
+
+async fn progress(owner: &Database, ground: &BenchGround) -> anyhow::Result<i64> {
+    Ok(relay::checkpoint(owner, read_models::CONSUMER, &ground.shop).await?)
 }
 
 /// What was answered is there, and settled.
@@ -169,18 +174,22 @@ async fn check(client: &database::Client, workload: &Workload, settled: bool) ->
 }
 
 /// How far the relay was, and when that was known: after the answer, so that nothing is made to look faster.
-async fn watch(owner: Database, stop: CancellationToken) -> anyhow::Result<Vec<(Instant, i64)>> {
-    let client = owner.client().await?;
+async fn watch(
+    owner: Database,
+    shop: ShopId,
+    stop: CancellationToken,
+) -> anyhow::Result<Vec<(Instant, i64)>> {
+    let progress = async || relay::checkpoint(&owner, read_models::CONSUMER, &shop).await;
     let mut looks: Vec<(Instant, i64)> = Vec::new();
     while !stop.is_cancelled() {
-        let position = progress(&client).await?;
+        let position = progress().await?;
         if looks.last().is_none_or(|(_, last)| position > *last) {
             looks.push((Instant::now(), position));
         }
         tokio::time::sleep(LOOK).await;
     }
     // Whatever came between the last look and the stop.
-    looks.push((Instant::now(), progress(&client).await?));
+    looks.push((Instant::now(), progress().await?));
     Ok(looks)
 }
 

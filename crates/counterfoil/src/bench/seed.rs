@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Database, sql};
-use read_models::CONSUMER;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -54,10 +53,4 @@ fn prepared(ground: &BenchGround, commands: Vec<(String, Value)>) -> anyhow::Res
 async fn open_orders(owner: &Database) -> anyhow::Result<i64> {
     let client = owner.client().await?;
     Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("open")?)
-}
-
-/// How far the relay is.
-pub(crate) async fn progress(client: &database::Client) -> anyhow::Result<i64> {
-    let row = client.query_opt(&sql::counterfoil::READ_PROGRESS, &[&SHOP, &CONSUMER]).await?;
-    Ok(row.map_or(Ok(-1), |row| row.try_get("position"))?)
 }

@@ -10,13 +10,12 @@ use paypal::{Certificates, Environment, Sources, TransmissionHeaders, TrustAncho
 use serde::Serialize;
 
 use crate::bench::cluster::BenchCluster;
-use crate::bench::round::Round;
+use crate::bench::round::{DATABASE, Round};
 use crate::bench::serving::BenchGround;
 use crate::bench::workload::{Callback, WEBHOOK_ID, Workload};
 
 /// So many callbacks are enough to tell microseconds.
 const SAMPLE: usize = 4_000;
-const DATABASE: &str = "bench_run";
 
 /// Microseconds of processor time a callback.
 #[derive(Clone, Copy, Debug, Serialize)]
