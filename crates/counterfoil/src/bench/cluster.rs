@@ -13,9 +13,12 @@ use crate::verbs::postgres::find_or_install;
 /// The login of the service on clusters of our own.
 pub(crate) const LOGIN: &str = "counterfoil_dev";
 /// Every contestant's; durability is the cluster's own matter, which no setting can change.
-pub(crate) const SETTINGS: [(&str, &str); 5] = [
+pub(crate) const SETTINGS: [(&str, &str); 6] = [
     ("shared_buffers", "1GB"),
     ("max_wal_size", "8GB"),
+    // A server that has run under load for a while has its segments, and writes over them; a new one would write each
+    // twice.
+    ("min_wal_size", "2GB"),
     // No checkpoint of the clock's falls into one contestant's time and not into another's.
     ("checkpoint_timeout", "30min"),
     ("max_connections", "200"),

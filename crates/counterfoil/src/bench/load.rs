@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::future::try_join_all;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -90,28 +87,65 @@ pub(crate) async fn pace(
     Ok(all)
 }
 
+/// A keep-alive connection that writes requests as they were prepared: the load shares the processors with what it
+/// measures, and an HTTP client's own work would be counted with it.
 struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    stream: TcpStream,
+    answer: Vec<u8>,
 }
 
 impl Connection {
     async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("the service cannot be reached")?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(Self { sender })
+        Ok(Self { stream, answer: Vec::with_capacity(4096) })
     }
 
     async fn send(&mut self, request: &Prepared) -> anyhow::Result<()> {
         let sent = async {
-            self.sender.ready().await?;
-            let answer = self.sender.send_request(request.request()).await?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await?.to_bytes();
-            anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
-            Ok(())
+            self.stream.write_all(request.bytes()).await?;
+            self.answer.clear();
+            loop {
+                anyhow::ensure!(
+                    self.stream.read_buf(&mut self.answer).await? > 0,
+                    "the connection was closed"
+                );
+                if let Some((status, length)) = read_head(&self.answer)?
+                    && self.answer.len() >= length
+                {
+                    let answer = || String::from_utf8_lossy(&self.answer);
+                    anyhow::ensure!((200..300).contains(&status), "{}", answer());
+                    return Ok(());
+                }
+            }
         };
         timeout(PATIENCE, sent).await.context("no answer in time")?
+    }
+}
+
+/// The status of an answer, and how long it is with its body; `None` until its head is whole.
+fn read_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(length) = head.parse(answer)? else { return Ok(None) };
+    let body = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let body: usize = match body {
+        Some(header) => std::str::from_utf8(header.value)?.trim().parse()?,
+        None => 0,
+    };
+    Ok(Some((head.code.context("no status")?, length + body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_when_its_body_is() {
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
+        assert_eq!(read_head(answer).unwrap(), Some((503, answer.len())));
+        assert_eq!(read_head(&answer[..answer.len() - 6]).unwrap(), None);
+        assert_eq!(read_head(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap(), Some((204, 27)));
+        assert!(read_head(b"nonsense").is_err());
     }
 }

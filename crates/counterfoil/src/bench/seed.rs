@@ -25,7 +25,7 @@ pub(crate) async fn seed(
     let serving = ground.serve(cluster, TEMPLATE, true).await?;
     // What is in the log first is decided first, so the orders find what they need.
     for commands in [workload.supplies(), workload.placements()] {
-        flood(serving.address, &prepared(ground, commands)?, CONNECTIONS).await?;
+        flood(serving.address, &prepared(ground, commands), CONNECTIONS).await?;
     }
     let owner = cluster.owner(TEMPLATE).await?;
     let placed = workload.callbacks.len() as i64;
@@ -39,15 +39,14 @@ pub(crate) async fn seed(
     cluster.settle(TEMPLATE).await
 }
 
-fn prepared(ground: &BenchGround, commands: Vec<(String, Value)>) -> anyhow::Result<Arc<Vec<Prepared>>> {
+fn prepared(ground: &BenchGround, commands: Vec<(String, Value)>) -> Arc<Vec<Prepared>> {
     let headers = [
         ("authorization".to_owned(), format!("Bearer {}", ground.api_key.expose_secret())),
         ("content-type".to_owned(), "application/json".to_owned()),
     ];
-    let requests = commands
-        .into_iter()
-        .map(|(path, body)| Prepared::post(path, &headers, body.to_string().into_bytes()));
-    Ok(Arc::new(requests.collect::<anyhow::Result<_>>()?))
+    let requests =
+        commands.into_iter().map(|(path, body)| Prepared::post(&path, &headers, body.to_string().as_bytes()));
+    Arc::new(requests.collect())
 }
 
 async fn open_orders(owner: &Database) -> anyhow::Result<i64> {

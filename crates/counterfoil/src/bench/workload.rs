@@ -1,15 +1,12 @@
 //! The orders and the callbacks that pay for them, all made and signed before any clock starts.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use database::{Clock, SystemClock};
 use domain::{Money, Timestamp};
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request};
 use paypal_simulator::{Authority, EventKind, Ids, Story};
 use serde_json::{Value, json};
 
@@ -23,31 +20,23 @@ const USERS: usize = 100_000;
 const TOTAL_MINOR: i64 = 895;
 
 /// A request that only has to be sent.
-#[derive(Clone)]
-pub(crate) struct Prepared {
-    path: String,
-    headers: HeaderMap,
-    body: Bytes,
-}
+pub(crate) struct Prepared(Vec<u8>);
 
 impl Prepared {
-    pub(crate) fn post(path: String, headers: &[(String, String)], body: Vec<u8>) -> anyhow::Result<Self> {
-        let mut map = HeaderMap::with_capacity(headers.len() + 1);
-        map.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+    pub(crate) fn post(path: &str, headers: &[(String, String)], body: &[u8]) -> Self {
+        let mut head =
+            format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
-            map.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+            // Writing to a string cannot fail.
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        Ok(Self { path, headers: map, body: body.into() })
+        head.push_str("\r\n");
+        Self([head.as_bytes(), body].concat())
     }
 
-    /// The request; its bytes are shared, not copied.
-    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = Method::POST;
-        // The path was made here, of plain characters.
-        *request.uri_mut() = self.path.parse().unwrap_or_default();
-        *request.headers_mut() = self.headers.clone();
-        request
+    /// The request, byte for byte.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -88,11 +77,11 @@ impl Workload {
             callbacks.extend(maker.await??);
         }
         let path = format!("/webhooks/paypal/{SHOP}");
-        let requests: anyhow::Result<Vec<Prepared>> = callbacks
+        let requests = callbacks
             .iter()
-            .map(|callback| Prepared::post(path.clone(), &callback.headers, callback.body.clone()))
+            .map(|callback| Prepared::post(&path, &callback.headers, &callback.body))
             .collect();
-        Ok(Self { authority, callbacks, requests: Arc::new(requests?) })
+        Ok(Self { authority, callbacks, requests: Arc::new(requests) })
     }
 
     /// The mean size of a body, in bytes.
