@@ -7,6 +7,7 @@
 //! Never: know what a callback means.
 
 mod callback;
+mod compression;
 mod error;
 mod key;
 mod rows;

@@ -1,9 +1,9 @@
 //! Sealing and opening.
 //!
-//! Sealed bytes: one byte of version (1), a nonce of 12, the ciphertext, a tag of 16. The plain text of the cipher is a
-//! salt of 32 bytes and the zstd-compressed evidence; the additional data is the shop's id.
+//! Sealed bytes: one byte of version, a nonce of 12, the ciphertext, a tag of 16. The plain text of the cipher is a salt
+//! of 32 bytes and the zstd-compressed evidence; the additional data is the shop's id. Version 1 is compressed without a
+//! dictionary, version 2 with `dictionary.txt` (`zstd -D`), which therefore can never change.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,22 +12,14 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded as _};
 use aws_lc_rs::rand;
 
+use crate::compression::{compress, decompress};
 use crate::{Error, KeyEncryptionKey};
 
-const VERSION: u8 = 1;
+const KEY: usize = 32;
 const SALT: usize = 32;
 const TAG: usize = 16;
-/// Opening stops here, so that a few sealed bytes cannot fill the memory.
-const PLAIN_MAX: usize = 16 << 20;
-/// Fast, and on bodies of a few kilobytes almost as small as more.
-const COMPRESSION: i32 = 1;
 const FOR_EVIDENCE: &str = "evidence";
 const FOR_SECRETS: &str = "secret";
-
-thread_local! {
-    /// A compressor costs far more to make than to use on one callback.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-}
 
 /// Seals and opens under one key-encryption key.
 #[derive(Clone)]
@@ -68,29 +60,27 @@ impl Vault {
     /// # Errors
     /// [`Error::Sealing`] when the cryptographic library gives up.
     pub fn seal(&self, shop: &str, plain: &[u8]) -> Result<Sealed, Error> {
-        let mut data_key = [0; 32];
-        let mut salt = [0; SALT];
-        rand::fill(&mut data_key)
-            .and_then(|()| rand::fill(&mut salt))
-            .map_err(|_| Error::Sealing("no randomness"))?;
+        let mut random = [0; KEY + SALT];
+        rand::fill(&mut random).map_err(|_| Error::Sealing("no randomness"))?;
+        let (data_key, salt) = random.split_at(KEY);
         let mut commitment = Context::new(&SHA256);
-        commitment.update(&salt);
+        commitment.update(salt);
         commitment.update(plain);
 
         let mut inner = Vec::with_capacity(SALT + plain.len() / 2 + TAG);
-        inner.extend_from_slice(&salt);
-        inner.extend_from_slice(&compress(plain)?);
-        let key = gcm(&data_key)?;
+        inner.extend_from_slice(salt);
+        let version = compress(plain, &mut inner)?;
+        let key = gcm(data_key)?;
         let nonce = key
             .seal_in_place_append_tag(Aad::from(shop.as_bytes()), &mut inner)
             .map_err(|_| Error::Sealing("AES-256-GCM"))?;
         let mut bytes = Vec::with_capacity(1 + NONCE_LEN + inner.len());
-        bytes.push(VERSION);
+        bytes.push(version);
         bytes.extend_from_slice(nonce.as_ref());
         bytes.extend_from_slice(&inner);
 
-        let wrapped_key = self.wrap_for(FOR_EVIDENCE, shop, &data_key)?;
-        data_key.fill(0);
+        let wrapped_key = self.wrap_for(FOR_EVIDENCE, shop, data_key)?;
+        random.fill(0);
         Ok(Sealed {
             sha256: sha256(digest(&SHA256, &bytes).as_ref()),
             commitment: sha256(commitment.finish().as_ref()),
@@ -121,9 +111,6 @@ impl Vault {
     ) -> Result<([u8; 32], Vec<u8>), Error> {
         let data_key = self.unwrap_for(FOR_EVIDENCE, shop, wrapped)?;
         let (&version, rest) = sealed.split_first().ok_or(Error::Locked)?;
-        if version != VERSION {
-            return Err(Error::Form("its version"));
-        }
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or(Error::Locked)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::Locked)?;
         let mut inner = ciphertext.to_vec();
@@ -131,9 +118,7 @@ impl Vault {
             .open_in_place(nonce, Aad::from(shop.as_bytes()), &mut inner)
             .map_err(|_| Error::Locked)?;
         let (salt, compressed) = opened.split_at_checked(SALT).ok_or(Error::Form("its length"))?;
-        let plain =
-            zstd::bulk::decompress(compressed, PLAIN_MAX).map_err(|_| Error::Form("its compression"))?;
-        Ok((sha256(salt), plain))
+        Ok((sha256(salt), decompress(version, compressed)?))
     }
 
     /// Wraps a short random secret of the shop, such as its hash key.
@@ -188,15 +173,6 @@ impl fmt::Debug for Vault {
 
 fn gcm(key: &[u8]) -> Result<RandomizedNonceKey, Error> {
     RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Error::Locked)
-}
-
-fn compress(plain: &[u8]) -> Result<Vec<u8>, Error> {
-    COMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = zstd::bulk::Compressor::new(COMPRESSION).ok();
-        }
-        slot.as_mut().and_then(|compressor| compressor.compress(plain).ok()).ok_or(Error::Sealing("zstd"))
-    })
 }
 
 /// For slices that have 32 bytes.
