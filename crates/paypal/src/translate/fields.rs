@@ -4,7 +4,6 @@
 //! depth costs no stack.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,15 +17,16 @@ use serde_json::value::RawValue;
 pub(super) struct Why(pub(super) String);
 
 /// Names are of the body itself where they are written without escapes, as PayPal's are.
-type Values<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+type Values<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
 /// The fields of one object.
 pub(super) struct Fields<'a> {
     path: String,
+    /// By name.
     values: Values<'a>,
 }
 
-/// An object whose names are all different.
+/// An object whose names are all different, by name.
 struct Unique<'a>(Values<'a>);
 
 impl<'de> Deserialize<'de> for Unique<'de> {
@@ -42,10 +42,12 @@ impl<'de> Deserialize<'de> for Unique<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut values = Values::new();
                 while let Some(Name(name)) = map.next_key()? {
-                    // Readers differ in which of two values they take, so neither can be meant.
-                    if values.insert(name, map.next_value::<&RawValue>()?).is_some() {
-                        return Err(serde::de::Error::custom("a name is there twice"));
-                    }
+                    values.push((name, map.next_value::<&RawValue>()?));
+                }
+                values.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+                // Readers differ in which of two values they take, so neither can be meant.
+                if values.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+                    return Err(serde::de::Error::custom("a name is there twice"));
                 }
                 Ok(Unique(values))
             }
@@ -80,12 +82,17 @@ impl<'de> Deserialize<'de> for Name<'de> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads an object; `path` is where it stands, empty for the body itself.
+    /// Reads an object; `path` is where it stands.
     pub(super) fn read(raw: &'a RawValue, path: &str) -> Result<Self, Why> {
+        Self::read_text(raw.get(), path)
+    }
+
+    /// The same of a text; `path` is empty for the body itself.
+    pub(super) fn read_text(text: &'a str, path: &str) -> Result<Self, Why> {
         let shown = if path.is_empty() { "the body" } else { path };
-        match serde_json::from_str::<Unique<'a>>(raw.get()) {
+        match serde_json::from_str::<Unique<'a>>(text) {
             Ok(Unique(values)) => Ok(Self { path: path.to_owned(), values }),
-            Err(_) if raw.get().starts_with('{') => {
+            Err(_) if text.trim_start().starts_with('{') => {
                 Err(Why(format!("{shown} has a name twice or a malformed one")))
             }
             Err(_) => Err(Why(format!("{shown} is no object"))),
@@ -99,7 +106,8 @@ impl<'a> Fields<'a> {
     }
 
     fn value(&self, name: &str) -> Option<&'a RawValue> {
-        self.values.get(name).copied().filter(|raw| raw.get() != "null")
+        let at = self.values.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
+        Some(self.values[at].1).filter(|raw| raw.get() != "null")
     }
 
     /// A text, or a number as it is written. Empty is absent: PayPal sends `""` for what was not set.
