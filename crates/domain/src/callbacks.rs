@@ -10,34 +10,34 @@ use crate::{
 /// Data of `payment.approved`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
-    /// The PayPal order.
-    pub paypal_order: PaypalOrderId,
-    /// The shop's order, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
     /// Keyed hash of a custom or invoice id that has not the shape of an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odd_id: Option<String>,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The PayPal order.
+    pub paypal_order: PaypalOrderId,
 }
 
 /// Data of `payment.authorized`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
+    /// What was authorised.
+    pub amount_minor: Minor,
     /// The authorisation.
     pub authorization: AuthorizationId,
+    /// Its currency.
+    pub currency: Currency,
+    /// Keyed hash of a custom or invoice id that has not the shape of an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odd_id: Option<String>,
     /// The shop's order, where the body names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
     /// The PayPal order, where the body names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paypal_order: Option<PaypalOrderId>,
-    /// What was authorised.
-    pub amount_minor: Minor,
-    /// Its currency.
-    pub currency: Currency,
-    /// Keyed hash of a custom or invoice id that has not the shape of an id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub odd_id: Option<String>,
 }
 
 /// Data of `payment.voided`: at least one of authorisation and PayPal order.
@@ -46,94 +46,94 @@ pub struct Void {
     /// The voided authorisation; `None` when the PayPal order itself ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization: Option<AuthorizationId>,
-    /// The PayPal order: what was voided when there is no authorisation, else only a link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paypal_order: Option<PaypalOrderId>,
-    /// The shop's order, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
     /// Keyed hash of a custom or invoice id that has not the shape of an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odd_id: Option<String>,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The PayPal order: what was voided when there is no authorisation, else only a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order: Option<PaypalOrderId>,
 }
 
 /// Data of `payment.pending`, `.captured`, `.denied`: a capture, or a v1 sale.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capture {
-    /// The capture, or the v1 sale.
-    pub capture: CaptureId,
-    /// The shop's order, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
-    /// The PayPal order, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paypal_order: Option<PaypalOrderId>,
+    /// Gross, 0 or more.
+    pub amount_minor: Minor,
     /// The authorisation it was captured from, where the body names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization: Option<AuthorizationId>,
-    /// Gross, 0 or more.
-    pub amount_minor: Minor,
+    /// The capture, or the v1 sale.
+    pub capture: CaptureId,
     /// Its currency.
     pub currency: Currency,
     /// PayPal's fee, where the body has it, in the same currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee_minor: Option<Minor>,
-    /// What is left, where the body has it, in the same currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub net_minor: Option<Minor>,
-    /// The merchant account that received it, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payee: Option<PayeeId>,
     /// The body says that no further capture follows.
     #[serde(default, rename = "final", skip_serializing_if = "std::ops::Not::not")]
     pub is_final: bool,
+    /// What is left, where the body has it, in the same currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_minor: Option<Minor>,
     /// Keyed hash of a custom or invoice id that has not the shape of an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odd_id: Option<String>,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The merchant account that received it, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payee: Option<PayeeId>,
+    /// The PayPal order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order: Option<PaypalOrderId>,
 }
 
 /// Data of `payment.refunded` and `.reversed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
-    /// The refund or reversal.
-    pub refund: RefundId,
-    /// What it was paid back from.
-    pub capture: CaptureId,
-    /// The shop's order, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
     /// What went back, 0 or more.
     pub amount_minor: Minor,
+    /// What it was paid back from.
+    pub capture: CaptureId,
     /// Its currency.
     pub currency: Currency,
     /// Keyed hash of a custom or invoice id that has not the shape of an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub odd_id: Option<String>,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The refund or reversal.
+    pub refund: RefundId,
 }
 
 /// Data of `dispute.*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispute {
-    /// The dispute.
-    pub dispute: DisputeId,
-    /// The disputed captures: each `seller_transaction_id`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub captures: Vec<CaptureId>,
-    /// The shop's order, where the body names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
-    /// PayPal's status, as it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// PayPal's outcome code, as it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
     /// What is disputed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<Minor>,
+    /// The disputed captures: each `seller_transaction_id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captures: Vec<CaptureId>,
     /// Its currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
+    /// The dispute.
+    pub dispute: DisputeId,
+    /// The shop's order, where the body names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// PayPal's outcome code, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// PayPal's status, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// Data of `callback.revised`.

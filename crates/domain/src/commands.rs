@@ -30,10 +30,10 @@ pub struct Shipment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShippedLine {
-    /// What.
-    pub sku: Sku,
     /// How many, at least 1.
     pub qty: i64,
+    /// What.
+    pub sku: Sku,
 }
 
 /// Data of `order.resolved`.

@@ -1,5 +1,7 @@
 //! Facts: what came from outside. A fact changes nothing by itself.
 
+use serde::Serialize;
+
 use crate::{
     Adjustment, Approval, Authorization, Cancellation, Capture, CaptureId, Configuration, CouponRef,
     CouponTerms, Dismissal, Dispute, Expiry, Ignored, Key, OrderResolution, PaymentResolution, Placement,
@@ -39,6 +41,10 @@ macro_rules! facts {
                 match self { $(Self::$variant(data) => serde_json::to_value(data),)* }
             }
 
+            fn serialize_data<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Self::$variant(data) => data.serialize(serializer),)* }
+            }
+
             /// Reads an entry's `type` and `data` back.
             ///
             /// # Errors
@@ -51,6 +57,16 @@ macro_rules! facts {
             }
         }
     };
+}
+
+/// A fact's `data`, for a writer of entries.
+#[derive(Clone, Copy, Debug)]
+pub struct FactData<'a>(pub &'a Fact);
+
+impl Serialize for FactData<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_data(serializer)
+    }
 }
 
 /// Why an entry is no fact that this version knows.

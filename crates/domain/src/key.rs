@@ -1,5 +1,6 @@
 //! The key of an event: what it is about, with its kind, from the body alone.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::{BuyerId, CaptureId, CouponCode, OrderId, PaypalOrderId, ShopId, Sku};
@@ -46,18 +47,18 @@ impl Key {
 
     /// The name behind the colon: the outbox's `aggregateid`.
     #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Order(id) => id.to_string(),
-            Self::PaypalOrder(id) => id.to_string(),
-            Self::Capture(id) => id.to_string(),
-            Self::Sku(id) => id.to_string(),
-            Self::Code(id) => id.to_string(),
-            Self::Buyer(id) => id.to_string(),
-            Self::Shop(id) => id.to_string(),
-            Self::Callback(key) => key.clone(),
-            Self::Event(position) => position.to_string(),
-        }
+    pub fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Order(id) => id.as_str(),
+            Self::PaypalOrder(id) => id.as_str(),
+            Self::Capture(id) => id.as_str(),
+            Self::Sku(id) => id.as_str(),
+            Self::Code(id) => id.as_str(),
+            Self::Buyer(id) => id.as_str(),
+            Self::Shop(id) => id.as_str(),
+            Self::Callback(key) => key.as_str(),
+            Self::Event(position) => return Cow::Owned(position.to_string()),
+        })
     }
 
     /// Reads `kind:name` back; `None` for anything else.
@@ -81,7 +82,9 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind(), self.name())
+        f.write_str(self.kind())?;
+        f.write_str(":")?;
+        f.write_str(&self.name())
     }
 }
 

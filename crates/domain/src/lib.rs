@@ -38,5 +38,5 @@ pub use placement::*;
 pub use reason::Reason;
 pub use rows::*;
 pub use settings::{Returns, Settings, Tracks};
-pub use state::{Context, Group, Member, Missing, RULES_LATEST, ReceivedFact, Shop, State, Table};
+pub use state::{Changed, Context, Group, Member, Missing, RULES_LATEST, ReceivedFact, Shop, State, Table};
 pub use time::Timestamp;

@@ -139,67 +139,75 @@ pub struct Outcome {
 }
 
 /// Everything that an outcome moves: rows as they are afterwards, and deltas of what orders share.
+///
+/// Here and in everything within, fields stand in the order in which entries have them, by name: so they are written as
+/// they come, and need no sorting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Change {
-    /// The order afterwards.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<Order>,
-    /// Payment rows afterwards.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub payments: Vec<Payment>,
-    /// Pieces moved.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub stock: Vec<StockMove>,
-    /// Coupon uses moved.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub coupons: Vec<CouponMove>,
-    /// Points moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub points: Option<PointsMove>,
-    /// A coupon's terms, when it is issued.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub coupon: Option<CouponTerms>,
-    /// The coupon that takes no new holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub voided: Option<CouponCode>,
-    /// The shop's settings.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
-    /// The version of the rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rules: Option<u32>,
-    /// What was parked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parked: Option<Parked>,
-    /// What was unparked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unparked: Option<Unparked>,
-    /// The order that less is left for than it holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub short: Option<Short>,
     /// The type of the command that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// A coupon's terms, when it is issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupon: Option<CouponTerms>,
+    /// Coupon uses moved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponMove>,
+    /// The order afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// What was parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
+    /// Payment rows afterwards.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<Payment>,
+    /// Points moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<PointsMove>,
     /// Every reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// The version of the rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<u32>,
+    /// The shop's settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
+    /// The order that less is left for than it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short: Option<Short>,
+    /// Pieces moved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stock: Vec<StockMove>,
+    /// What was unparked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unparked: Option<Unparked>,
+    /// The coupon that takes no new holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voided: Option<CouponCode>,
 }
 
 macro_rules! moves {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$kdoc:meta])* $key:ident: $kty:ty,)* ; $($(#[$ddoc:meta])* $delta:ident,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$kdoc:meta])* $key:ident: $kty:ty,)*
+        ; $($(#[$ddoc:meta])* $delta:ident,)*
+        ; $($(#[$ldoc:meta])* $last:ident: $lty:ty,)*
+    })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub struct $name {
             $($(#[$kdoc])* pub $key: $kty,)*
             $($(#[$ddoc])* #[serde(default, skip_serializing_if = "is_zero")] pub $delta: i64,)*
+            $($(#[$ldoc])* pub $last: $lty,)*
         }
 
         impl $name {
             /// A move of nothing yet.
             #[must_use]
-            pub fn of($($key: $kty),*) -> Self {
-                Self { $($key,)* $($delta: 0,)* }
+            pub fn of($($key: $kty,)* $($last: $lty,)*) -> Self {
+                Self { $($key,)* $($delta: 0,)* $($last,)* }
             }
 
             /// Whether it moves nothing.
@@ -219,52 +227,55 @@ fn is_zero(n: &i64) -> bool {
 moves! {
     /// Pieces of one article moved.
     StockMove {
-        /// Which article.
-        sku: Sku,
         ;
+        /// Found by counting.
+        adjusted,
         /// Set aside.
         held,
         /// Came in.
         received,
-        /// Found by counting.
-        adjusted,
-        /// Left.
-        settled,
         /// Came back.
         returned,
+        /// Left.
+        settled,
+        ;
+        /// Which article.
+        sku: Sku,
     }
     /// Uses of one coupon moved.
     CouponMove {
-        /// Which coupon.
-        code: CouponCode,
         /// Whose uses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         buyer: Option<BuyerId>,
+        /// Which coupon.
+        code: CouponCode,
         ;
         /// Set aside.
         held,
         /// Used.
         used,
+        ;
     }
     /// Points of one buyer moved.
     PointsMove {
         /// Whose.
         buyer: BuyerId,
         ;
-        /// Set aside.
-        held,
-        /// Given.
-        granted,
         /// Earned.
         earned,
+        /// Lapsed.
+        expired,
+        /// Given.
+        granted,
+        /// Set aside.
+        held,
+        /// Came back.
+        returned,
         /// Taken back.
         revoked,
         /// Spent.
         spent,
-        /// Came back.
-        returned,
-        /// Lapsed.
-        expired,
+        ;
     }
 }
 

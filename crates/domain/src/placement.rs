@@ -8,67 +8,67 @@ use crate::{BuyerId, CouponCode, Currency, MINOR_MAX, Minor, OrderId, PaypalOrde
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
-    /// The shop's id of the order.
-    pub order: OrderId,
-    /// 0 at first; each revision is higher than the one before.
-    #[serde(default)]
-    pub revision: i64,
     /// Whose points and coupon uses count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer: Option<BuyerId>,
-    /// The currency of every amount here.
-    pub currency: Currency,
-    /// What the buyer is to pay.
-    pub total_minor: Minor,
-    /// What is bought, at most 200 lines.
-    #[serde(default)]
-    pub lines: Vec<Line>,
-    /// Taxes on top of the lines, or within them (`tax_included`).
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tax_minor: Minor,
-    /// The lines' prices hold the tax already.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub tax_included: bool,
-    /// Shipping.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub shipping_minor: Minor,
-    /// Handling.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub handling_minor: Minor,
-    /// Insurance.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub insurance_minor: Minor,
-    /// Taken off the shipping.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub shipping_discount_minor: Minor,
-    /// Taken off the lines.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub discount_minor: Minor,
     /// Coupons with what each takes off, at most 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponUse>,
-    /// Points that are spent and earned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub points: Option<PointsUse>,
-    /// The order at PayPal, where the shop knows it already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paypal_order_id: Option<PaypalOrderId>,
+    /// The currency of every amount here.
+    pub currency: Currency,
+    /// Taken off the lines.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub discount_minor: Minor,
+    /// Handling.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handling_minor: Minor,
     /// How long the hold is kept, in seconds; else the shop's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_s: Option<i64>,
+    /// Insurance.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub insurance_minor: Minor,
+    /// What is bought, at most 200 lines.
+    #[serde(default)]
+    pub lines: Vec<Line>,
+    /// The shop's id of the order.
+    pub order: OrderId,
+    /// The order at PayPal, where the shop knows it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order_id: Option<PaypalOrderId>,
+    /// Points that are spent and earned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<PointsUse>,
+    /// 0 at first; each revision is higher than the one before.
+    #[serde(default)]
+    pub revision: i64,
     /// The shop's own reference for where the goods go (never the address itself).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ship_to: Option<BuyerId>,
+    /// Taken off the shipping.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shipping_discount_minor: Minor,
+    /// Shipping.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shipping_minor: Minor,
+    /// The lines' prices hold the tax already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tax_included: bool,
+    /// Taxes on top of the lines, or within them (`tax_included`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tax_minor: Minor,
+    /// What the buyer is to pay.
+    pub total_minor: Minor,
 }
 
 /// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// What.
-    pub sku: Sku,
     /// How many, at least 1.
     pub qty: i64,
+    /// What.
+    pub sku: Sku,
     /// The price of one.
     pub unit_minor: Minor,
 }
@@ -87,15 +87,15 @@ pub struct CouponUse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PointsUse {
-    /// Points spent.
-    #[serde(default)]
-    pub spend: i64,
-    /// What they take off.
-    #[serde(default)]
-    pub minor: Minor,
     /// Points earned when the order is paid.
     #[serde(default)]
     pub earn: i64,
+    /// What they take off.
+    #[serde(default)]
+    pub minor: Minor,
+    /// Points spent.
+    #[serde(default)]
+    pub spend: i64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

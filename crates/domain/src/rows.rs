@@ -13,31 +13,31 @@ use crate::{
 /// What was agreed: the part of an order that only a placement or a revision changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// Goes up with each accepted revision.
-    pub revision: i64,
     /// Whose points and coupon uses count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer: Option<BuyerId>,
-    /// What is bought.
-    pub lines: Vec<Line>,
     /// Coupons with what each takes off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponUse>,
-    /// Points spent and earned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub points: Option<PointsUse>,
+    /// How long a hold lasts, in seconds.
+    pub hold_s: i64,
+    /// What is bought.
+    pub lines: Vec<Line>,
     /// The order at PayPal as the shop named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paypal_order_id: Option<PaypalOrderId>,
+    /// When it was placed or revised; a coupon's validity is judged by it.
+    pub placed_at: Timestamp,
+    /// Points spent and earned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<PointsUse>,
+    /// Goes up with each accepted revision.
+    pub revision: i64,
     /// The shop's reference for where the goods go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ship_to: Option<BuyerId>,
     /// What of it is held and deducted: the shop's settings when it was placed.
     pub tracks: Tracks,
-    /// How long a hold lasts, in seconds.
-    pub hold_s: i64,
-    /// When it was placed or revised; a coupon's validity is judged by it.
-    pub placed_at: Timestamp,
 }
 
 /// Where an order stands, in one word. Flags stand beside it.
@@ -66,57 +66,57 @@ pub enum OrderState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OrderFlags {
-    /// Its placement was refused and nothing has been held since.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-    /// The shop cancelled it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub cancelled: bool,
-    /// The hold ran out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub expired: bool,
     /// The operator settles with what was paid.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accepted: bool,
+    /// The shop cancelled it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// The operator closed it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
-    /// Paid, and the goods were not to be had.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub unfulfillable: bool,
-    /// A capture said it was the last, and the total was not reached.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub review: bool,
-    /// More came in than the total.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub overpaid: bool,
-    /// A capture names it that does not count: currency, payee, or another order.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub mismatched: bool,
     /// A dispute is open.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub disputed: bool,
-    /// A capture is pending.
+    /// The hold ran out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub pending: bool,
+    pub expired: bool,
     /// Something live keeps the hold from running out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub live: bool,
+    /// A capture names it that does not count: currency, payee, or another order.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mismatched: bool,
+    /// More came in than the total.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub overpaid: bool,
+    /// A capture is pending.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
+    /// Its placement was refused and nothing has been held since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+    /// A capture said it was the last, and the total was not reached.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub review: bool,
+    /// Paid, and the goods were not to be had.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unfulfillable: bool,
 }
 
 /// What came back of a settled order, as a function of its money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GivenBack {
-    /// Earned points that were revoked.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub points_revoked: i64,
-    /// The spent points are back.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub points: bool,
     /// The coupons are back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub coupons: bool,
+    /// The spent points are back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub points: bool,
+    /// Earned points that were revoked.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub points_revoked: i64,
     /// The unshipped stock is back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stock: bool,
@@ -132,52 +132,52 @@ fn is_zero(n: &i64) -> bool {
 pub struct OrderMoney {
     /// Counted captures and other tenders, gross.
     pub captured_minor: Minor,
+    /// What is to be paid back; Counterfoil moves no money.
+    pub refund_due_minor: Minor,
     /// Their refunds and reversals.
     pub refunded_minor: Minor,
     /// The reversals among them.
     pub reversed_minor: Minor,
-    /// What is to be paid back; Counterfoil moves no money.
-    pub refund_due_minor: Minor,
 }
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The shop's id of it.
-    pub order: OrderId,
     /// The currency of every amount here.
     pub currency: Currency,
-    /// What the buyer is to pay.
-    pub total_minor: Minor,
-    /// Where it stands.
-    pub state: OrderState,
+    /// Flags beside the state.
+    pub flags: OrderFlags,
     /// May it be shipped?
     pub fulfilment: Fulfilment,
+    /// What came back since.
+    #[serde(default)]
+    pub given_back: GivenBack,
+    /// Until when unpaid stock, coupons and points are held; `None`: nothing is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// Captured, refunded, due.
+    pub money: OrderMoney,
+    /// The shop's id of it.
+    pub order: OrderId,
+    /// When it was settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_at: Option<Timestamp>,
     /// Why not, all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
     /// Why its placement was refused, or its goods were not to be had, the last time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Reason>,
-    /// Flags beside the state.
-    pub flags: OrderFlags,
-    /// Captured, refunded, due.
-    pub money: OrderMoney,
-    /// Until when unpaid stock, coupons and points are held; `None`: nothing is held.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_until: Option<Timestamp>,
-    /// When it was settled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paid_at: Option<Timestamp>,
-    /// What came back since.
-    #[serde(default)]
-    pub given_back: GivenBack,
     /// What has been shipped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shipped: Vec<ShippedLine>,
+    /// Where it stands.
+    pub state: OrderState,
     /// What was agreed; in an outcome only where it is new or the outcome must stand alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<std::sync::Arc<Terms>>,
+    /// What the buyer is to pay.
+    pub total_minor: Minor,
     /// The fact that changed the row last: its ETag.
     #[serde(skip, default = "nowhere")]
     pub position: Position,
@@ -271,53 +271,53 @@ pub enum Standing {
 /// A payment row, keyed by its own id; kept also while its order is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
-    /// Its own id.
-    pub id: PaymentKey,
-    /// What it is.
-    pub kind: PaymentKind,
-    /// How far it has come.
-    pub state: PaymentState,
-    /// Whether it counts.
-    pub standing: Standing,
-    /// The order it belongs to, named or found through its links.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
-    /// Its ids name another order as well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub other_order: Option<OrderId>,
+    /// Gross, 0 or more.
+    #[serde(default)]
+    pub amount_minor: Minor,
     /// An operator assigned the order.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assigned: bool,
-    /// The PayPal order it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paypal_order: Option<PaypalOrderId>,
     /// The authorisation it was captured from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization: Option<AuthorizationId>,
     /// What a refund pays back from; what a dispute is about.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub captures: BTreeSet<CaptureId>,
-    /// Gross, 0 or more.
-    #[serde(default)]
-    pub amount_minor: Minor,
     /// Its currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
     /// PayPal's fee.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee_minor: Option<Minor>,
-    /// What is left of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub net_minor: Option<Minor>,
-    /// The merchant account that received it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payee: Option<PayeeId>,
     /// No further capture follows.
     #[serde(default, rename = "final", skip_serializing_if = "std::ops::Not::not")]
     pub is_final: bool,
+    /// Its own id.
+    pub id: PaymentKey,
+    /// What it is.
+    pub kind: PaymentKind,
+    /// What is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_minor: Option<Minor>,
+    /// The order it belongs to, named or found through its links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// Its ids name another order as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_order: Option<OrderId>,
     /// A dispute's outcome code, as PayPal gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// The merchant account that received it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payee: Option<PayeeId>,
+    /// The PayPal order it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paypal_order: Option<PaypalOrderId>,
+    /// Whether it counts.
+    pub standing: Standing,
+    /// How far it has come.
+    pub state: PaymentState,
     /// The fact that changed the row last.
     #[serde(skip, default = "nowhere")]
     pub position: Position,

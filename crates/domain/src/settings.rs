@@ -8,42 +8,42 @@ use crate::{PayeeId, Reason};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// What the shop lets Counterfoil keep; what is not tracked is neither held nor deducted.
-    pub tracks: Tracks,
     /// How long an unpaid order keeps its hold, in seconds.
     pub hold_s: i64,
-    /// The merchant account that must receive the money; checked where a body names one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payee: Option<PayeeId>,
     /// What the shop's order ids begin with; a payment that names an order without it is foreign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_prefix: Option<String>,
+    /// The merchant account that must receive the money; checked where a body names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payee: Option<PayeeId>,
     /// What comes back when an order is refunded.
     pub returns: Returns,
+    /// What the shop lets Counterfoil keep; what is not tracked is neither held nor deducted.
+    pub tracks: Tracks,
 }
 
 /// Which read models the shop lets Counterfoil keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tracks {
-    /// Stock is held and taken.
-    pub stock: bool,
     /// Coupons are held and used.
     pub coupons: bool,
     /// Points are held, spent and earned.
     pub points: bool,
+    /// Stock is held and taken.
+    pub stock: bool,
 }
 
 /// What comes back at a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Returns {
-    /// Unshipped stock, once refunds alone reach what was captured.
-    pub stock: bool,
     /// Coupons, while nothing is kept.
     pub coupons: bool,
     /// Spent points, while nothing is kept; earned ones are always revoked in proportion.
     pub points: bool,
+    /// Unshipped stock, once refunds alone reach what was captured.
+    pub stock: bool,
 }
 
 impl Default for Tracks {

@@ -5,9 +5,12 @@
 //!
 //! While a fact is decided, changed rows are journalled, so that a decision that fails half-way leaves no trace.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
     AuthorizationId, BuyerId, CaptureId, Coupon, CouponBuyer, CouponCode, Fact, Key, Order, OrderId, Payment,
@@ -60,13 +63,25 @@ pub struct Table<K, V> {
     rows: HashMap<K, Option<V>>,
     /// Every row there is was given: what is not here is absent.
     complete: bool,
-    changed: HashSet<K>,
+    /// The rows that changed since they were stored, as they are stored.
+    changed: HashMap<K, Option<V>>,
     journal: Vec<(K, Option<Option<V>>)>,
+}
+
+/// A row that changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed<'a, K, V> {
+    /// Which.
+    pub key: &'a K,
+    /// As it is stored.
+    pub stored: Option<&'a V>,
+    /// As it is now.
+    pub now: Option<&'a V>,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     fn new(complete: bool) -> Self {
-        Self { rows: HashMap::new(), complete, changed: HashSet::new(), journal: Vec::new() }
+        Self { rows: HashMap::new(), complete, changed: HashMap::new(), journal: Vec::new() }
     }
 
     /// Gives a row as it is stored, `None` for one that is not there. A row that is here already stays as it is.
@@ -113,7 +128,9 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         } else {
             self.rows.insert(key.clone(), row)
         };
-        self.changed.insert(key.clone());
+        if let Entry::Vacant(changed) = self.changed.entry(key.clone()) {
+            changed.insert(before.clone().flatten());
+        }
         self.journal.push((key, before));
     }
 
@@ -133,9 +150,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         self.rows.iter().filter_map(|(key, row)| row.as_ref().map(|row| (key, row)))
     }
 
-    /// The rows that changed since they were given, `None` for those that were removed.
-    pub fn changes(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
-        self.changed.iter().map(|key| (key, self.get(key)))
+    /// The rows that changed since they were stored: as they are stored, `None` for new ones, and as they are now, `None`
+    /// for those that were removed.
+    pub fn changes(&self) -> impl Iterator<Item = Changed<'_, K, V>> {
+        self.changed.iter().map(|(key, stored)| Changed { key, stored: stored.as_ref(), now: self.get(key) })
     }
 }
 
@@ -294,6 +312,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
     fn forget_changes(&mut self) {
         self.changed.clear();
     }
+
+    fn forget_unchanged(&mut self) {
+        if !self.complete {
+            self.rows.retain(|key, _| self.changed.contains_key(key));
+        }
+    }
 }
 
 impl State {
@@ -331,10 +355,16 @@ impl State {
         }
     }
 
-    /// Takes the rows as stored from here on: nothing has changed.
+    /// Takes the rows as stored from here on: nothing has changed. Never while a fact is decided.
     pub fn mark_stored(&mut self) {
         let _ = every_table!(self, forget_changes);
+        let _ = every_table!(self, forget_journal);
         self.shop_changed = false;
+    }
+
+    /// Forgets every row that has not changed since it was stored: it can be given again. Never while a fact is decided.
+    pub fn forget_unchanged(&mut self) {
+        let _ = every_table!(self, forget_unchanged);
     }
 
     pub(crate) fn mark(&mut self) -> Mark {

@@ -81,7 +81,7 @@ async fn compare_orders(comparison: &mut Comparison<'_>, state: &State) -> Resul
     // As the domain's rows: PostgreSQL writes JSON in a way of its own.
     let live = comparison
         .scan(&sql::read_models::SCAN_ORDERS, |row| {
-            let order = order_from_row(&OrderRow::read(row, 0)?)?;
+            let order = order_from_row(&OrderRow::read(row)?)?;
             Ok((order.order.to_string(), order))
         })
         .await?;
@@ -94,7 +94,7 @@ async fn compare_payments(comparison: &mut Comparison<'_>, state: &State) -> Res
     let key = |row: &PaymentRow| format!("{}/{}", row.id_kind, row.id);
     let live = comparison
         .scan(&sql::read_models::SCAN_PAYMENTS, |row| {
-            let row = PaymentRow::read(row, 0)?;
+            let row = PaymentRow::read(row, &mut (0..))?;
             // Also that it can be read.
             Ok((key(&row), payment_to_row(&payment_from_row(&row)?)))
         })
@@ -104,7 +104,7 @@ async fn compare_payments(comparison: &mut Comparison<'_>, state: &State) -> Res
     let key = |row: &PaymentCaptureRow| format!("{}/{}/{}", row.capture_id, row.id_kind, row.id);
     let live = comparison
         .scan(&sql::read_models::SCAN_PAYMENT_CAPTURES, |row| {
-            let row = PaymentCaptureRow::read(row, 0)?;
+            let row = PaymentCaptureRow::read(row, &mut (0..))?;
             Ok((key(&row), row))
         })
         .await?;
@@ -117,7 +117,7 @@ async fn compare_payments(comparison: &mut Comparison<'_>, state: &State) -> Res
 async fn compare_shared(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
     let live = comparison
         .scan(&sql::read_models::SCAN_STOCK, |row| {
-            let row = StockRow::read(row, 0)?;
+            let row = StockRow::read(row, &mut (0..))?;
             Ok((row.sku.clone(), row))
         })
         .await?;
@@ -125,7 +125,7 @@ async fn compare_shared(comparison: &mut Comparison<'_>, state: &State) -> Resul
     comparison.compare("stock", live, replayed.collect());
     let live = comparison
         .scan(&sql::read_models::SCAN_COUPONS, |row| {
-            let row = CouponRow::read(row, 0)?;
+            let row = CouponRow::read(row, &mut (0..))?;
             Ok((row.code.clone(), coupon_to_row(&coupon_from_row(&row)?)))
         })
         .await?;
@@ -134,7 +134,7 @@ async fn compare_shared(comparison: &mut Comparison<'_>, state: &State) -> Resul
     let key = |row: &CouponBuyerRow| format!("{}/{}", row.code, row.buyer_id);
     let live = comparison
         .scan(&sql::read_models::SCAN_COUPON_BUYERS, |row| {
-            let row = CouponBuyerRow::read(row, 0)?;
+            let row = CouponBuyerRow::read(row, &mut (0..))?;
             Ok((key(&row), row))
         })
         .await?;
@@ -142,7 +142,7 @@ async fn compare_shared(comparison: &mut Comparison<'_>, state: &State) -> Resul
     comparison.compare("coupon_buyers", live, rows.map(|row| (key(&row), row)).collect());
     let live = comparison
         .scan(&sql::read_models::SCAN_POINTS, |row| {
-            let row = PointsRow::read(row, 0)?;
+            let row = PointsRow::read(row, &mut (0..))?;
             Ok((row.buyer_id.clone(), row))
         })
         .await?;
@@ -154,7 +154,7 @@ async fn compare_shared(comparison: &mut Comparison<'_>, state: &State) -> Resul
 async fn compare_parked(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
     let live = comparison
         .scan(&sql::read_models::SCAN_PARKED, |row| {
-            let row = ParkedRow::read(row, 0)?;
+            let row = ParkedRow::read(row, &mut (0..))?;
             Ok((row.position.to_string(), row))
         })
         .await?;
@@ -168,7 +168,7 @@ async fn compare_parked(comparison: &mut Comparison<'_>, state: &State) -> Resul
     comparison.compare("parked", live, members.map(|row| (row.position.to_string(), row)).collect());
     let live = comparison
         .scan(&sql::read_models::SCAN_PARKED_GROUPS, |row| {
-            let row = ParkedGroupRow::read(row, 0)?;
+            let row = ParkedGroupRow::read(row, &mut (0..))?;
             Ok((row.group_position.to_string(), row))
         })
         .await?;
@@ -176,7 +176,7 @@ async fn compare_parked(comparison: &mut Comparison<'_>, state: &State) -> Resul
     comparison.compare("parked_groups", live, replayed.collect());
     let live = comparison
         .scan(&sql::read_models::LOAD_PARKED_KEYS, |row| {
-            let row = ParkedKeyRow::read(row, 0)?;
+            let row = ParkedKeyRow::read(row, &mut (0..))?;
             Ok((row.key, row.group_position))
         })
         .await?;

@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::rows::{
-    CouponBuyerRow, CouponRow, OrderRow, ParkedGroupRow, ParkedRow, PaymentCaptureRow, PaymentRow, PointsRow,
-    StockRow,
+    CouponBuyerRow, CouponRow, OrderRow, OrderStandingRow, OrderTermsRow, ParkedGroupRow, ParkedRow,
+    PaymentCaptureRow, PaymentRow, PointsRow, StockRow,
 };
 
 pub(crate) fn corrupt(what: &str, why: impl std::fmt::Display) -> Error {
@@ -126,10 +126,14 @@ raised! { given_back, to_given_back, GivenBack { points, coupons, stock, } but p
 raised! { tracks, to_tracks, Tracks { stock, coupons, points, } }
 
 pub(crate) fn order_to_row(order: &Order) -> Result<OrderRow, Error> {
-    let terms = order.terms.as_deref();
-    let json_of =
-        |terms: Option<&Terms>, part: fn(&Terms) -> Result<String, Error>| terms.map(part).transpose();
     Ok(OrderRow {
+        standing: order_standing_to_row(order)?,
+        terms: order_terms_to_row(order.terms.as_deref())?,
+    })
+}
+
+pub(crate) fn order_standing_to_row(order: &Order) -> Result<OrderStandingRow, Error> {
+    Ok(OrderStandingRow {
         order_id: order.order.to_string(),
         currency: order.currency.to_string(),
         total_minor: order.total_minor,
@@ -147,22 +151,28 @@ pub(crate) fn order_to_row(order: &Order) -> Result<OrderRow, Error> {
         points_revoked: order.given_back.points_revoked,
         given_back: given_back(&order.given_back),
         shipped: json(&order.shipped)?,
+        position: order.position.0,
+        at: time(order.at),
+    })
+}
+
+fn order_terms_to_row(terms: Option<&Terms>) -> Result<OrderTermsRow, Error> {
+    let json_of = |part: fn(&Terms) -> Result<String, Error>| terms.map(part).transpose();
+    Ok(OrderTermsRow {
         revision: terms.map(|terms| terms.revision),
         buyer_id: text(terms.and_then(|terms| terms.buyer.as_ref())),
-        lines: json_of(terms, |terms| json(&terms.lines))?,
-        coupons: json_of(terms, |terms| json(&terms.coupons))?,
+        lines: json_of(|terms| json(&terms.lines))?,
+        coupons: json_of(|terms| json(&terms.coupons))?,
         points: terms.and_then(|terms| terms.points.as_ref()).map(json).transpose()?,
         paypal_order_id: text(terms.and_then(|terms| terms.paypal_order_id.as_ref())),
         ship_to: text(terms.and_then(|terms| terms.ship_to.as_ref())),
         tracks: terms.map(|terms| tracks(&terms.tracks)),
         hold_s: terms.map(|terms| terms.hold_s),
         placed_at: terms.map(|terms| terms.placed_at.as_datetime()),
-        position: order.position.0,
-        at: time(order.at),
     })
 }
 
-fn terms_from_row(row: &OrderRow) -> Result<Option<Terms>, Error> {
+fn terms_from_row(row: &OrderTermsRow) -> Result<Option<Terms>, Error> {
     let (Some(revision), Some(lines), Some(coupons)) = (row.revision, &row.lines, &row.coupons) else {
         return Ok(None);
     };
@@ -183,7 +193,7 @@ fn terms_from_row(row: &OrderRow) -> Result<Option<Terms>, Error> {
     }))
 }
 
-pub(crate) fn order_from_row(row: &OrderRow) -> Result<Order, Error> {
+pub(crate) fn order_from_row(OrderRow { standing: row, terms }: &OrderRow) -> Result<Order, Error> {
     Ok(Order {
         order: parse("orders.order_id", &row.order_id)?,
         currency: currency(&row.currency)?,
@@ -203,7 +213,7 @@ pub(crate) fn order_from_row(row: &OrderRow) -> Result<Order, Error> {
         paid_at: stamp(row.paid_at),
         given_back: GivenBack { points_revoked: row.points_revoked, ..to_given_back(&row.given_back)? },
         shipped: from_json("orders.shipped", &row.shipped)?,
-        terms: terms_from_row(row)?.map(Arc::new),
+        terms: terms_from_row(terms)?.map(Arc::new),
         position: Position(row.position),
         at: stamp(row.at),
     })

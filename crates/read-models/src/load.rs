@@ -177,7 +177,7 @@ fn give_payments(
     [of_order, of_paypal_order, of_authorization, of_capture]: [Vec<Row>; 4],
 ) -> Result<(), Error> {
     for row in &rows {
-        let payment = payment_from_row(&PaymentRow::read(row, 0)?)?;
+        let payment = payment_from_row(&PaymentRow::read(row, &mut (0..))?)?;
         state.payments.give(payment.id.clone(), Some(payment));
     }
     for key in &wanted.payments {
@@ -204,7 +204,7 @@ where
     let mut found: BTreeMap<K, BTreeSet<PaymentKey>> =
         wanted.iter().map(|key| (key.clone(), BTreeSet::new())).collect();
     for row in rows {
-        let payment = payment_from_row(&PaymentRow::read(row, 1)?)?;
+        let payment = payment_from_row(&PaymentRow::read(row, &mut (1..))?)?;
         found.entry(parse("payments", row.try_get(0)?)?).or_default().insert(payment.id.clone());
         payments.give(payment.id.clone(), Some(payment));
     }
@@ -223,17 +223,17 @@ fn give_rest(
     points: &[Row],
 ) -> Result<(), Error> {
     let orders = orders.iter().map(|row| {
-        let order = order_from_row(&OrderRow::read(row, 0)?)?;
+        let order = order_from_row(&OrderRow::read(row)?)?;
         Ok((order.order.clone(), order))
     });
     give(&mut state.orders, orders.collect::<Result<Vec<_>, Error>>()?, &wanted.orders);
     let stock = stock.iter().map(|row| {
-        let row = StockRow::read(row, 0)?;
+        let row = StockRow::read(row, &mut (0..))?;
         Ok((parse("stock.sku", &row.sku)?, stock_from_row(&row)))
     });
     give(&mut state.stock, stock.collect::<Result<Vec<_>, Error>>()?, &wanted.stock);
     let points = points.iter().map(|row| {
-        let row = PointsRow::read(row, 0)?;
+        let row = PointsRow::read(row, &mut (0..))?;
         Ok((parse("points.buyer_id", &row.buyer_id)?, points_from_row(&row)))
     });
     give(&mut state.points, points.collect::<Result<Vec<_>, Error>>()?, &wanted.points);
@@ -251,12 +251,12 @@ fn give_rest(
 
 fn give_coupons(state: &mut State, wanted: &Wanted, coupons: &[Row], buyers: &[Row]) -> Result<(), Error> {
     let coupons = coupons.iter().map(|row| {
-        let coupon = coupon_from_row(&CouponRow::read(row, 0)?)?;
+        let coupon = coupon_from_row(&CouponRow::read(row, &mut (0..))?)?;
         Ok((coupon.terms.code.clone(), coupon))
     });
     give(&mut state.coupons, coupons.collect::<Result<Vec<_>, Error>>()?, &wanted.coupons);
     let buyers = buyers.iter().map(|row| {
-        let row = CouponBuyerRow::read(row, 0)?;
+        let row = CouponBuyerRow::read(row, &mut (0..))?;
         let key = (parse("coupon_buyers.code", &row.code)?, parse("coupon_buyers.buyer_id", &row.buyer_id)?);
         Ok((key, domain::CouponBuyer { held: row.held, used: row.used }))
     });

@@ -1,5 +1,7 @@
 //! The tables' rows, column by column, as they are read and as they are written: many at once, an array a column.
 
+use std::ops::RangeFrom;
+
 use chrono::{DateTime, Utc};
 use relay::Error;
 use tokio_postgres::Row;
@@ -15,10 +17,9 @@ macro_rules! tables {
         pub(crate) struct $row { $(pub(crate) $field: $type,)* }
 
         impl $row {
-            /// Reads the columns from one on, in the order in which they stand here.
-            pub(crate) fn read(row: &Row, from: usize) -> Result<Self, Error> {
-                let mut columns = from..;
-                let mut next = move || columns.next().unwrap_or_default();
+            /// Reads the next columns, in the order in which they stand here.
+            pub(crate) fn read(row: &Row, columns: &mut RangeFrom<usize>) -> Result<Self, Error> {
+                let mut next = || columns.next().unwrap_or_default();
                 Ok(Self { $($field: row.try_get(next())?,)* })
             }
         }
@@ -54,9 +55,52 @@ macro_rules! tables {
     )*};
 }
 
+/// An order: where it stands, then what was agreed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OrderRow {
+    pub(crate) standing: OrderStandingRow,
+    pub(crate) terms: OrderTermsRow,
+}
+
+impl OrderRow {
+    /// Reads a row's columns.
+    pub(crate) fn read(row: &Row) -> Result<Self, Error> {
+        let columns = &mut (0..);
+        let standing = OrderStandingRow::read(row, columns)?;
+        Ok(Self { standing, terms: OrderTermsRow::read(row, columns)? })
+    }
+}
+
+/// Many orders, an array a column.
+#[derive(Debug, Default)]
+pub(crate) struct OrderColumns {
+    standing: OrderStandingColumns,
+    terms: OrderTermsColumns,
+}
+
+impl OrderColumns {
+    pub(crate) fn push(&mut self, row: OrderRow) {
+        self.standing.push(row.standing);
+        self.terms.push(row.terms);
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        debug_assert_eq!(self.standing.len(), self.terms.len());
+        self.standing.len()
+    }
+
+    /// The shop, then the columns.
+    pub(crate) fn parameters<'a>(&'a self, shop: &'a &'a str) -> Parameters<'a> {
+        let mut parameters = self.standing.parameters(shop);
+        parameters.extend(self.terms.parameters(shop).drain(1..));
+        parameters
+    }
+}
+
 tables! {
-    /// An order. Lists are lines of text, JSON is text.
-    OrderRow, OrderColumns {
+    /// Where an order stands. Lists are lines of text, JSON is text.
+    OrderStandingRow, OrderStandingColumns {
         order_id: String,
         currency: String,
         total_minor: i64,
@@ -74,6 +118,11 @@ tables! {
         points_revoked: i64,
         given_back: String,
         shipped: String,
+        position: i64,
+        at: Option<DateTime<Utc>>,
+    }
+    /// What was agreed of an order, which seldom changes.
+    OrderTermsRow, OrderTermsColumns {
         revision: Option<i64>,
         buyer_id: Option<String>,
         lines: Option<String>,
@@ -84,8 +133,6 @@ tables! {
         tracks: Option<String>,
         hold_s: Option<i64>,
         placed_at: Option<DateTime<Utc>>,
-        position: i64,
-        at: Option<DateTime<Utc>>,
     }
     /// A payment.
     PaymentRow, PaymentColumns {

@@ -2,32 +2,39 @@
 //! keys in them.
 
 use database::{Client, Query, sql};
-use domain::{Position, ShopId, State};
+use domain::{Changed, ShopId, State};
 use futures_util::try_join;
 use relay::Error;
 
 use crate::convert::{
-    corrupt, coupon_buyer_to_row, coupon_to_row, group_to_row, order_to_row, parked_to_row, payment_captures,
-    payment_to_row, points_to_row, stock_to_row,
+    corrupt, coupon_buyer_to_row, coupon_to_row, group_to_row, order_standing_to_row, order_to_row,
+    parked_to_row, payment_captures, payment_to_row, points_to_row, stock_to_row,
 };
 use crate::rows::{
-    CouponBuyerColumns, CouponColumns, OrderColumns, Parameters, ParkedColumns, ParkedGroupColumns,
-    ParkedKeyColumns, ParkedKeyRow, PaymentCaptureColumns, PaymentColumns, PointsColumns, StockColumns,
+    CouponBuyerColumns, CouponColumns, OrderColumns, OrderStandingColumns, Parameters, ParkedColumns,
+    ParkedGroupColumns, ParkedKeyColumns, ParkedKeyRow, PaymentCaptureColumns, PaymentColumns, PointsColumns,
+    StockColumns,
 };
 
-/// The rows of one table that are there, by key.
+/// The changed rows of one table that are there, by key.
 macro_rules! changed {
     ($table:expr) => {{
-        let mut rows: Vec<_> = $table.changes().filter_map(|(key, row)| row.map(|row| (key, row))).collect();
+        let mut rows: Vec<_> = $table
+            .changes()
+            .filter_map(|changed| Some((changed.key, changed.stored, changed.now?)))
+            .collect();
         rows.sort_by(|a, b| a.0.cmp(b.0));
         rows
     }};
 }
 
 /// What a batch has changed, ready to be stored.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Changes {
     orders: OrderColumns,
+    /// Of orders whose terms stay.
+    order_standings: OrderStandingColumns,
+    new_payments: PaymentColumns,
     payments: PaymentColumns,
     captures: PaymentCaptureColumns,
     stock: StockColumns,
@@ -39,7 +46,7 @@ pub struct Changes {
 }
 
 /// Nearly always empty.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ParkedChanges {
     parked: ParkedColumns,
     gone: Vec<i64>,
@@ -51,25 +58,33 @@ struct ParkedChanges {
 
 impl Changes {
     pub(crate) fn of(state: &State) -> Result<Self, Error> {
-        let payments = changed!(state.payments);
-        let orders = changed!(state.orders).into_iter().map(|(_, order)| order_to_row(order));
-        Ok(Self {
-            orders: orders.collect::<Result<_, _>>()?,
-            payments: payments.iter().map(|(_, payment)| payment_to_row(payment)).collect(),
-            captures: payments.iter().flat_map(|(_, payment)| payment_captures(payment)).collect(),
-            stock: changed!(state.stock).into_iter().map(|(sku, row)| stock_to_row(sku, row)).collect(),
-            coupons: changed!(state.coupons).into_iter().map(|(_, coupon)| coupon_to_row(coupon)).collect(),
-            coupon_buyers: changed!(state.coupon_buyers)
-                .into_iter()
-                .map(|(key, row)| coupon_buyer_to_row(key, row))
-                .collect(),
-            points: changed!(state.points)
-                .into_iter()
-                .map(|(buyer, row)| points_to_row(buyer, row))
-                .collect(),
-            settings: settings(state)?,
-            parked: ParkedChanges::of(state)?,
-        })
+        let mut changes =
+            Self { settings: settings(state)?, parked: ParkedChanges::of(state)?, ..Self::default() };
+        for (_, stored, order) in changed!(state.orders) {
+            if stored.is_some_and(|stored| stored.terms == order.terms) {
+                changes.order_standings.push(order_standing_to_row(order)?);
+            } else {
+                changes.orders.push(order_to_row(order)?);
+            }
+        }
+        for (_, stored, payment) in changed!(state.payments) {
+            let columns = if stored.is_some() { &mut changes.payments } else { &mut changes.new_payments };
+            columns.push(payment_to_row(payment));
+            payment_captures(payment).for_each(|capture| changes.captures.push(capture));
+        }
+        for (sku, _, row) in changed!(state.stock) {
+            changes.stock.push(stock_to_row(sku, row));
+        }
+        for (_, _, coupon) in changed!(state.coupons) {
+            changes.coupons.push(coupon_to_row(coupon));
+        }
+        for (key, _, row) in changed!(state.coupon_buyers) {
+            changes.coupon_buyers.push(coupon_buyer_to_row(key, row));
+        }
+        for (buyer, _, row) in changed!(state.points) {
+            changes.points.push(points_to_row(buyer, row));
+        }
+        Ok(changes)
     }
 
     /// Joined, so that all are sent at once; the server takes them in this order.
@@ -78,6 +93,13 @@ impl Changes {
         let shop = &shop.as_str();
         try_join!(
             write(client, &q::UPSERT_ORDERS, self.orders.len(), self.orders.parameters(shop)),
+            write(
+                client,
+                &q::UPSERT_ORDER_STANDINGS,
+                self.order_standings.len(),
+                self.order_standings.parameters(shop)
+            ),
+            write(client, &q::INSERT_PAYMENTS, self.new_payments.len(), self.new_payments.parameters(shop)),
             write(client, &q::UPSERT_PAYMENTS, self.payments.len(), self.payments.parameters(shop)),
             write(client, &q::INSERT_PAYMENT_CAPTURES, self.captures.len(), self.captures.parameters(shop)),
             write(client, &q::UPSERT_STOCK, self.stock.len(), self.stock.parameters(shop)),
@@ -105,31 +127,25 @@ impl Changes {
 
 impl ParkedChanges {
     fn of(state: &State) -> Result<Self, Error> {
-        let mut parked = ParkedColumns::default();
-        for (position, group) in changed!(state.parked) {
+        let mut changes = Self {
+            gone: gone(state.parked.changes(), |position| position.0),
+            gone_groups: gone(state.groups.changes(), |position| position.0),
+            gone_keys: gone(state.parked_keys.changes(), ToString::to_string),
+            ..Self::default()
+        };
+        for (position, _, group) in changed!(state.parked) {
             let member = state.groups.get(group).and_then(|group| group.members.get(position));
             let member =
                 member.ok_or_else(|| corrupt("parked", format!("{position} is not in its group")))?;
-            parked.push(parked_to_row(*position, *group, member));
+            changes.parked.push(parked_to_row(*position, *group, member));
         }
-        let keys = changed!(state.parked_keys).into_iter();
-        let mut gone_keys: Vec<String> = state
-            .parked_keys
-            .changes()
-            .filter(|(_, group)| group.is_none())
-            .map(|(key, _)| key.to_string())
-            .collect();
-        gone_keys.sort();
-        Ok(Self {
-            parked,
-            gone: gone(state.parked.changes()),
-            groups: changed!(state.groups).into_iter().map(|(id, group)| group_to_row(*id, group)).collect(),
-            gone_groups: gone(state.groups.changes()),
-            keys: keys
-                .map(|(key, group)| ParkedKeyRow { key: key.to_string(), group_position: group.0 })
-                .collect(),
-            gone_keys,
-        })
+        for (id, _, group) in changed!(state.groups) {
+            changes.groups.push(group_to_row(*id, group));
+        }
+        for (key, _, group) in changed!(state.parked_keys) {
+            changes.keys.push(ParkedKeyRow { key: key.to_string(), group_position: group.0 });
+        }
+        Ok(changes)
     }
 
     async fn store(&self, client: &Client, shop: &&str) -> Result<(), Error> {
@@ -163,8 +179,13 @@ fn settings(state: &State) -> Result<Option<(String, i32)>, Error> {
     Ok(Some((settings, rules)))
 }
 
-fn gone<'a, V: 'a>(changes: impl Iterator<Item = (&'a Position, Option<&'a V>)>) -> Vec<i64> {
-    let mut gone: Vec<i64> = changes.filter(|(_, row)| row.is_none()).map(|(key, _)| key.0).collect();
+/// The keys of the rows that are to be removed.
+fn gone<'a, K: 'a, V: 'a, T: Ord>(
+    changes: impl Iterator<Item = Changed<'a, K, V>>,
+    write: impl Fn(&K) -> T,
+) -> Vec<T> {
+    let mut gone: Vec<T> =
+        changes.filter(|changed| changed.now.is_none()).map(|changed| write(changed.key)).collect();
     gone.sort_unstable();
     gone
 }

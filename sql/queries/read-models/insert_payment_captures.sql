@@ -6,5 +6,5 @@
 -- $4 id text[]
 INSERT INTO counterfoil.payment_captures (shop_id, capture_id, id_kind, id)
 SELECT $1, r.capture_id, r.id_kind, r.id
-FROM unnest($2::text[], $3::text[], $4::text[]) AS r (capture_id, id_kind, id)
+FROM (SELECT unnest($2::text[]) AS capture_id, unnest($3::text[]) AS id_kind, unnest($4::text[]) AS id) AS r
 ON CONFLICT DO NOTHING;

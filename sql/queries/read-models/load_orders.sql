@@ -6,9 +6,9 @@ SELECT
     t.refusals::text AS refusals, array_to_string(t.flags, E'\n') AS flags, t.captured_minor,
     t.refunded_minor, t.reversed_minor, t.refund_due_minor, t.held_until, t.paid_at,
     t.points_revoked, array_to_string(t.given_back, E'\n') AS given_back, t.shipped::text AS shipped,
-    t.revision, t.buyer_id, t.lines::text AS lines, t.coupons::text AS coupons,
+    t.position, t.at, t.revision, t.buyer_id, t.lines::text AS lines, t.coupons::text AS coupons,
     t.points::text AS points, t.paypal_order_id, t.ship_to,
-    array_to_string(t.tracks, E'\n') AS tracks, t.hold_s, t.placed_at, t.position, t.at
+    array_to_string(t.tracks, E'\n') AS tracks, t.hold_s, t.placed_at
 FROM unnest($2::text[]) AS k (order_id)
 CROSS JOIN LATERAL (
     SELECT * FROM counterfoil.orders AS t WHERE t.shop_id = $1 AND t.order_id = k.order_id OFFSET 0

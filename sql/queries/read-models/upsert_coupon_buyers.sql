@@ -9,11 +9,9 @@ INSERT INTO counterfoil.coupon_buyers (
 )
 SELECT
     $1, r.code, r.buyer_id, r.held, r.used
-FROM unnest(
-    $2::text[], $3::text[], $4::bigint[], $5::bigint[]
-) AS r (
-    code, buyer_id, held, used
-)
-ORDER BY r.code COLLATE "C", r.buyer_id COLLATE "C"
+FROM (
+    SELECT unnest($2::text[]) AS code, unnest($3::text[]) AS buyer_id, unnest($4::bigint[]) AS held,
+        unnest($5::bigint[]) AS used
+) AS r
 ON CONFLICT (shop_id, code, buyer_id) DO UPDATE SET
     held = excluded.held, used = excluded.used;

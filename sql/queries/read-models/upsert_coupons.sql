@@ -15,13 +15,12 @@ INSERT INTO counterfoil.coupons (
 SELECT
     $1, r.code, r.max_uses, r.max_per_buyer, r.valid_from, r.valid_until, r.voided, r.held, r.used,
     r.position
-FROM unnest(
-    $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::boolean[],
-    $8::bigint[], $9::bigint[], $10::bigint[]
-) AS r (
-    code, max_uses, max_per_buyer, valid_from, valid_until, voided, held, used, position
-)
-ORDER BY r.code COLLATE "C"
+FROM (
+    SELECT unnest($2::text[]) AS code, unnest($3::bigint[]) AS max_uses, unnest($4::bigint[]) AS max_per_buyer,
+        unnest($5::timestamptz[]) AS valid_from, unnest($6::timestamptz[]) AS valid_until,
+        unnest($7::boolean[]) AS voided, unnest($8::bigint[]) AS held, unnest($9::bigint[]) AS used,
+        unnest($10::bigint[]) AS position
+) AS r
 ON CONFLICT (shop_id, code) DO UPDATE SET
     max_uses = excluded.max_uses, max_per_buyer = excluded.max_per_buyer,
     valid_from = excluded.valid_from, valid_until = excluded.valid_until, voided = excluded.voided,

@@ -1,4 +1,5 @@
 -- upsert_orders
+-- Most lists are empty, and an empty one is not read as JSON or cut into pieces.
 -- $1 shop_id text
 -- $2 order_id text[]
 -- $3 currency text[]
@@ -17,44 +18,51 @@
 -- $16 points_revoked bigint[]
 -- $17 given_back text[]
 -- $18 shipped text[]
--- $19 revision bigint[]
--- $20 buyer_id text[]
--- $21 lines text[]
--- $22 coupons text[]
--- $23 points text[]
--- $24 paypal_order_id text[]
--- $25 ship_to text[]
--- $26 tracks text[]
--- $27 hold_s bigint[]
--- $28 placed_at timestamptz[]
--- $29 position bigint[]
--- $30 at timestamptz[]
+-- $19 position bigint[]
+-- $20 at timestamptz[]
+-- $21 revision bigint[]
+-- $22 buyer_id text[]
+-- $23 lines text[]
+-- $24 coupons text[]
+-- $25 points text[]
+-- $26 paypal_order_id text[]
+-- $27 ship_to text[]
+-- $28 tracks text[]
+-- $29 hold_s bigint[]
+-- $30 placed_at timestamptz[]
 INSERT INTO counterfoil.orders (
     shop_id, order_id, currency, total_minor, state, fulfilment, reasons, refusals, flags,
     captured_minor, refunded_minor, reversed_minor, refund_due_minor, held_until, paid_at,
-    points_revoked, given_back, shipped, revision, buyer_id, lines, coupons, points,
-    paypal_order_id, ship_to, tracks, hold_s, placed_at, position, at
+    points_revoked, given_back, shipped, position, at, revision, buyer_id, lines, coupons, points,
+    paypal_order_id, ship_to, tracks, hold_s, placed_at
 )
 SELECT
-    $1, r.order_id, r.currency, r.total_minor, r.state, r.fulfilment, r.reasons::jsonb,
-    r.refusals::jsonb, string_to_array(r.flags, E'\n'), r.captured_minor, r.refunded_minor,
-    r.reversed_minor, r.refund_due_minor, r.held_until, r.paid_at, r.points_revoked,
-    string_to_array(r.given_back, E'\n'), r.shipped::jsonb, r.revision, r.buyer_id, r.lines::jsonb,
-    r.coupons::jsonb, r.points::jsonb, r.paypal_order_id, r.ship_to,
-    string_to_array(r.tracks, E'\n'), r.hold_s, r.placed_at, r.position, r.at
-FROM unnest(
-    $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::timestamptz[],
-    $15::timestamptz[], $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::text[],
-    $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bigint[],
-    $28::timestamptz[], $29::bigint[], $30::timestamptz[]
-) AS r (
-    order_id, currency, total_minor, state, fulfilment, reasons, refusals, flags, captured_minor,
-    refunded_minor, reversed_minor, refund_due_minor, held_until, paid_at, points_revoked,
-    given_back, shipped, revision, buyer_id, lines, coupons, points, paypal_order_id, ship_to,
-    tracks, hold_s, placed_at, position, at
-)
-ORDER BY r.order_id COLLATE "C"
+    $1, r.order_id, r.currency, r.total_minor, r.state, r.fulfilment,
+    CASE r.reasons WHEN '[]' THEN '[]'::jsonb ELSE r.reasons::jsonb END,
+    CASE r.refusals WHEN '[]' THEN '[]'::jsonb ELSE r.refusals::jsonb END,
+    CASE r.flags WHEN '' THEN '{}'::text[] ELSE string_to_array(r.flags, E'\n') END, r.captured_minor,
+    r.refunded_minor, r.reversed_minor, r.refund_due_minor, r.held_until, r.paid_at, r.points_revoked,
+    CASE r.given_back WHEN '' THEN '{}'::text[] ELSE string_to_array(r.given_back, E'\n') END,
+    CASE r.shipped WHEN '[]' THEN '[]'::jsonb ELSE r.shipped::jsonb END, r.position, r.at, r.revision,
+    r.buyer_id, r.lines::jsonb, r.coupons::jsonb, r.points::jsonb, r.paypal_order_id, r.ship_to,
+    string_to_array(r.tracks, E'\n'), r.hold_s, r.placed_at
+FROM (
+    SELECT unnest($2::text[]) AS order_id, unnest($3::text[]) AS currency,
+        unnest($4::bigint[]) AS total_minor, unnest($5::text[]) AS state,
+        unnest($6::text[]) AS fulfilment, unnest($7::text[]) AS reasons,
+        unnest($8::text[]) AS refusals, unnest($9::text[]) AS flags,
+        unnest($10::bigint[]) AS captured_minor, unnest($11::bigint[]) AS refunded_minor,
+        unnest($12::bigint[]) AS reversed_minor, unnest($13::bigint[]) AS refund_due_minor,
+        unnest($14::timestamptz[]) AS held_until, unnest($15::timestamptz[]) AS paid_at,
+        unnest($16::bigint[]) AS points_revoked, unnest($17::text[]) AS given_back,
+        unnest($18::text[]) AS shipped, unnest($19::bigint[]) AS position,
+        unnest($20::timestamptz[]) AS at, unnest($21::bigint[]) AS revision,
+        unnest($22::text[]) AS buyer_id, unnest($23::text[]) AS lines,
+        unnest($24::text[]) AS coupons, unnest($25::text[]) AS points,
+        unnest($26::text[]) AS paypal_order_id, unnest($27::text[]) AS ship_to,
+        unnest($28::text[]) AS tracks, unnest($29::bigint[]) AS hold_s,
+        unnest($30::timestamptz[]) AS placed_at
+) AS r
 ON CONFLICT (shop_id, order_id) DO UPDATE SET
     currency = excluded.currency, total_minor = excluded.total_minor, state = excluded.state,
     fulfilment = excluded.fulfilment, reasons = excluded.reasons, refusals = excluded.refusals,
@@ -62,8 +70,8 @@ ON CONFLICT (shop_id, order_id) DO UPDATE SET
     refunded_minor = excluded.refunded_minor, reversed_minor = excluded.reversed_minor,
     refund_due_minor = excluded.refund_due_minor, held_until = excluded.held_until,
     paid_at = excluded.paid_at, points_revoked = excluded.points_revoked,
-    given_back = excluded.given_back, shipped = excluded.shipped, revision = excluded.revision,
-    buyer_id = excluded.buyer_id, lines = excluded.lines, coupons = excluded.coupons,
-    points = excluded.points, paypal_order_id = excluded.paypal_order_id,
-    ship_to = excluded.ship_to, tracks = excluded.tracks, hold_s = excluded.hold_s,
-    placed_at = excluded.placed_at, position = excluded.position, at = excluded.at;
+    given_back = excluded.given_back, shipped = excluded.shipped, position = excluded.position,
+    at = excluded.at, revision = excluded.revision, buyer_id = excluded.buyer_id,
+    lines = excluded.lines, coupons = excluded.coupons, points = excluded.points,
+    paypal_order_id = excluded.paypal_order_id, ship_to = excluded.ship_to,
+    tracks = excluded.tracks, hold_s = excluded.hold_s, placed_at = excluded.placed_at;

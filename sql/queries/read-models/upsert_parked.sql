@@ -10,11 +10,10 @@ INSERT INTO counterfoil.parked (
 )
 SELECT
     $1, r.position, r.group_position, string_to_array(r.keys, E'\n'), r.error, r.parked_at
-FROM unnest(
-    $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[]
-) AS r (
-    position, group_position, keys, error, parked_at
-)
+FROM (
+    SELECT unnest($2::bigint[]) AS position, unnest($3::bigint[]) AS group_position, unnest($4::text[]) AS keys,
+        unnest($5::text[]) AS error, unnest($6::timestamptz[]) AS parked_at
+) AS r
 ORDER BY r.position
 ON CONFLICT (shop_id, position) DO UPDATE SET
     group_position = excluded.group_position, keys = excluded.keys, error = excluded.error,

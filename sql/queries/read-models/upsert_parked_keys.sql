@@ -7,11 +7,6 @@ INSERT INTO counterfoil.parked_keys (
 )
 SELECT
     $1, r.key, r.group_position
-FROM unnest(
-    $2::text[], $3::bigint[]
-) AS r (
-    key, group_position
-)
-ORDER BY r.key COLLATE "C"
+FROM (SELECT unnest($2::text[]) AS key, unnest($3::bigint[]) AS group_position) AS r
 ON CONFLICT (shop_id, key) DO UPDATE SET
     group_position = excluded.group_position;

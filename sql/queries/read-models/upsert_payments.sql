@@ -27,19 +27,19 @@ INSERT INTO counterfoil.payments (
 )
 SELECT
     $1, r.id_kind, r.id, r.kind, r.state, r.standing, r.order_id, r.other_order_id, r.assigned,
-    r.paypal_order_id, r.authorization_id, string_to_array(r.captures, E'\n'), r.amount_minor,
+    r.paypal_order_id, r.authorization_id, CASE r.captures WHEN '' THEN '{}'::text[] ELSE string_to_array(r.captures, E'\n') END, r.amount_minor,
     r.currency, r.fee_minor, r.net_minor, r.payee, r.is_final, r.outcome, r.position, r.at
-FROM unnest(
-    $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::boolean[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
-    $15::bigint[], $16::bigint[], $17::text[], $18::boolean[], $19::text[], $20::bigint[],
-    $21::timestamptz[]
-) AS r (
-    id_kind, id, kind, state, standing, order_id, other_order_id, assigned, paypal_order_id,
-    authorization_id, captures, amount_minor, currency, fee_minor, net_minor, payee, is_final,
-    outcome, position, at
-)
-ORDER BY r.id_kind COLLATE "C", r.id COLLATE "C"
+FROM (
+    SELECT unnest($2::text[]) AS id_kind, unnest($3::text[]) AS id, unnest($4::text[]) AS kind,
+        unnest($5::text[]) AS state, unnest($6::text[]) AS standing, unnest($7::text[]) AS order_id,
+        unnest($8::text[]) AS other_order_id, unnest($9::boolean[]) AS assigned,
+        unnest($10::text[]) AS paypal_order_id, unnest($11::text[]) AS authorization_id,
+        unnest($12::text[]) AS captures, unnest($13::bigint[]) AS amount_minor,
+        unnest($14::text[]) AS currency, unnest($15::bigint[]) AS fee_minor,
+        unnest($16::bigint[]) AS net_minor, unnest($17::text[]) AS payee,
+        unnest($18::boolean[]) AS is_final, unnest($19::text[]) AS outcome,
+        unnest($20::bigint[]) AS position, unnest($21::timestamptz[]) AS at
+) AS r
 ON CONFLICT (shop_id, id_kind, id) DO UPDATE SET
     kind = excluded.kind, state = excluded.state, standing = excluded.standing,
     order_id = excluded.order_id, other_order_id = excluded.other_order_id,

@@ -12,12 +12,11 @@ INSERT INTO counterfoil.stock (
 )
 SELECT
     $1, r.sku, r.received, r.adjusted, r.settled, r.returned, r.held, r.position
-FROM unnest(
-    $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]
-) AS r (
-    sku, received, adjusted, settled, returned, held, position
-)
-ORDER BY r.sku COLLATE "C"
+FROM (
+    SELECT unnest($2::text[]) AS sku, unnest($3::bigint[]) AS received, unnest($4::bigint[]) AS adjusted,
+        unnest($5::bigint[]) AS settled, unnest($6::bigint[]) AS returned, unnest($7::bigint[]) AS held,
+        unnest($8::bigint[]) AS position
+) AS r
 ON CONFLICT (shop_id, sku) DO UPDATE SET
     received = excluded.received, adjusted = excluded.adjusted, settled = excluded.settled,
     returned = excluded.returned, held = excluded.held, position = excluded.position;

@@ -29,7 +29,7 @@ impl Moves {
     fn uses(&mut self, terms: &Terms, step: impl Fn(&mut CouponMove)) {
         if terms.tracks.coupons {
             for coupon in &terms.coupons {
-                let make = || CouponMove::of(coupon.code.clone(), terms.buyer.clone());
+                let make = || CouponMove::of(terms.buyer.clone(), coupon.code.clone());
                 step(self.coupons.entry(coupon.code.clone()).or_insert_with(make));
             }
         }

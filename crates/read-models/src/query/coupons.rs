@@ -54,7 +54,7 @@ pub async fn list(
 }
 
 fn view(row: &tokio_postgres::Row) -> Result<CouponView, Error> {
-    let Coupon { terms, voided, held, used, position } = coupon_from_row(&CouponRow::read(row, 0)?)?;
+    let Coupon { terms, voided, held, used, position } = coupon_from_row(&CouponRow::read(row, &mut (0..))?)?;
     let available = if voided { 0 } else { terms.max_uses - used - held };
     Ok(CouponView { terms, voided, held, used, available, position })
 }

@@ -97,7 +97,7 @@ fn page(rows: &[tokio_postgres::Row], limit: i64) -> Result<Page<OrderView>, Err
 }
 
 fn view(row: &tokio_postgres::Row) -> Result<OrderView, Error> {
-    let mut order = order_from_row(&OrderRow::read(row, 0)?)?;
+    let mut order = order_from_row(&OrderRow::read(row)?)?;
     if order.flags.refused && order.paid_at.is_none() {
         // The row keeps why it was refused once, and here it is asked why it may not be shipped: every reason.
         let others = std::mem::take(&mut order.reasons).into_iter().filter(|reason| reason.code != "refused");

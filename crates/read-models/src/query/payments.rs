@@ -122,7 +122,7 @@ pub(crate) async fn of_order(
 }
 
 fn view(row: &tokio_postgres::Row, from: usize) -> Result<PaymentView, Error> {
-    let payment: Payment = payment_from_row(&PaymentRow::read(row, from)?)?;
+    let payment: Payment = payment_from_row(&PaymentRow::read(row, &mut (from..))?)?;
     Ok(PaymentView {
         kind: payment.kind,
         id: payment.id.id().to_owned(),

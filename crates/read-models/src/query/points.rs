@@ -63,7 +63,7 @@ pub async fn list(
 }
 
 fn view(row: &tokio_postgres::Row) -> Result<PointsView, Error> {
-    let row = PointsRow::read(row, 0)?;
+    let row = PointsRow::read(row, &mut (0..))?;
     let points: Points = points_from_row(&row);
     Ok(PointsView {
         buyer: row.buyer_id,

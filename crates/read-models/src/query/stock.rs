@@ -59,7 +59,7 @@ pub async fn list(
 }
 
 fn view(row: &tokio_postgres::Row) -> Result<StockView, Error> {
-    let row = StockRow::read(row, 0)?;
+    let row = StockRow::read(row, &mut (0..))?;
     let stock: Stock = stock_from_row(&row);
     Ok(StockView {
         sku: row.sku,
