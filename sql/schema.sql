@@ -678,7 +678,7 @@ COMMENT ON COLUMN counterfoil.transmissions.event_key IS 'Which callback it brou
 
 COMMENT ON COLUMN counterfoil.transmissions.body_mac IS 'HMAC-SHA256 of the raw body under the shop''s hash key: one transmission has one body';
 
-COMMENT ON COLUMN counterfoil.transmissions.headers IS 'Its five headers, compact JSON';
+COMMENT ON COLUMN counterfoil.transmissions.headers IS 'Its five headers, compact JSON; empty where it brought the callback, whose evidence has them';
 
 CREATE TABLE counterfoil.webhooks (
     shop_id text NOT NULL COLLATE pg_catalog."C",

@@ -80,7 +80,10 @@ fn command(id: &str) -> NewFact {
 }
 
 fn callback(event_key: &str, mac: u8, transmission: Option<&str>) -> NewFact {
-    let transmission = transmission.map(|id| Transmission { id: id.to_owned(), headers: "{}".to_owned() });
+    let transmission = transmission.map(|id| Transmission {
+        id: id.to_owned(),
+        headers: vec![("paypal-transmission-id".to_owned(), id.to_owned())],
+    });
     NewFact {
         fact: Fact::CallbackIgnored(Ignored { paypal_type: "X".to_owned() }),
         by: "paypal".to_owned(),
@@ -148,26 +151,47 @@ async fn fifty_identical_callbacks_at_once_are_one_event_and_fifty_answers_with_
 /// P1, P3: other bytes are never taken for the same, and never lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_with_other_bytes_is_revised_or_refused() {
-    let log = Log::create().await;
+    // A process that has seen nothing known yet expects nothing to be; one that has looks it up.
+    for expects_new in [true, false] {
+        other_bytes(&Log::create().await, expects_new).await;
+    }
+}
+
+async fn other_bytes(log: &Log, expects_new: bool) {
+    let append = async |fact| {
+        if expects_new {
+            return Appender::start(log.test.database(), Options::default()).append(&log.shop, fact).await;
+        }
+        log.append(fact).await
+    };
     let known = |position| Appended::Known { position: Position(position) };
     let revised = |position, of| Appended::Revised { position: Position(position), of: Position(of) };
-    log.append(callback("WH-1", 1, Some("t1"))).await.unwrap();
-    assert_eq!(log.append(callback("WH-1", 1, Some("t1"))).await.unwrap(), known(0));
-    assert_eq!(log.append(callback("WH-1", 1, Some("t2"))).await.unwrap(), known(0));
-    assert_eq!(log.append(callback("WH-1", 2, Some("t3"))).await.unwrap(), revised(1, 0));
-    assert_eq!(log.append(callback("WH-1", 2, Some("t4"))).await.unwrap(), known(1));
+    append(callback("WH-1", 1, Some("t1"))).await.unwrap();
+    assert_eq!(append(callback("WH-1", 1, Some("t1"))).await.unwrap(), known(0));
+    assert_eq!(append(callback("WH-1", 1, Some("t2"))).await.unwrap(), known(0));
+    assert_eq!(append(callback("WH-1", 2, Some("t3"))).await.unwrap(), revised(1, 0));
+    assert_eq!(append(callback("WH-1", 2, Some("t4"))).await.unwrap(), known(1));
     let conflict = Appended::Conflict { position: Position(0), what: Conflict::Transmission };
-    assert_eq!(log.append(callback("WH-1", 3, Some("t1"))).await.unwrap(), conflict);
-    assert_eq!(log.append(callback("WH-1", 3, Some("t1"))).await.unwrap(), conflict);
-    assert_eq!(log.append(callback("WH-1", 9, None)).await.unwrap(), known(0));
+    assert_eq!(append(callback("WH-1", 3, Some("t1"))).await.unwrap(), conflict);
+    assert_eq!(append(callback("WH-1", 3, Some("t1"))).await.unwrap(), conflict);
+    assert_eq!(append(callback("WH-1", 9, None)).await.unwrap(), known(0));
     // A copy from the API, and the delivery that comes after all.
-    log.append(callback("WH-2", 1, None)).await.unwrap();
-    assert_eq!(log.append(callback("WH-2", 2, Some("t5"))).await.unwrap(), revised(3, 2));
-    assert_eq!(log.append(callback("WH-2", 2, Some("t6"))).await.unwrap(), known(3));
+    append(callback("WH-2", 1, None)).await.unwrap();
+    assert_eq!(append(callback("WH-2", 2, Some("t5"))).await.unwrap(), revised(3, 2));
+    assert_eq!(append(callback("WH-2", 2, Some("t6"))).await.unwrap(), known(3));
     log.assert_sound(4).await;
     assert_eq!(log.count("SELECT count(*) FROM counterfoil.transmissions").await, 6);
     assert_eq!(log.count("SELECT count(*) FROM counterfoil.conflicting_transmissions").await, 1);
     assert_eq!(log.count("SELECT count(*) FROM counterfoil.evidence").await, 4);
+    // Headers stand once: with what a delivery brought, else with the delivery.
+    let headers =
+        "SELECT string_agg(transmission_id, ' ' ORDER BY transmission_id) FROM counterfoil.transmissions
+                   WHERE headers = ''";
+    let superuser = log.test.superuser().await;
+    let row = superuser.query_one(headers, &[]).await.unwrap();
+    assert_eq!(row.get::<_, Option<String>>(0).as_deref(), Some("t1 t3 t5"));
+    let headers = "SELECT headers::jsonb ->> 'paypal-transmission-id' FROM counterfoil.transmissions WHERE transmission_id = 't2'";
+    assert_eq!(superuser.query_one(headers, &[]).await.unwrap().get::<_, String>(0), "t2");
 }
 
 /// P3: a command takes effect once; its id never stands for two things.

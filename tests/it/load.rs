@@ -194,7 +194,9 @@ impl Ledger {
     pub(crate) async fn check(&self, ground: &Ground, database: &Database) {
         let client = database.client().await.unwrap();
         let keys: Vec<&str> = self.callbacks.keys().map(String::as_str).collect();
-        let rows = client.query(&sql::event_log::FIND_CALLBACKS, &[&SHOP, &keys]).await.unwrap();
+        // No revision is asked for: no body has this mac.
+        let macs = vec![&b"none"[..]; keys.len()];
+        let rows = client.query(&sql::event_log::FIND_CALLBACKS, &[&SHOP, &keys, &macs]).await.unwrap();
         let positions: BTreeMap<String, i64> =
             rows.iter().map(|row| (row.get("event_key"), row.get("position"))).collect();
         let mut certificates = BTreeSet::new();

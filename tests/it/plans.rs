@@ -12,13 +12,14 @@ use test_support::TestDatabase;
 type Lookup = (&'static Query, &'static str, &'static [(&'static str, &'static [&'static str])]);
 
 const TEXTS: &str = "'shop', ARRAY['a', 'b', 'c']";
+const TEXTS_AND_MACS: &str = "'shop', ARRAY['a', 'b', 'c'], ARRAY['d', 'e', 'f']::bytea[]";
 const PAIRS: &str = "'shop', ARRAY['a', 'b', 'c'], ARRAY['d', 'e', 'f']";
 const POSITIONS: &str = "'shop', ARRAY[1, 2, 3]";
 
 fn lookups() -> Vec<Lookup> {
     use sql::{event_log as log, read_models as rows};
     vec![
-        (&log::FIND_CALLBACKS, TEXTS, &[("callbacks_pkey", &["shop_id", "event_key"])]),
+        (&log::FIND_CALLBACKS, TEXTS_AND_MACS, &[("callbacks_pkey", &["shop_id", "event_key"])]),
         (
             &log::FIND_TRANSMISSIONS,
             TEXTS,

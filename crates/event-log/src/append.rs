@@ -148,6 +148,7 @@ impl Appender {
             head: door.head.clone(),
             notifier: self.inner.notifier.clone(),
             session: None,
+            doubted: 0,
             stored: HashSet::new(),
         };
         self.inner.tasks.spawn_on(batcher.run(), &self.inner.runtime);

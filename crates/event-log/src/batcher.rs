@@ -13,9 +13,11 @@ use crate::append::{Options, raise};
 use crate::fact::{Digest, Prepared};
 use crate::notify::Notifier;
 use crate::settle::settle;
-use crate::write::{Failure, Session};
+use crate::write::{Failure, Session, Trust};
 use crate::{AppendError, Appended};
 
+/// After a batch that held something known, so many are looked up: where one is repeated, more are about to be.
+const DOUBTED: u32 = 256;
 /// How often a batch is tried whose fate is not known, or that lost against something passing.
 const ATTEMPTS: u32 = 4;
 /// Doubles with each attempt.
@@ -36,6 +38,8 @@ pub(crate) struct Batcher {
     pub(crate) notifier: Arc<Notifier>,
     /// Kept while there is work, given back when the queue is empty.
     pub(crate) session: Option<Session>,
+    /// So many batches are looked up yet before one is trusted to be new again.
+    pub(crate) doubted: u32,
     /// Certificates that this task has stored: there are a handful, and they need not be sent with every batch.
     pub(crate) stored: HashSet<Digest>,
 }
@@ -125,15 +129,26 @@ impl Batcher {
         let facts: Vec<&Prepared> = batch.iter().map(|request| &request.fact).collect();
         let mut attempt = 0;
         loop {
-            match self.try_commit(&facts).await {
+            let trust = if self.doubted == 0 { Trust::New } else { Trust::Nothing };
+            match self.try_commit(&facts, trust).await {
+                // Something of it is known, as far as can be said without having looked.
+                Err(Failure::Row(why)) if trust == Trust::New => {
+                    tracing::debug!(shop = %self.shop, facts = facts.len(), why, "looking up what is known");
+                    self.doubted = DOUBTED;
+                }
                 // What was committed without our knowing is found by its keys.
                 Err(Failure::Again(why)) if attempt + 1 < ATTEMPTS => {
                     tracing::warn!(shop = %self.shop, attempt, why, "appending again");
                     self.session = None;
+                    // It may have been committed, and then it is known.
+                    self.doubted = self.doubted.max(1);
                     tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
                     attempt += 1;
                 }
-                result => return result,
+                result => {
+                    self.doubted = self.doubted.saturating_sub(1);
+                    return result;
+                }
             }
         }
     }
@@ -141,6 +156,7 @@ impl Batcher {
     async fn try_commit(
         &mut self,
         facts: &[&Prepared],
+        trust: Trust,
     ) -> Result<Vec<Result<Appended, AppendError>>, Failure> {
         let session = match &mut self.session {
             Some(session) => session,
@@ -149,7 +165,7 @@ impl Batcher {
                 slot.insert(opened.map_err(|error| Failure::Unavailable(error.to_string()))?)
             }
         };
-        let mut known = session.look_up(self.shop.as_str(), facts).await?;
+        let mut known = session.look_up(self.shop.as_str(), facts, trust).await?;
         let settled = settle(&mut known, facts);
         session.commit(self.shop.as_str(), &settled.rows, &self.stored).await?;
         self.stored.extend(settled.rows.certificates.iter().map(|certificate| certificate.sha256));

@@ -1,7 +1,15 @@
 //! The form of an entry's data: RFC 8785 within a profile that every JSON library reproduces.
+//!
+//! Data whose names come in order already, as the domain's do, is written as it comes; all else is sorted first. What is
+//! written as it comes is looked at on the way, and anything that is not plain is left to the slow way, which also says
+//! what is wrong and where.
+
+use std::io;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
 /// What every JSON library keeps exact: 2^53 - 1.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
@@ -29,6 +37,123 @@ pub enum EntryError {
     /// It cannot be serialised.
     #[error("the data is no JSON: {0}")]
     Json(String),
+}
+
+/// The data as the entry has it, from whatever serialises to it.
+///
+/// # Errors
+/// As [`canonical_data`], and [`EntryError::Json`] for what is no JSON.
+pub fn canonical<T: Serialize>(data: &T) -> Result<String, EntryError> {
+    if let Some(written) = as_it_comes(data) {
+        return Ok(written);
+    }
+    canonical_data(&serde_json::to_value(data).map_err(|error| EntryError::Json(error.to_string()))?)
+}
+
+/// `None` when it is not within the profile, or has names that are not plain or not in order.
+pub(crate) fn as_it_comes<T: Serialize>(data: &T) -> Option<String> {
+    let mut written = Vec::with_capacity(1024);
+    data.serialize(&mut serde_json::Serializer::with_formatter(&mut written, InOrder::default())).ok()?;
+    String::from_utf8(written).ok()
+}
+
+/// Writes compact JSON, and gives up where RFC 8785 or the profile would have something else.
+#[derive(Default)]
+struct InOrder {
+    /// The name that was written last, of each object that is open, one behind the other.
+    names: Vec<u8>,
+    /// Where each begins.
+    begins: Vec<usize>,
+    /// Where the name that is being written begins, if one is.
+    name: Option<usize>,
+    /// Whether it is the first of its object.
+    is_first: bool,
+}
+
+fn give_up<T>() -> io::Result<T> {
+    Err(io::ErrorKind::InvalidData.into())
+}
+
+impl Formatter for InOrder {
+    fn write_null<W: ?Sized + io::Write>(&mut self, _: &mut W) -> io::Result<()> {
+        give_up()
+    }
+
+    fn write_f32<W: ?Sized + io::Write>(&mut self, _: &mut W, _: f32) -> io::Result<()> {
+        give_up()
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, _: &mut W, _: f64) -> io::Result<()> {
+        give_up()
+    }
+
+    fn write_i128<W: ?Sized + io::Write>(&mut self, _: &mut W, _: i128) -> io::Result<()> {
+        give_up()
+    }
+
+    fn write_u128<W: ?Sized + io::Write>(&mut self, _: &mut W, _: u128) -> io::Result<()> {
+        give_up()
+    }
+
+    fn write_i64<W: ?Sized + io::Write>(&mut self, writer: &mut W, n: i64) -> io::Result<()> {
+        if n.unsigned_abs() > INTEGER_MAX { give_up() } else { CompactFormatter.write_i64(writer, n) }
+    }
+
+    fn write_u64<W: ?Sized + io::Write>(&mut self, writer: &mut W, n: u64) -> io::Result<()> {
+        if n > INTEGER_MAX { give_up() } else { CompactFormatter.write_u64(writer, n) }
+    }
+
+    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, _: &mut W, _: &str) -> io::Result<()> {
+        give_up()
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
+        if self.name.is_some() {
+            // RFC 8785 sorts by UTF-16, which is the order of bytes while names are ASCII.
+            if !text.is_ascii() {
+                return give_up();
+            }
+            self.names.extend_from_slice(text.as_bytes());
+        }
+        writer.write_all(text.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        if self.name.is_some() || matches!(escape, CharEscape::AsciiControl(0)) {
+            return give_up();
+        }
+        CompactFormatter.write_char_escape(writer, escape)
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.begins.push(self.names.len());
+        CompactFormatter.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.names.truncate(self.begins.pop().unwrap_or_default());
+        CompactFormatter.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.name = Some(self.names.len());
+        self.is_first = first;
+        CompactFormatter.begin_object_key(writer, first)
+    }
+
+    fn end_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if let (Some(name), Some(&last)) = (self.name.take(), self.begins.last()) {
+            if !self.is_first && self.names[last..name] >= self.names[name..] {
+                return give_up();
+            }
+            self.names.drain(last..name);
+        }
+        CompactFormatter.end_object_key(writer)
+    }
 }
 
 /// The data as the entry has it.

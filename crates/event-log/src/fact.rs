@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use domain::{Fact, Key, Position, ShopId, Source};
+use domain::{Fact, FactData, Key, Position, ShopId, Source};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::canonical::{EntryError, canonical_data};
+use crate::canonical::{EntryError, canonical};
 use crate::entry::{Fields, Untimed, fact_id};
 use crate::{AppendError, EntryEvidence};
 
@@ -57,8 +58,16 @@ pub enum Dedupe {
 pub struct Transmission {
     /// PayPal's id of it.
     pub id: String,
-    /// Its five headers, compact JSON.
-    pub headers: String,
+    /// Its five headers, names and exact values.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Transmission {
+    /// The headers as compact JSON.
+    pub(crate) fn headers_json(&self) -> String {
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        Value::Object(headers.collect()).to_string()
+    }
 }
 
 /// Header values are never printed.
@@ -226,7 +235,6 @@ pub(crate) fn entry_of(
     by: &str,
     evidence: Option<&SealedEvidence>,
 ) -> Result<Untimed, EntryError> {
-    let data = fact.to_data().map_err(|error| EntryError::Json(error.to_string()))?;
     Untimed::new(&Fields {
         id,
         type_name: fact.type_name(),
@@ -236,7 +244,7 @@ pub(crate) fn entry_of(
         n: None,
         answers: None,
         evidence: evidence.map(|e| EntryEvidence { sha256: e.sha256, commitment: e.commitment }),
-        data: &canonical_data(&data)?,
+        data: &canonical(&FactData(fact))?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The relay's append, inside its own transaction, behind all that it has stored.
 
+use std::borrow::Cow;
+
 use database::{Client, sql};
 use domain::{Outcome, Position, ShopId, Timestamp};
 use futures_util::join;
@@ -7,7 +9,7 @@ use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::canonical::{EntryError, canonical_data};
+use crate::canonical::{EntryError, canonical};
 use crate::entry::{Fields, Untimed, outcome_id};
 use crate::rows::EventColumns;
 use crate::write::next_of;
@@ -41,7 +43,8 @@ pub async fn append_outcomes(
     shop: &ShopId,
     outcomes: Vec<NewOutcome>,
 ) -> Result<Vec<Position>, Error> {
-    let placed = OutcomeAppend::new(outcomes)?.place(client, shop).await?;
+    let append = OutcomeAppend::new(outcomes)?;
+    let placed = append.place(client, shop).await?;
     placed.insert(client, shop).await?;
     Ok(placed.positions())
 }
@@ -64,7 +67,7 @@ impl OutcomeAppend {
     ///
     /// # Errors
     /// The database's.
-    pub async fn place(&self, client: &Client, shop: &ShopId) -> Result<Placed, Error> {
+    pub async fn place(&self, client: &Client, shop: &ShopId) -> Result<Placed<'_>, Error> {
         if self.outcomes.is_empty() {
             return Ok(Placed { insert: None, columns: EventColumns::default(), causes: Vec::new() });
         }
@@ -82,7 +85,7 @@ impl OutcomeAppend {
         for ((new, id, entry), position) in self.outcomes.iter().zip(first..) {
             let kind = new.outcome.kind;
             let key = (new.outcome.key.to_string(), new.outcome.key.name());
-            columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), entry);
+            columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), Cow::Borrowed(entry));
             causes.push(new.cause.0);
         }
         Ok(Placed { insert: Some((at, insert)), columns, causes })
@@ -91,15 +94,15 @@ impl OutcomeAppend {
 
 /// Outcomes that have their positions, and with them the shop's lock.
 #[derive(Debug)]
-pub struct Placed {
+pub struct Placed<'a> {
     /// When, and the statement, prepared already: what is sent together must not wait for that. None when there is nothing
     /// to insert.
     insert: Option<(Timestamp, Statement)>,
-    columns: EventColumns,
+    columns: EventColumns<'a>,
     causes: Vec<i64>,
 }
 
-impl Placed {
+impl Placed<'_> {
     /// Inserts the outcomes and their outbox rows. It sends at its first poll, so that COMMIT may be joined behind it.
     ///
     /// # Errors
@@ -137,8 +140,6 @@ impl Placed {
 }
 
 fn encode(new: &NewOutcome) -> Result<(Uuid, Untimed), EntryError> {
-    let change =
-        serde_json::to_value(&new.outcome.change).map_err(|error| EntryError::Json(error.to_string()))?;
     let id = outcome_id(&new.cause_id, new.n);
     let entry = Untimed::new(&Fields {
         id,
@@ -149,7 +150,7 @@ fn encode(new: &NewOutcome) -> Result<(Uuid, Untimed), EntryError> {
         n: Some(new.n),
         answers: new.outcome.answers,
         evidence: None,
-        data: &canonical_data(&change)?,
+        data: &canonical(&new.outcome.change)?,
     })?;
     Ok((id, entry))
 }

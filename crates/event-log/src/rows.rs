@@ -1,15 +1,17 @@
 //! The rows of a batch, as columns: one statement takes them all.
 
+use std::borrow::Cow;
+
 use domain::Timestamp;
 use uuid::Uuid;
 
+use crate::Certificate;
 use crate::entry::Untimed;
 use crate::fact::{Digest, Prepared};
-use crate::{Certificate, Transmission};
 
 /// Columns of events and of their outbox rows.
 #[derive(Debug, Default)]
-pub(crate) struct EventColumns {
+pub(crate) struct EventColumns<'a> {
     pub(crate) positions: Vec<i64>,
     pub(crate) ids: Vec<Uuid>,
     pub(crate) types: Vec<&'static str>,
@@ -17,15 +19,15 @@ pub(crate) struct EventColumns {
     pub(crate) entries: Vec<String>,
     pub(crate) leaf_hashes: Vec<Vec<u8>>,
     pub(crate) aggregate_types: Vec<&'static str>,
-    pub(crate) aggregate_ids: Vec<String>,
-    pub(crate) payloads: Vec<String>,
+    pub(crate) aggregate_ids: Vec<Cow<'a, str>>,
+    pub(crate) payloads: Vec<Cow<'a, str>>,
 }
 
 /// Columns of everything that a batch of facts inserts.
 #[derive(Debug)]
 pub(crate) struct FactRows<'a> {
     pub(crate) at: Timestamp,
-    pub(crate) events: EventColumns,
+    pub(crate) events: EventColumns<'a>,
     pub(crate) evidence_positions: Vec<i64>,
     pub(crate) sealed: Vec<&'a [u8]>,
     pub(crate) kek_ids: Vec<&'a str>,
@@ -41,20 +43,20 @@ pub(crate) struct FactRows<'a> {
     pub(crate) transmission_ids: Vec<&'a str>,
     pub(crate) transmission_keys: Vec<String>,
     pub(crate) transmission_macs: Vec<Vec<u8>>,
-    pub(crate) transmission_headers: Vec<&'a str>,
+    pub(crate) transmission_headers: Vec<String>,
     pub(crate) conflict_ids: Vec<&'a str>,
     pub(crate) conflict_macs: Vec<Vec<u8>>,
 }
 
-impl EventColumns {
+impl<'a> EventColumns<'a> {
     /// `key` is the whole key, and its name.
     pub(crate) fn push(
         &mut self,
         at: Timestamp,
         (position, id, type_name): (i64, Uuid, &'static str),
-        key: (String, String),
+        key: (String, Cow<'a, str>),
         aggregate_type: &'static str,
-        entry: &Untimed,
+        entry: Cow<'a, Untimed>,
     ) {
         let (bytes, leaf_hash) = entry.at(at);
         self.positions.push(position);
@@ -65,7 +67,10 @@ impl EventColumns {
         self.leaf_hashes.push(leaf_hash.to_vec());
         self.aggregate_types.push(aggregate_type);
         self.aggregate_ids.push(key.1);
-        self.payloads.push(entry.data().to_owned());
+        self.payloads.push(match entry {
+            Cow::Borrowed(entry) => Cow::Borrowed(entry.data()),
+            Cow::Owned(entry) => Cow::Owned(entry.data().to_owned()),
+        });
     }
 }
 
@@ -104,9 +109,9 @@ impl<'a> FactRows<'a> {
         position: i64,
         id: Uuid,
         type_name: &'static str,
-        key: (String, String),
+        key: (String, Cow<'a, str>),
         aggregate_type: &'static str,
-        entry: &Untimed,
+        entry: Cow<'a, Untimed>,
     ) {
         self.events.push(self.at, (position, id, type_name), key, aggregate_type, entry);
     }
@@ -145,11 +150,11 @@ impl<'a> FactRows<'a> {
         self.command_positions.push(position);
     }
 
-    pub(crate) fn transmission(&mut self, transmission: &'a Transmission, event_key: String, mac: Digest) {
-        self.transmission_ids.push(&transmission.id);
+    pub(crate) fn transmission(&mut self, id: &'a str, event_key: String, mac: Digest, headers: String) {
+        self.transmission_ids.push(id);
         self.transmission_keys.push(event_key);
         self.transmission_macs.push(mac.to_vec());
-        self.transmission_headers.push(&transmission.headers);
+        self.transmission_headers.push(headers);
     }
 
     pub(crate) fn conflict(&mut self, transmission_id: &'a str, mac: Digest) {

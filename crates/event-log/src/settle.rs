@@ -2,6 +2,7 @@
 //! earlier in the same batch. Pure; the UNIQUE constraints are the ones that decide, and this agrees with them because
 //! everything was looked up under the lock.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::{Fact, Key, Position, Revision, Timestamp};
@@ -163,7 +164,11 @@ fn delivery<'a>(
         Some(_) => revision(known, settled, fact, event_key, mac, transmission)?,
     };
     let position = answer.position().0;
-    settled.rows.transmission(transmission, event_key, mac);
+    // What this delivery brought has its headers in its evidence: they stand once.
+    let is_in_evidence =
+        matches!(answer, Appended::New { .. } | Appended::Revised { .. }) && fact.evidence.is_some();
+    let headers = if is_in_evidence { String::new() } else { transmission.headers_json() };
+    settled.rows.transmission(&transmission.id, event_key, mac, headers);
     known.transmissions.insert(transmission.id.clone(), (mac, position));
     Ok(answer)
 }
@@ -205,7 +210,7 @@ fn revision<'a>(
 }
 
 /// Under which a revision stands among the callbacks.
-pub(crate) fn revision_key(event_key: &str, mac: &Digest) -> String {
+fn revision_key(event_key: &str, mac: &Digest) -> String {
     format!("{event_key}/{}", hex::encode(mac))
 }
 
@@ -233,12 +238,19 @@ fn append<'a>(
     match revised {
         None => {
             let key = (fact.key.to_string(), fact.key.name());
-            settled.rows.event(position, fact.id, fact.type_name, key, fact.aggregate_type, &fact.entry);
+            settled.rows.event(
+                position,
+                fact.id,
+                fact.type_name,
+                key,
+                fact.aggregate_type,
+                Cow::Borrowed(&fact.entry),
+            );
         }
         Some((entry, key)) => {
             let id = fact_id(fact.shop.as_str(), "callback", key);
-            let key = (format!("callback:{key}"), key.to_owned());
-            settled.rows.event(position, id, "callback.revised", key, "callback", &entry);
+            let key = (format!("callback:{key}"), Cow::Owned(key.to_owned()));
+            settled.rows.event(position, id, "callback.revised", key, "callback", Cow::Owned(entry));
         }
     }
     settled.rows.evidence_of(position, fact);

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::canonical::canonical_data;
+use crate::canonical::{as_it_comes, canonical_data};
 use crate::entry::{Fields, Untimed};
 use crate::fact::Prepared;
 use crate::settle::{Known, Settled, settle};
@@ -40,7 +40,51 @@ fn profile() -> impl Strategy<Value = Value> {
     })
 }
 
+/// JSON of any kind.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        "[\u{0}a\"\\\\é\u{10000}]{0,4}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 20, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[\u{0}ab\"é\u{e000}\u{10000}]{0,3}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Members in any order, and a name may be there twice.
+struct Unsorted(Vec<(String, Value)>);
+
+impl serde::Serialize for Unsorted {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 proptest! {
+    /// The quick way writes what the slow way writes, or nothing.
+    #[test]
+    fn what_is_written_as_it_comes_is_canonical(data in prop_oneof![profile(), any_json()]) {
+        prop_assert_eq!(canonical(&data), canonical_data(&data));
+        if let Some(written) = as_it_comes(&data) {
+            prop_assert_eq!(Ok(written), canonical_data(&data));
+        }
+    }
+
+    #[test]
+    fn members_that_come_in_another_order_are_sorted(
+        members in prop::collection::vec(("[a-c]{0,2}", profile()), 0..5),
+    ) {
+        let data: Value = Value::Object(members.iter().cloned().collect());
+        prop_assert_eq!(canonical(&Unsorted(members)), canonical_data(&data));
+    }
+
     /// P6: what is hashed is what is stored, and any RFC 8785 library writes the same bytes.
     #[test]
     fn an_entry_is_canonical_and_reads_back_as_it_was_written(
@@ -161,7 +205,7 @@ fn command(id: &str, content: u8) -> NewFact {
 }
 
 fn callback(event_key: &str, mac: u8, transmission: Option<&str>) -> NewFact {
-    let transmission = transmission.map(|id| Transmission { id: id.to_owned(), headers: "{}".to_owned() });
+    let transmission = transmission.map(|id| Transmission { id: id.to_owned(), headers: Vec::new() });
     NewFact {
         fact: Fact::CallbackIgnored(Ignored { paypal_type: "X".to_owned() }),
         by: "paypal".to_owned(),
@@ -281,4 +325,48 @@ fn a_revision_has_its_own_key_id_and_evidence() {
     assert_eq!(event.data(), "{\"of\":5}");
     assert_eq!(event.evidence().unwrap().sha256, [2; 32]);
     assert_eq!(rows.callback_keys, ["WH-1".to_owned(), key]);
+}
+
+#[test]
+fn the_facts_and_outcomes_of_a_payment_are_written_as_they_come() {
+    let fact = json!({
+        "capture": "3C6", "order": "A-1", "paypal_order": "5O1", "authorization": "A1", "amount_minor": 895,
+        "currency": "USD", "fee_minor": 1, "net_minor": 894, "payee": "P", "final": true, "odd_id": "x",
+    });
+    let fact = Fact::from_data("payment.captured", &fact.to_string()).unwrap();
+    assert!(as_it_comes(&domain::FactData(&fact)).is_some());
+    let change = json!({
+        "order": {
+            "order": "A-1", "currency": "USD", "total_minor": 895, "state": "paid", "fulfilment": "ship",
+            "reasons": [{"code": "a", "detail": "b"}], "refusals": [{"code": "a", "detail": "b"}],
+            "flags": {
+                "refused": true, "cancelled": true, "expired": true, "accepted": true, "closed": true, "live": true,
+                "unfulfillable": true, "review": true, "overpaid": true, "mismatched": true, "disputed": true,
+                "pending": true,
+            },
+            "money": {"captured_minor": 895, "refunded_minor": 0, "reversed_minor": 0, "refund_due_minor": 0},
+            "held_until": "2026-11-22T22:00:00.000000Z", "paid_at": "2026-11-22T22:00:00.000000Z",
+            "given_back": {"points_revoked": 1, "points": true, "coupons": true, "stock": true},
+            "shipped": [{"sku": "S", "qty": 1}],
+            "terms": {
+                "revision": 0, "buyer": "b", "lines": [{"sku": "S", "qty": 1, "unit_minor": 1000}],
+                "coupons": [{"code": "C", "minor": 100}], "points": {"spend": 5, "minor": 5, "earn": 9},
+                "paypal_order_id": "5O1", "ship_to": "s", "hold_s": 60, "placed_at": "2026-11-22T22:00:00.000000Z",
+                "tracks": {"stock": true, "coupons": true, "points": true},
+            },
+        },
+        "payments": [{
+            "id": {"capture": "3C6"}, "kind": "capture", "state": "captured", "standing": "matched", "order": "A-1",
+            "other_order": "A-2", "assigned": true, "paypal_order": "5O1", "authorization": "A1", "captures": ["C"],
+            "amount_minor": 895, "currency": "USD", "fee_minor": 1, "net_minor": 894, "payee": "P", "final": true,
+            "outcome": "x",
+        }],
+        "stock": [{"sku": "S", "held": -1, "received": 1, "adjusted": 1, "settled": 1, "returned": 1}],
+        "coupons": [{"code": "C", "buyer": "b", "held": -1, "used": 1}],
+        "points": {"buyer": "b", "held": -5, "granted": 1, "earned": 9, "revoked": 1, "spent": 5, "returned": 1,
+            "expired": 1},
+        "reasons": [{"code": "a", "detail": "b"}], "command": "x", "voided": "C", "rules": 1,
+    });
+    let decoded: domain::Change = serde_json::from_value(change.clone()).unwrap();
+    assert_eq!(as_it_comes(&decoded), canonical_data(&change).ok());
 }

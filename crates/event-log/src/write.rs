@@ -1,4 +1,7 @@
 //! One batch over one session: look up under the lock, insert, commit. Two round trips.
+//!
+//! The UNIQUE constraints decide what is known; looking it up tells what to do about it. Nearly nothing that comes is
+//! known, so that a batch may be tried without: one that holds something known fails as a whole, and is tried again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +13,7 @@ use tokio_postgres::{Row, Statement};
 
 use crate::fact::{Digest, Prepared};
 use crate::rows::FactRows;
-use crate::settle::{Known, KnownCallback, revision_key};
+use crate::settle::{Known, KnownCallback};
 use crate::{Certificate, Dedupe};
 
 /// Why a batch was not committed.
@@ -24,6 +27,15 @@ pub(crate) enum Failure {
     Unavailable(String),
     /// No shop has this id.
     UnknownShop,
+}
+
+/// What is taken for granted of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// That all of it is new, but for what it repeats of itself.
+    New,
+    /// Nothing.
+    Nothing,
 }
 
 /// A session of the pool with the statements of an append. Given back only between transactions.
@@ -59,9 +71,19 @@ impl Session {
 
     /// The first round trip: begins, locks the shop, and looks up what the batch asks. Each statement sees what was
     /// committed before it began, so those behind the lock see all that the lock's last holder did.
-    pub(crate) async fn look_up(&mut self, shop: &str, batch: &[&Prepared]) -> Result<Known, Failure> {
+    ///
+    /// With `Trust::New` nothing but the head is looked up: whatever is known makes the insert fail.
+    pub(crate) async fn look_up(
+        &mut self,
+        shop: &str,
+        batch: &[&Prepared],
+        trust: Trust,
+    ) -> Result<Known, Failure> {
         self.in_transaction = true;
-        let asked = Asked::of(batch);
+        let asked = match trust {
+            Trust::New => Asked::default(),
+            Trust::Nothing => Asked::of(batch),
+        };
         let result = self.ask(shop, &asked).await;
         if result.is_err() {
             self.roll_back().await;
@@ -69,7 +91,7 @@ impl Session {
         result
     }
 
-    async fn ask(&self, shop: &str, asked: &Asked) -> Result<Known, Failure> {
+    async fn ask(&self, shop: &str, asked: &Asked<'_>) -> Result<Known, Failure> {
         let database = self.client()?.database();
         let client = self.client()?.raw();
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
@@ -88,7 +110,7 @@ impl Session {
                 if asked.event_keys.is_empty() {
                     return Ok(Vec::new());
                 }
-                client.query(&self.callbacks, &[&shop, &asked.event_keys]).await
+                client.query(&self.callbacks, &[&shop, &asked.event_keys, &asked.body_macs]).await
             },
             async {
                 if asked.command_ids.is_empty() {
@@ -250,28 +272,29 @@ pub(crate) fn next_of(row: &Row) -> Result<(i64, Timestamp), tokio_postgres::Err
 
 /// What a batch asks, each thing once.
 #[derive(Default)]
-struct Asked {
-    transmissions: Vec<String>,
-    event_keys: Vec<String>,
-    command_types: Vec<String>,
-    command_ids: Vec<String>,
+struct Asked<'a> {
+    transmissions: Vec<&'a str>,
+    event_keys: Vec<&'a str>,
+    body_macs: Vec<&'a [u8]>,
+    command_types: Vec<&'static str>,
+    command_ids: Vec<&'a str>,
 }
 
-impl Asked {
-    fn of(batch: &[&Prepared]) -> Self {
+impl<'a> Asked<'a> {
+    fn of(batch: &[&'a Prepared]) -> Self {
         let mut asked = Self::default();
         for fact in batch {
             match &fact.dedupe {
                 Dedupe::Callback { event_key, body_mac, transmission } => {
-                    asked.event_keys.push(event_key.clone());
+                    asked.event_keys.push(event_key);
+                    asked.body_macs.push(body_mac);
                     if let Some(transmission) = transmission {
-                        asked.event_keys.push(revision_key(event_key, body_mac));
-                        asked.transmissions.push(transmission.id.clone());
+                        asked.transmissions.push(&transmission.id);
                     }
                 }
                 Dedupe::Command { id, .. } => {
-                    asked.command_types.push(fact.type_name.to_owned());
-                    asked.command_ids.push(id.clone());
+                    asked.command_types.push(fact.type_name);
+                    asked.command_ids.push(id);
                 }
             }
         }
@@ -297,6 +320,10 @@ fn read_known(
             signed_since: row.try_get("signed_since")?,
         };
         known.callbacks.insert(row.try_get("event_key")?, callback);
+        if let (Some(key), Some(position)) = (row.try_get("revision_key")?, row.try_get("revision")?) {
+            let mac: Option<&[u8]> = row.try_get("revision_mac")?;
+            known.callbacks.insert(key, KnownCallback { mac: mac.map(digest), position, signed_since: true });
+        }
     }
     for row in commands {
         let value = (digest(row.try_get("content_sha256")?), row.try_get("position")?);

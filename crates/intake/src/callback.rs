@@ -67,12 +67,22 @@ impl Intake {
         let translation = translate(shop, &body);
         let body_mac = shop.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
+        let certificate = certificate(&headers, &authentic);
+        let evidence = CallbackEvidence {
+            body,
+            headers: pairs(&headers),
+            certificate_sha256: hex::encode(certificate.sha256),
+            webhook_id: authentic.webhook_id,
+            verified_by: VerifiedBy::Signature,
+        };
+        let sealed = self.seal(shop, &evidence)?;
+        let transmission = Some(Transmission { id: headers.id, headers: evidence.headers });
         let fact = NewFact {
             fact: translation.fact,
             by: PAYPAL.to_owned(),
-            dedupe: Dedupe::Callback { event_key, body_mac, transmission: Some(transmission(&headers)?) },
-            evidence: Some(Arc::new(self.seal(shop, &headers, &authentic, body)?)),
-            certificate: Some(certificate(&headers, &authentic)),
+            dedupe: Dedupe::Callback { event_key, body_mac, transmission },
+            evidence: Some(Arc::new(sealed)),
+            certificate: Some(certificate),
         };
         self.append_callback(shop, fact, translation.paypal_type).await
     }
@@ -97,25 +107,9 @@ impl Intake {
         })
     }
 
-    fn seal(
-        &self,
-        shop: &Shop,
-        headers: &TransmissionHeaders,
-        authentic: &Authentic,
-        body: Vec<u8>,
-    ) -> Result<SealedEvidence, CallbackError> {
-        let evidence = CallbackEvidence {
-            body,
-            headers: pairs(headers),
-            certificate_sha256: hex::encode(authentic.certificate.sha256()),
-            webhook_id: authentic.webhook_id.clone(),
-            verified_by: VerifiedBy::Signature,
-        };
-        self.0
-            .vault
-            .seal(shop.id.as_str(), &evidence.encode())
-            .map(as_sealed)
-            .map_err(|e| CallbackError::Internal(e.to_string()))
+    fn seal(&self, shop: &Shop, evidence: &CallbackEvidence) -> Result<SealedEvidence, CallbackError> {
+        let sealed = self.0.vault.seal(shop.id.as_str(), &evidence.encode());
+        sealed.map(as_sealed).map_err(|e| CallbackError::Internal(e.to_string()))
     }
 
     async fn append_callback(
@@ -182,13 +176,6 @@ fn of_shop(error: &Arc<ShopError>) -> CallbackError {
 
 fn pairs(headers: &TransmissionHeaders) -> Vec<(String, String)> {
     headers.pairs().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-fn transmission(headers: &TransmissionHeaders) -> Result<Transmission, CallbackError> {
-    let values: serde_json::Map<String, serde_json::Value> =
-        pairs(headers).into_iter().map(|(name, value)| (name, value.into())).collect();
-    let headers_json = serde_json::to_string(&values).map_err(|e| CallbackError::Internal(e.to_string()))?;
-    Ok(Transmission { id: headers.id.clone(), headers: headers_json })
 }
 
 fn certificate(headers: &TransmissionHeaders, authentic: &Authentic) -> Arc<Certificate> {

@@ -30,6 +30,9 @@ pub(crate) struct Batch<'a, P> {
     pub(crate) outcomes_max: usize,
     /// Whether all that was decided before is stored.
     pub(crate) is_stored: bool,
+    /// Whether the state is left with nothing but what this batch changes. What earlier ones changed is stored before it is
+    /// looked at again.
+    pub(crate) forgets: bool,
 }
 
 /// A batch that was decided and is not written yet.
@@ -51,8 +54,9 @@ impl<P: Projection> Batch<'_, P> {
     /// so it makes no difference whether they are stored yet.
     pub(crate) async fn decide(&self, state: &mut State) -> Result<Option<Decided<P::Changes>>, Error> {
         let client = self.database.client().await?;
+        let mut in_need: Vec<&LoggedFact> = self.facts.iter().collect();
         for _ in 0..LOAD_ROUNDS {
-            let missing = self.needs(state);
+            let missing = self.needs(state, &mut in_need);
             if missing.is_empty() {
                 break;
             }
@@ -82,17 +86,26 @@ impl<P: Projection> Batch<'_, P> {
         // Rows and entries are written before anything is sent: nobody waits for that behind a lock.
         let outcomes = OutcomeAppend::new(outcomes)?;
         let changes = self.projection.changes(state)?;
+        if self.forgets {
+            state.forget_unchanged();
+        }
         state.mark_stored();
         let first = self.facts[0].received.position;
         Ok(Some(Decided { to, facts: decided, first, changes, outcomes }))
     }
 
-    /// What the batch will need, as far as it can be loaded now.
-    fn needs(&self, state: &State) -> Vec<Missing> {
-        let missing = self.facts.iter().flat_map(|fact| state.needs(&fact.received));
-        let missing: BTreeSet<Missing> =
-            missing.filter(|missing| self.is_stored || !missing.rests_on_others()).collect();
-        missing.into_iter().collect()
+    /// What these facts need, as far as it can be loaded now. Those that need nothing more are not asked again.
+    fn needs(&self, state: &State, facts: &mut Vec<&LoggedFact>) -> Vec<Missing> {
+        let mut all = Vec::new();
+        facts.retain(|fact| {
+            let needed = all.len();
+            let missing = state.needs(&fact.received);
+            all.extend(missing.into_iter().filter(|missing| self.is_stored || !missing.rests_on_others()));
+            all.len() > needed
+        });
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Decides one fact, and loads what it lacks; `None` when that has to wait until what was decided is stored.
@@ -180,13 +193,13 @@ pub(crate) async fn write<P: Projection>(
 
 /// BEGIN is sent before the fence and not with it: behind a BEGIN that failed the fence would commit by itself and pass
 /// over the batch. And nothing is sent behind the fence before it held: it is the first lock of all.
-async fn place<P: Projection>(
+async fn place<'d, P: Projection>(
     client: &Client,
     projection: &P,
     lease: &Lease,
     from: i64,
-    decided: &Decided<P::Changes>,
-) -> Result<Placed, Error> {
+    decided: &'d Decided<P::Changes>,
+) -> Result<Placed<'d>, Error> {
     client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
     let Lease { shop, consumer, epoch, duration_ms } = lease;
     let moved = client

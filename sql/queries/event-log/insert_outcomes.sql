@@ -6,10 +6,15 @@
 WITH appended AS (
     INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, cause, entry, leaf_hash)
     SELECT $1, position, id, 'outcome', type, key, $2, cause, entry, leaf_hash
-    FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bytea[])
-        AS e (position, id, type, key, cause, entry, leaf_hash)
+    FROM (
+        SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
+            unnest($6::text[]) AS key, unnest($7::bigint[]) AS cause, unnest($8::text[]) AS entry,
+            unnest($9::bytea[]) AS leaf_hash
+    ) AS e
 )
 INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
 SELECT $1, position, id, aggregatetype, aggregateid, type, payload
-FROM unnest($3::bigint[], $4::uuid[], $5::text[], $10::text[], $11::text[], $12::text[])
-    AS o (position, id, type, aggregatetype, aggregateid, payload)
+FROM (
+    SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
+        unnest($10::text[]) AS aggregatetype, unnest($11::text[]) AS aggregateid, unnest($12::text[]) AS payload
+) AS o
