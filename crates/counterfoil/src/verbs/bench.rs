@@ -34,7 +34,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
     callbacks: Option<u32>,
     /// Keep-alive connections of the load at full speed
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1000))]
     connections: u16,
     /// Folder of PostgreSQL's programs, where they are not found by themselves
     #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]

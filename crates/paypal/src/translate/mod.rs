@@ -69,11 +69,9 @@ pub fn translate(body: &[u8], pseudonym: &dyn Fn(&str) -> String) -> Translation
 
 fn read_envelope(body: &[u8]) -> Result<Fields<'_>, Why> {
     let text = std::str::from_utf8(body).map_err(|_| Why("the body is not UTF-8".to_owned()))?;
-    Fields::read_text(text, "").or_else(|why| match serde_json::from_str::<&RawValue>(text) {
-        Ok(_) => Err(why),
-        Err(error) => {
-            Err(Why(format!("the body is not JSON (line {}, column {})", error.line(), error.column())))
-        }
+    Fields::read_text(text, "").map_err(|why| match serde_json::from_str::<&RawValue>(text) {
+        Ok(_) => why,
+        Err(error) => Why(format!("the body is not JSON (line {}, column {})", error.line(), error.column())),
     })
 }
 
