@@ -22,9 +22,6 @@ use crate::lease::Lease;
 use crate::pace::Pace;
 use crate::{Error, Options, Projection};
 
-/// Rows are kept from batch to batch for so many facts, then read afresh when they are asked for: what is asked for again
-/// and again stays near, and memory stays bounded.
-const FACTS_A_STATE: usize = 2_000;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -207,7 +204,7 @@ impl<P: Projection> Leader<P> {
         match next {
             Next::Batch(decided) => {
                 self.work.facts_since += decided.facts;
-                if self.work.facts_since >= FACTS_A_STATE {
+                if self.work.facts_since >= self.options.facts_kept {
                     self.work.facts_since = 0;
                 }
                 self.work.decided = Some(decided);
@@ -257,7 +254,7 @@ impl<P: Projection> Leader<P> {
             poisoned: &self.work.poisoned,
             outcomes_max: self.options.batch_max,
             is_stored: !is_writing,
-            forgets: self.work.facts_since + ahead.facts.len() >= FACTS_A_STATE,
+            forgets: self.work.facts_since + ahead.facts.len() >= self.options.facts_kept,
         };
         match batch.decide(&mut state).await {
             Ok(Some(decided)) => {

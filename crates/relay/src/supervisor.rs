@@ -31,6 +31,9 @@ pub struct Options {
     pub holder: String,
     /// The most facts, and about the most outcomes, of one batch.
     pub batch_max: usize,
+    /// For how many facts rows are kept from batch to batch; then they are read afresh when they are asked for. What is
+    /// asked for again and again stays near, and memory stays bounded.
+    pub facts_kept: usize,
     /// How long a lease lasts that is not renewed.
     pub lease: Duration,
     /// How often an idle leader renews it.
@@ -48,6 +51,7 @@ impl Default for Options {
         Self {
             holder: "relay".to_owned(),
             batch_max: 500,
+            facts_kept: 2_000,
             // Most of a take-over is waiting for it. Three heart-beats: one may be late, and one be lost.
             lease: Duration::from_secs(3),
             heartbeat: Duration::from_secs(1),
