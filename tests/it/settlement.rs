@@ -140,7 +140,8 @@ async fn lists_go_on_where_the_page_before_ended() {
     relay.stop().await;
 }
 
-/// Facts of every kind, mixed up: orders that are paid, overpaid, refunded before they are captured, cancelled, disputed.
+/// Facts of every kind, mixed up: orders that are paid, overpaid, refunded before they are captured, revised, cancelled,
+/// disputed.
 fn mixed(count: usize) -> Vec<(&'static str, Value)> {
     let mut facts = vec![
         ("coupon.issued", json!({"code": "TEN", "max_uses": 150, "max_per_buyer": 150})),
@@ -154,7 +155,7 @@ fn mixed(count: usize) -> Vec<(&'static str, Value)> {
         let refund = |minor: i64| json!({"refund": format!("R{n}-{minor}"), "capture": id, "amount_minor": minor, "currency": "EUR"});
         let authorization = json!({"authorization": format!("A{n}"), "paypal_order": format!("Po{n}"), "amount_minor": 1800, "currency": "EUR"});
         facts.push(("order.placed", placement(&order, sku)));
-        match n % 11 {
+        match n % 12 {
             0 => facts.push(("payment.captured", capture(&order, &id, 1800))),
             1 => facts.extend([("payment.refunded", refund(700)), ("payment.captured", capture(&order, &id, 1800)), ("payment.refunded", refund(1100))]),
             2 => facts.extend([("payment.captured", capture(&order, &id, 900)), ("payment.captured", capture(&order, &format!("D{n}"), 1200))]),
@@ -168,6 +169,11 @@ fn mixed(count: usize) -> Vec<(&'static str, Value)> {
             8 => facts.extend([("payment.captured", capture(&order, &id, 1800)), ("order.shipped", json!({"order": order})), ("stock.returned", json!({"sku": sku, "qty": 2}))]),
             9 => facts.extend([("payment.recorded", json!({"order": order, "provider": "cash", "payment": format!("T{n}"), "amount_minor": 1800, "currency": "EUR"})),
                 ("callback.ignored", json!({"paypal_type": "X"}))]),
+            10 => {
+                let mut revised = placement(&order, skus[(n + 1) % 3]);
+                revised["revision"] = json!(1);
+                facts.extend([("order.revised", revised), ("payment.captured", capture(&order, &id, 1800))]);
+            }
             _ => facts.push(("stock.received", json!({"sku": sku, "qty": 7}))),
         }
         if facts.len() >= count {
