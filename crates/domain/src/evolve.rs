@@ -139,7 +139,9 @@ impl State {
                     continue;
                 }
                 let holds = row.held_until.is_some()
-                    && row.terms.as_ref().is_some_and(|terms| terms.lines.iter().any(|line| line.sku == sku));
+                    && row.terms.as_ref().is_some_and(|terms| {
+                        terms.tracks.stock && terms.lines.iter().any(|line| line.sku == sku)
+                    });
                 let missing = Missing::Holders(sku.clone());
                 index(&mut self.holders, sku, row.order.clone(), holds, missing)?;
             }

@@ -139,9 +139,18 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
             // Unwrap safety: the journal is longer than the mark.
             let Some((key, before)) = self.journal.pop() else { return };
             match before {
-                Some(row) => self.rows.insert(key, row),
-                None => self.rows.remove(&key),
-            };
+                Some(row) => {
+                    self.rows.insert(key, row);
+                }
+                None => {
+                    self.rows.remove(&key);
+                    // It was not given, so that nothing of it had changed; where every row is known, it may have been
+                    // removed before.
+                    if !self.complete {
+                        self.changed.remove(&key);
+                    }
+                }
+            }
         }
     }
 

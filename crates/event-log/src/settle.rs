@@ -1,6 +1,6 @@
 //! What becomes of each fact of a batch: the rules of deduplication, the same for what is stored and for what comes
-//! earlier in the same batch. Pure; the UNIQUE constraints are the ones that decide, and this agrees with them because
-//! everything was looked up under the lock.
+//! earlier in the same batch. Pure; the UNIQUE constraints are the ones that decide. This agrees with them where everything
+//! was looked up under the lock; where it was taken for new instead, they refuse the batch if it was not.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub(crate) struct KnownCallback {
     pub(crate) signed_since: bool,
 }
 
-/// What the database knew under the lock of what the batch asks.
+/// What the database knew under the lock of what the batch asks; empty where all of it is taken for new.
 #[derive(Debug)]
 pub(crate) struct Known {
     /// The position that the next event gets.

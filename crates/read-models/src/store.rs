@@ -1,5 +1,5 @@
-//! What has changed, as columns, and its way into the tables: one statement a table, in the order of the tables and of the
-//! keys in them.
+//! What has changed, as columns, and its way into the tables: one statement a table, or two where new or narrower rows are
+//! cheaper by themselves. They are sent in the order of the tables, and rows in the order of the domain's keys.
 
 use database::{Client, Query, sql};
 use domain::{Changed, ShopId, State};

@@ -1,5 +1,5 @@
 -- load_holders
--- The orders that hold an article. Each order with a hold is read once, however many articles are asked for, and its
+-- The orders that hold pieces of an article: not those whose stock the shop keeps itself. Each order with a hold is read once, however many articles are asked for, and its
 -- articles are looked up in the list. IS TRUE keeps the list hashed: as a join it might be gone through for each of them.
 -- $1 shop_id text
 -- $2 sku text[]
@@ -8,5 +8,5 @@ FROM counterfoil.orders AS t
 CROSS JOIN LATERAL (
     SELECT l ->> 'sku' AS sku FROM jsonb_array_elements(t.lines) AS l OFFSET 0
 ) AS line
-WHERE t.shop_id = $1 AND t.held_until IS NOT NULL
+WHERE t.shop_id = $1 AND t.held_until IS NOT NULL AND 'stock' = ANY (t.tracks)
     AND (line.sku IN (SELECT k.sku FROM unnest($2::text[]) AS k (sku))) IS TRUE;

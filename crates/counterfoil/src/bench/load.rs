@@ -129,11 +129,13 @@ fn read_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
     let mut head = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(length) = head.parse(answer)? else { return Ok(None) };
     let body = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let code = head.code.context("no status")?;
     let body: usize = match body {
         Some(header) => std::str::from_utf8(header.value)?.trim().parse()?,
-        None => 0,
+        None if code == 204 => 0,
+        None => anyhow::bail!("an answer without a length"),
     };
-    Ok(Some((head.code.context("no status")?, length + body)))
+    Ok(Some((code, length + body)))
 }
 
 #[cfg(test)]
@@ -147,5 +149,6 @@ mod tests {
         assert_eq!(read_head(&answer[..answer.len() - 6]).unwrap(), None);
         assert_eq!(read_head(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap(), Some((204, 27)));
         assert!(read_head(b"nonsense").is_err());
+        assert!(read_head(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
     }
 }

@@ -58,14 +58,15 @@ impl Decision<'_> {
         Ok(())
     }
 
-    /// The orders that hold the article. Orders of the same batch are not in the stored set yet.
+    /// The orders that hold pieces of the article: not those whose stock the shop keeps itself. Orders of the same batch are not in the stored set yet.
     fn holders(&self, sku: &Sku) -> Result<BTreeSet<OrderId>, Undecided> {
         let mut holders =
             self.state.holders.read(sku, || Missing::Holders(sku.clone()))?.cloned().unwrap_or_default();
         if !self.state.holders.is_complete() {
             let holds = |order: &crate::Order| {
-                let names =
-                    |terms: &std::sync::Arc<crate::Terms>| terms.lines.iter().any(|line| line.sku == *sku);
+                let names = |terms: &std::sync::Arc<crate::Terms>| {
+                    terms.tracks.stock && terms.lines.iter().any(|line| line.sku == *sku)
+                };
                 order.held_until.is_some() && order.terms.as_ref().is_some_and(names)
             };
             for (id, order) in self.state.orders.iter() {
@@ -76,10 +77,6 @@ impl Decision<'_> {
                 }
             }
         }
-        let tracked = |id: &OrderId| {
-            let order = self.state.orders.get(id);
-            order.is_none_or(|order| order.terms.as_ref().is_some_and(|terms| terms.tracks.stock))
-        };
-        Ok(holders.into_iter().filter(tracked).collect())
+        Ok(holders)
     }
 }

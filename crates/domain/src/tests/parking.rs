@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::support::{Log, at, capture, placement};
-use crate::{Key, MINOR_MAX, OrderState, Position, ReceivedFact, UnknownFact};
+use crate::{Key, MINOR_MAX, OrderState, Position, ReceivedFact, Shop, State, UnknownFact};
 
 fn full_stock() -> Log {
     let mut log = Log::with_goods();
@@ -160,4 +160,19 @@ fn p9_a_redrive_of_a_large_group_goes_in_bounded_steps() {
     assert_eq!(log.when("event.redriven", json!({"of": first + 250})).len(), 2 * 50);
     assert!(log.state.parked_keys.is_empty());
     assert_eq!(log.stock("FULL").on_hand(), MINOR_MAX - 250);
+}
+
+#[test]
+fn a_row_that_was_not_given_has_not_changed_when_its_decision_is_rolled_back() {
+    let mut state = State::partial(Shop::default());
+    let mark = state.mark();
+    state.parked.put(Position(7), Some(Position(3)));
+    state.roll_back(&mark);
+    assert_eq!(state.parked.changes().count(), 0, "else it would be taken for removed");
+    let mark = state.mark();
+    state.parked.give(Position(7), Some(Position(3)));
+    state.parked.put(Position(7), None);
+    state.roll_back(&mark);
+    let changed: Vec<_> = state.parked.changes().map(|changed| (changed.stored, changed.now)).collect();
+    assert_eq!(changed, [(Some(&Position(3)), Some(&Position(3)))], "it is as it is stored");
 }
