@@ -1,9 +1,9 @@
 //! What it costs: the service as a process, over a cluster of its own, against the plain transaction.
 //!
-//! It must not flatter. Every contestant has the same server with the same durable settings; the plain transaction is
-//! warm before it is measured, and has no HTTP; ours begins each time with a fresh process over a fresh copy of the same
-//! database, so that nothing of an earlier round is used again. After each run the tables are counted: what was answered
-//! must be there.
+//! It must not flatter. Every contestant has the same server with the same durable settings, which has been under load
+//! before; the plain transaction is warm before it is measured, and has no HTTP; ours begins each time with a fresh process
+//! over a fresh copy of the same database, so that nothing of an earlier round is used again. After each run the tables are
+//! counted: what was answered must be there.
 
 #![expect(clippy::float_arithmetic, reason = "figures of a measurement, never money")]
 
@@ -68,6 +68,8 @@ async fn measure(plan: &Plan, cluster: &cluster::BenchCluster) -> anyhow::Result
     let ground = serving::BenchGround::prepare(cluster, &workload).await?;
     note(&format!("Placing {} orders ..", plan.callbacks));
     seed::seed(cluster, &ground, &workload).await?;
+    note("Warming the server up ..");
+    round::warm_up(plan, cluster, &ground, &workload).await?;
     let mut rounds = Vec::new();
     for number in 1..=plan.rounds {
         let round = round::run(plan, cluster, &ground, &workload, plain.as_ref()).await?;

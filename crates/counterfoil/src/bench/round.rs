@@ -77,6 +77,18 @@ pub(crate) async fn run(
     Ok(Round { plain, ingest, settled, paced })
 }
 
+/// A run that does not count: a server that has been under load has its memory and its log segments, and the first
+/// contestant on a new one would pay for both.
+pub(crate) async fn warm_up(
+    plan: &Plan,
+    cluster: &BenchCluster,
+    ground: &BenchGround,
+    workload: &Workload,
+) -> anyhow::Result<()> {
+    full_speed(plan, cluster, ground, workload, true).await.context("warm-up")?;
+    Ok(())
+}
+
 async fn full_speed(
     plan: &Plan,
     cluster: &BenchCluster,
