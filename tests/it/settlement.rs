@@ -231,6 +231,26 @@ async fn append_all(appender: &Appender, shop: &ShopId, facts: &[(&'static str, 
     }
 }
 
+/// P6. What is loaded of an article's holders is what a replay has of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_leader_finds_no_holder_whose_stock_the_shop_keeps_itself() {
+    let shop = LedShop::create().await;
+    let relay = shop.lead();
+    with_goods(&shop).await;
+    let tracks = |stock: bool| json!({"shop": shop.shop.as_str(), "settings": {"tracks": {"stock": stock, "coupons": true, "points": true}}});
+    shop.append("shop.configured", tracks(false)).await;
+    shop.append("order.placed", placement("1", "A")).await;
+    shop.append("shop.configured", tracks(true)).await;
+    shop.settle(&relay, "order.placed", placement("2", "A")).await;
+    relay.stop().await;
+    // It has seen neither order.
+    let relay = shop.lead();
+    let counted = shop.settle(&relay, "stock.adjusted", json!({"sku": "A", "on_hand": 1})).await;
+    relay.stop().await;
+    assert_eq!(shop.outcomes(counted).await, ["stock.adjusted", "stock.short"]);
+    shop.assert_sound().await;
+}
+
 /// P6. What checks everything must see what is wrong.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_changed_by_hand_is_found() {

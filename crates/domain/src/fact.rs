@@ -38,7 +38,7 @@ macro_rules! facts {
             /// # Errors
             /// None in practice: every data type is plain JSON.
             pub fn to_data(&self) -> Result<serde_json::Value, serde_json::Error> {
-                match self { $(Self::$variant(data) => serde_json::to_value(data),)* }
+                serde_json::to_value(FactData(self))
             }
 
             fn serialize_data<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -58,7 +58,8 @@ impl Decision<'_> {
         Ok(())
     }
 
-    /// The orders that hold pieces of the article: not those whose stock the shop keeps itself. Orders of the same batch are not in the stored set yet.
+    /// The orders that hold pieces of the article: not those whose stock the shop keeps itself. Orders of the same batch
+    /// are not in the stored set yet.
     fn holders(&self, sku: &Sku) -> Result<BTreeSet<OrderId>, Undecided> {
         let mut holders =
             self.state.holders.read(sku, || Missing::Holders(sku.clone()))?.cloned().unwrap_or_default();

@@ -213,6 +213,17 @@ fn a_count_below_what_is_held_says_so_for_each_order() {
 }
 
 #[test]
+fn a_count_says_nothing_of_orders_whose_stock_the_shop_keeps_itself() {
+    let mut log = Log::with_goods();
+    let tracks = |stock: bool| json!({"shop": "s", "settings": {"tracks": {"stock": stock, "coupons": true, "points": true}}});
+    log.given("shop.configured", tracks(false)).given("order.placed", placement("1"));
+    log.given("shop.configured", tracks(true)).given("order.placed", placement("2"));
+    let adjusted = log.decide("stock.adjusted", json!({"sku": "A", "on_hand": 0}));
+    let short: Vec<_> = adjusted.iter().filter_map(|outcome| outcome.change.short.as_ref()).collect();
+    assert_eq!(short.iter().map(|short| short.order.as_str()).collect::<Vec<_>>(), ["2"]);
+}
+
+#[test]
 fn a_coupon_is_bound_by_its_terms() {
     let mut log = Log::with_goods();
     let with = |order: &str, code: &str| {

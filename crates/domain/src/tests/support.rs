@@ -97,7 +97,9 @@ impl Log {
             let held: i64 = orders
                 .iter()
                 .filter(|order| order.held_until.is_some())
-                .filter_map(|order| order.terms.as_ref()?.by_sku().get(sku).copied())
+                .filter_map(|order| {
+                    order.terms.as_ref().filter(|terms| terms.tracks.stock)?.by_sku().get(sku).copied()
+                })
                 .sum();
             assert_eq!(stock.held, held, "held of {sku} is the sum of open holds");
         }
