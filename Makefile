@@ -2,7 +2,9 @@
 
 # One profile for running and testing, so that a fresh clone compiles once.
 PROFILE ?= ci
-BIN := target/$(PROFILE)/counterfoil
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/$(PROFILE)/counterfoil
 CARGO ?= cargo
 # For so many seconds.
 HUNT ?= 600
@@ -36,7 +38,7 @@ hunt: build ## Faults on three instances, again and again, for HUNT seconds
 
 bench: ## Measure against the plain transaction: make bench BENCH="--quick -o json"
 	$(CARGO) build --release -p counterfoil
-	@exec target/release/counterfoil bench $(BENCH)
+	@exec $(TARGET)/release/counterfoil bench $(BENCH)
 
 clean-dev: ## Remove the data, keys and certificates of `make run`
 	rm -rf .counterfoil
