@@ -13,7 +13,9 @@ use crate::{Error, Query, sql};
 /// Held while migrating; any number will do that nobody else uses ("counterf" in ASCII).
 const LOCK_KEY: i64 = 0x636f_756e_7465_7266;
 /// The role of which the service's login is a member.
-const SERVICE_ROLE: &str = "counterfoil_service";
+/// The roles that are granted to, and what creates each.
+const ROLES: [(&str, &str); 2] =
+    [("counterfoil_service", "create_service_role"), ("counterfoil_reader", "create_reader_role")];
 
 /// What [`migrate`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,12 +131,14 @@ fn file_name(migration: &Migration) -> String {
     format!("{:04}_{}", migration.version(), migration.name())
 }
 
-/// Creates and grants the service's role; what this login may not do is returned as text.
+/// Creates and grants the roles; what this login may not do is returned as text.
 async fn apply_roles(client: &Client, schema: &str) -> Result<Vec<String>, Error> {
-    let create = setup("create_service_role")?;
-    let row = client.query_one(sql::database::READ_ROLE.text(), &[&SERVICE_ROLE]).await?;
     let mut statements = Vec::new();
-    if !row.try_get::<_, bool>("role_exists")? {
+    for (role, create) in ROLES {
+        let create = setup(create)?;
+        if client.query_one(sql::database::READ_ROLE.text(), &[&role]).await?.try_get("role_exists")? {
+            continue;
+        }
         match client.batch_execute(create.text()).await {
             Ok(()) => {}
             // Roles are of the whole cluster: a migration of another database may have been quicker.

@@ -85,6 +85,18 @@ pub enum Source {
     Timer,
 }
 
+impl Source {
+    /// The outbox's `aggregatetype` of such facts.
+    #[must_use]
+    pub fn aggregate(self) -> &'static str {
+        match self {
+            Self::Callback => "callback",
+            Self::Command => "command",
+            Self::Timer => "log",
+        }
+    }
+}
+
 facts! {
     /// The buyer approved a PayPal order: a link and a step in the story, never money.
     PaymentApproved(Approval) = "payment.approved", Callback;

@@ -158,6 +158,21 @@ impl Event {
         &self.entry[self.data.clone()]
     }
 
+    /// The `aggregatetype` of its outbox row.
+    #[must_use]
+    pub fn aggregate_type(&self) -> &'static str {
+        let of_fact = || {
+            let source = Fact::TYPES.iter().find(|(name, _)| *name == self.type_name);
+            source.map(|(_, source)| source.aggregate())
+        };
+        let found = match self.kind {
+            Kind::Outcome => OutcomeType::parse(&self.type_name).map(OutcomeType::aggregate),
+            Kind::Fact => of_fact(),
+            Kind::Note => None,
+        };
+        found.unwrap_or("log")
+    }
+
     /// The fact that it is.
     ///
     /// # Errors

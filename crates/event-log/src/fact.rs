@@ -182,11 +182,12 @@ impl Prepared {
         let NewFact { fact, by, dedupe, evidence, certificate } = new;
         limit("by", &by, BY_MAX)?;
         let type_name = fact.type_name();
-        let (source, aggregate_type) = match fact.source() {
-            Source::Callback => ("callback", "callback"),
-            Source::Command => ("command", "command"),
-            Source::Timer => ("timer", "log"),
+        let source = match fact.source() {
+            Source::Callback => "callback",
+            Source::Command => "command",
+            Source::Timer => "timer",
         };
+        let aggregate_type = fact.source().aggregate();
         let (event_key, dedup_key) = match &dedupe {
             Dedupe::Callback { event_key, transmission, .. } => {
                 limit("event key", event_key, KEY_MAX)?;

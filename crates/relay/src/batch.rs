@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use database::{Client, Database, sql};
+use database::{Client, Database};
 use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use event_log::{NewOutcome, OutcomeAppend, Placed};
 use futures_util::{TryFutureExt, join, try_join};
@@ -201,16 +201,8 @@ async fn place<'d, P: Projection>(
     decided: &'d Decided<P::Changes>,
 ) -> Result<Placed<'d>, Error> {
     client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    let Lease { shop, consumer, epoch, duration_ms } = lease;
-    let moved = client
-        .execute(
-            &sql::relay::MOVE_CHECKPOINT,
-            &[&shop.as_str(), consumer, epoch, &from, &decided.to, duration_ms],
-        )
-        .await?;
-    if moved != 1 {
-        return Err(Error::LeaseLost);
-    }
+    lease.advance(client, from, decided.to).await?;
+    let shop = &lease.shop;
     let store = projection.store(client, shop, &decided.changes);
     // Sent together, and taken in this order: last the lock that the door waits for.
     let place = decided.outcomes.place(client, shop).map_err(Error::from);

@@ -1,28 +1,38 @@
 //! The right to lead a shop until an instant, by the database's clock.
+//!
+//! The relay has one per shop, and so has everybody else who moves a checkpoint: each sink.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use database::{Database, sql};
+use database::{Client, Database, sql};
 use domain::ShopId;
 
 use crate::Error;
 
 /// A lease that was taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Lease {
-    pub(crate) shop: ShopId,
-    pub(crate) consumer: &'static str,
-    pub(crate) epoch: i64,
-    pub(crate) duration_ms: i64,
+pub struct Lease {
+    /// The shop.
+    pub shop: ShopId,
+    /// Whose checkpoint it is.
+    pub consumer: Arc<str>,
+    /// Went up when the lease was taken: the fence.
+    pub epoch: i64,
+    /// How long it lasts when it is not renewed.
+    pub duration_ms: i64,
 }
 
 impl Lease {
     /// Takes the lease if it is free, and where the checkpoint stands. Raises the epoch, which fences off whoever had it.
     /// A lease whose row somebody has locked is not waited for: it counts as not free.
-    pub(crate) async fn acquire(
+    ///
+    /// # Errors
+    /// The database cannot be had.
+    pub async fn acquire(
         database: &Database,
         shop: &ShopId,
-        consumer: &'static str,
+        consumer: &str,
         holder: &str,
         duration: Duration,
     ) -> Result<Option<(Self, i64)>, Error> {
@@ -32,28 +42,47 @@ impl Lease {
             .query_opt(&sql::relay::ACQUIRE_LEASE, &[&shop.as_str(), &consumer, &holder, &duration_ms])
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let lease = Self { shop: shop.clone(), consumer, epoch: row.try_get(0)?, duration_ms };
+        let lease =
+            Self { shop: shop.clone(), consumer: consumer.into(), epoch: row.try_get(0)?, duration_ms };
         Ok(Some((lease, row.try_get(1)?)))
     }
 
     /// Shows that the leader is alive.
-    pub(crate) async fn renew(&self, database: &Database) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`], or the database cannot be had.
+    pub async fn renew(&self, database: &Database) -> Result<(), Error> {
         let client = database.client().await?;
         let renewed = client
             .execute(
                 &sql::relay::RENEW_LEASE,
-                &[&self.shop.as_str(), &self.consumer, &self.epoch, &self.duration_ms],
+                &[&self.shop.as_str(), &&*self.consumer, &self.epoch, &self.duration_ms],
             )
             .await?;
         if renewed == 1 { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
+    /// Moves the checkpoint from where it stands, which must be the first statement of a transaction: the fence.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] when it stands elsewhere, or somebody else leads: nothing may follow but ROLLBACK.
+    pub async fn advance(&self, client: &Client, from: i64, to: i64) -> Result<(), Error> {
+        let Self { shop, consumer, epoch, duration_ms } = self;
+        let moved = client
+            .execute(
+                &sql::relay::MOVE_CHECKPOINT,
+                &[&shop.as_str(), &&**consumer, epoch, &from, &to, duration_ms],
+            )
+            .await?;
+        if moved == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
     /// Lets the next one lead at once. A lease that cannot be released runs out.
-    pub(crate) async fn release(&self, database: &Database) {
+    pub async fn release(&self, database: &Database) {
         let released = async {
             let client = database.client().await?;
             client
-                .execute(&sql::relay::RELEASE_LEASE, &[&self.shop.as_str(), &self.consumer, &self.epoch])
+                .execute(&sql::relay::RELEASE_LEASE, &[&self.shop.as_str(), &&*self.consumer, &self.epoch])
                 .await
         };
         if let Err(error) = released.await {
@@ -61,11 +90,14 @@ impl Lease {
         }
     }
 
-    /// Where the checkpoint stands, for a relay that does not know what became of its commit.
-    pub(crate) async fn checkpoint(&self, database: &Database) -> Result<i64, Error> {
+    /// Where the checkpoint stands, for whoever does not know what became of its commit.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`], or the database cannot be had.
+    pub async fn checkpoint(&self, database: &Database) -> Result<i64, Error> {
         let client = database.client().await?;
         let row = client
-            .query_opt(&sql::relay::READ_CHECKPOINT, &[&self.shop.as_str(), &self.consumer])
+            .query_opt(&sql::relay::READ_CHECKPOINT, &[&self.shop.as_str(), &&*self.consumer])
             .await?
             .ok_or(Error::LeaseLost)?;
         let epoch: i64 = row.try_get(1)?;

@@ -29,6 +29,7 @@ mod transaction;
 pub use error::Error;
 pub use facts::{received, received_entry};
 pub use health::{Health, checkpoint, health};
+pub use lease::Lease;
 pub use projection::{Projection, Timer};
 pub use standing::{Standing, all_are_stuck};
 pub use supervisor::{Options, Relay, RelayHandle};

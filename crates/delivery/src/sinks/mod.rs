@@ -1,0 +1,26 @@
+//! Sinks: where events are sent to, each with a checkpoint, a lease and a fence of its own.
+//!
+//! A sink reads ahead within bounds, publishes with at most one message of a key under way where the broker keeps no order,
+//! and moves its checkpoint over what is confirmed from the front. What is refused by itself is set aside with all that
+//! comes behind it of the same key, and tried again by a schedule, until it is a dead letter; everything else goes on. Where
+//! nothing gets through, the sink waits.
+
+mod kafka;
+mod nats;
+mod pipeline;
+mod publisher;
+mod rabbitmq;
+mod settings;
+mod store;
+mod supervisor;
+mod undelivered;
+mod webhook;
+mod window;
+mod worker;
+
+pub use publisher::{Context, Delivery, Publisher};
+pub use settings::{
+    InvalidSettings, KafkaTarget, NatsTarget, RabbitmqTarget, Secrets, Settings, Target, WebhookTarget,
+};
+pub use store::{Attempt, Letter, Letters, Sink, Sinks, State};
+pub use supervisor::{Options, Running};

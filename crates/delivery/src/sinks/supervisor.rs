@@ -1,0 +1,135 @@
+//! Finds the sinks that are to run, takes the leases that are free, and keeps a worker for each.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use database::sql;
+use domain::ShopId;
+use relay::Lease;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::store::Sinks;
+use super::worker::Worker;
+use crate::{Error, Tail};
+
+/// How sinks are run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who delivers, for operators: the host and process.
+    pub holder: String,
+    /// How long a lease lasts that is not renewed.
+    pub lease: Duration,
+    /// How often it is renewed.
+    pub heartbeat: Duration,
+    /// How often sinks and free leases are looked for.
+    pub supervise: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            holder: "sinks".to_owned(),
+            lease: Duration::from_secs(3),
+            heartbeat: Duration::from_secs(1),
+            supervise: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The sinks that this process runs. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Running {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    sinks: Sinks,
+    tail: Tail,
+    options: Options,
+    led: Mutex<HashSet<(ShopId, String)>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Running {
+    /// Starts; it works until it is stopped.
+    #[must_use]
+    pub fn start(sinks: Sinks, tail: Tail, options: Options) -> Self {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let running =
+            Self { inner: Arc::new(Inner { sinks, tail, options, led: Mutex::default(), stop, tasks }) };
+        running.inner.tasks.spawn(running.clone().supervise());
+        running.inner.tasks.close();
+        running
+    }
+
+    /// Ends what is under way, releases the leases, and stops.
+    pub async fn stop(&self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.wait().await;
+    }
+
+    async fn supervise(self) {
+        let stop = self.inner.stop.clone();
+        while !stop.is_cancelled() {
+            if let Err(error) = self.take_free_leases().await {
+                tracing::warn!(%error, "the sinks cannot be looked through now");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.inner.options.supervise) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn take_free_leases(&self) -> Result<(), Error> {
+        let rows = {
+            let client = self.inner.sinks.database.client().await?;
+            client.query(&sql::delivery::LIST_RUNNING_SINKS, &[]).await?
+        };
+        for row in rows {
+            let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
+            let (name, is_free): (String, bool) = (row.try_get("name")?, row.try_get("is_free")?);
+            if is_free && !self.led().contains(&(shop.clone(), name.clone())) {
+                self.try_to_lead(shop, name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_to_lead(&self, shop: ShopId, name: String) -> Result<(), Error> {
+        let Inner { sinks, tail, options, stop, .. } = &*self.inner;
+        let consumer = format!("sink:{name}");
+        let acquired =
+            Lease::acquire(&sinks.database, &shop, &consumer, &options.holder, options.lease).await?;
+        let Some((lease, checkpoint)) = acquired else { return Ok(()) };
+        self.led().insert((shop.clone(), name.clone()));
+        let leads = Leads { running: self.clone(), sink: (shop, name.clone()) };
+        let (sinks, tail, heartbeat, stop) = (sinks.clone(), tail.clone(), options.heartbeat, stop.clone());
+        self.inner.tasks.spawn(async move {
+            let _leads = leads;
+            Worker::run(sinks, tail, name, lease, checkpoint, heartbeat, stop).await;
+        });
+        Ok(())
+    }
+
+    fn led(&self) -> MutexGuard<'_, HashSet<(ShopId, String)>> {
+        // A panic elsewhere leaves the set whole: each change of it is one step.
+        self.inner.led.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that a sink is led by this process, for as long as its task runs, however that ends.
+struct Leads {
+    running: Running,
+    sink: (ShopId, String),
+}
+
+impl Drop for Leads {
+    fn drop(&mut self) {
+        self.running.led().remove(&self.sink);
+    }
+}

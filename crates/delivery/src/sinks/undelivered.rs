@@ -1,0 +1,243 @@
+//! What a sink has passed and not delivered: kept in its table, and here as far as its leader must know.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use database::{Database, sql};
+use domain::{Position, ShopId};
+use tokio::time::Instant;
+
+use crate::{Error, Message};
+
+/// More than this are not set aside: the sink waits instead.
+const MOST: usize = 10_000;
+/// Taken up again at a time.
+const AT_ONCE: usize = 200;
+/// Of what an error says, so much is kept.
+const ERROR_MAX: usize = 500;
+
+/// One that waits.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    position: Position,
+    attempts: u32,
+    next: Instant,
+}
+
+/// What waits, by key, in the order of the log: only the first of a key is tried.
+#[derive(Debug, Default)]
+pub(crate) struct Undelivered {
+    by_key: HashMap<String, VecDeque<Waiting>>,
+    count: usize,
+}
+
+/// Rows to be written, as columns.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) delivered: Vec<i64>,
+    pub(crate) positions: Vec<i64>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) types: Vec<String>,
+    pub(crate) states: Vec<&'static str>,
+    pub(crate) attempts: Vec<i32>,
+    pub(crate) in_ms: Vec<i64>,
+    pub(crate) errors: Vec<String>,
+}
+
+impl Rows {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.delivered.is_empty() && self.positions.is_empty()
+    }
+
+    fn push(&mut self, message: &Message, state: &'static str, attempts: u32, wait: Duration, error: &str) {
+        self.positions.push(message.position.0);
+        self.keys.push(message.key.clone());
+        self.types.push(message.type_name.clone());
+        self.states.push(state);
+        self.attempts.push(i32::try_from(attempts).unwrap_or(i32::MAX));
+        self.in_ms.push(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        self.errors.push(error.chars().filter(|c| !c.is_control()).take(ERROR_MAX).collect());
+    }
+}
+
+impl Undelivered {
+    /// What the table has.
+    pub(crate) async fn load(database: &Database, shop: &ShopId, sink: &str) -> Result<Self, Error> {
+        let client = database.client().await?;
+        // One more than is ever set aside, by leaders of before and an operator's redrive.
+        let limit = 10 * MOST as i64;
+        let rows = client.query(&sql::delivery::LOAD_WAITING, &[&shop.as_str(), &sink, &limit]).await?;
+        let (mut undelivered, now) = (Self::default(), Instant::now());
+        for row in rows {
+            let in_ms: i64 = row.try_get("in_ms")?;
+            let waiting = Waiting {
+                position: Position(row.try_get("position")?),
+                attempts: u32::try_from(row.try_get::<_, i32>("attempts")?).unwrap_or(0),
+                next: now + Duration::from_millis(u64::try_from(in_ms).unwrap_or(0)),
+            };
+            undelivered.add(row.try_get("key")?, waiting);
+        }
+        Ok(undelivered)
+    }
+
+    fn add(&mut self, key: String, waiting: Waiting) {
+        self.by_key.entry(key).or_default().push_back(waiting);
+        self.count += 1;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count >= MOST
+    }
+
+    pub(crate) fn holds_back(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    /// When the next one is to be tried.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.by_key.values().filter_map(|waiting| Some(waiting.front()?.next)).min()
+    }
+
+    /// Those that are to be tried now: the first of each key, the earliest first.
+    pub(crate) fn due(&self, now: Instant) -> Vec<Position> {
+        let firsts = self.by_key.values().filter_map(VecDeque::front);
+        let due: BTreeMap<(Instant, Position), ()> = firsts
+            .filter(|first| first.next <= now)
+            .map(|first| ((first.next, first.position), ()))
+            .collect();
+        due.into_keys().map(|(_, position)| position).take(AT_ONCE).collect()
+    }
+
+    /// Sets one aside that was refused: it is tried again, unless the schedule is at its end.
+    pub(crate) fn refuse(
+        &mut self,
+        rows: &mut Rows,
+        message: &Message,
+        schedule: &[u32],
+        why: &str,
+        retry_after: Option<Duration>,
+    ) {
+        let attempts = self.attempts(message) + 1;
+        let Some(wait) = pause(schedule, attempts, retry_after) else {
+            return self.bury(rows, message, why);
+        };
+        rows.push(message, "waiting", attempts, wait, why);
+        let waiting = Waiting { position: message.position, attempts, next: Instant::now() + wait };
+        match self.first(message) {
+            Some(first) => *first = waiting,
+            None => self.add(message.key.clone(), waiting),
+        }
+    }
+
+    /// Keeps one back that comes behind another of its key.
+    pub(crate) fn keep_back(&mut self, rows: &mut Rows, message: &Message) {
+        rows.push(message, "waiting", 0, Duration::ZERO, "waits behind an earlier event of its key");
+        let waiting = Waiting { position: message.position, attempts: 0, next: Instant::now() };
+        self.add(message.key.clone(), waiting);
+    }
+
+    /// Makes a dead letter of it: it holds back nothing any more.
+    pub(crate) fn bury(&mut self, rows: &mut Rows, message: &Message, why: &str) {
+        let attempts = self.attempts(message) + 1;
+        rows.push(message, "dead", attempts, Duration::ZERO, why);
+        self.forget(message);
+    }
+
+    /// One that waited is delivered.
+    pub(crate) fn delivered(&mut self, rows: &mut Rows, message: &Message) {
+        rows.delivered.push(message.position.0);
+        self.forget(message);
+    }
+
+    fn attempts(&mut self, message: &Message) -> u32 {
+        self.first(message).map_or(0, |first| first.attempts)
+    }
+
+    fn first(&mut self, message: &Message) -> Option<&mut Waiting> {
+        let first = self.by_key.get_mut(&message.key)?.front_mut()?;
+        (first.position == message.position).then_some(first)
+    }
+
+    fn forget(&mut self, message: &Message) {
+        if self.first(message).is_none() {
+            return;
+        }
+        if let Some(waiting) = self.by_key.get_mut(&message.key) {
+            waiting.pop_front();
+            self.count -= 1;
+            if waiting.is_empty() {
+                self.by_key.remove(&message.key);
+            }
+        }
+    }
+}
+
+/// How long until the next attempt, within a tenth; none when the schedule is at its end.
+fn pause(schedule: &[u32], attempts: u32, retry_after: Option<Duration>) -> Option<Duration> {
+    let seconds = *schedule.get(attempts.checked_sub(1)? as usize)?;
+    let wait = Duration::from_secs(u64::from(seconds)).max(retry_after.unwrap_or_default());
+    let percent = u32::try_from(RandomState::new().build_hasher().finish() % 21).unwrap_or(0);
+    Some(wait * (95 + percent / 2) / 100 + Duration::from_millis(u64::from(percent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn message(position: i64, key: &str) -> Message {
+        Message {
+            epoch: 0,
+            position: Position(position),
+            id: Uuid::nil(),
+            type_name: "order.paid".to_owned(),
+            aggregate_type: "order".to_owned(),
+            aggregate_id: key.to_owned(),
+            key: format!("order:{key}"),
+            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
+            payload: "{}".to_owned(),
+        }
+    }
+
+    fn in_an_hour() -> Instant {
+        Instant::now() + Duration::from_secs(3600)
+    }
+
+    #[tokio::test]
+    async fn a_refused_one_holds_back_its_key_and_only_the_first_of_a_key_is_tried() {
+        let (mut undelivered, mut rows) = (Undelivered::default(), Rows::default());
+        undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], "no", None);
+        undelivered.keep_back(&mut rows, &message(2, "a"));
+        undelivered.refuse(&mut rows, &message(3, "b"), &[5, 300], "no", None);
+        assert!(undelivered.holds_back("order:a") && !undelivered.holds_back("order:c"));
+        assert!(undelivered.due(Instant::now()).is_empty(), "not before their time");
+        let mut due = undelivered.due(in_an_hour());
+        due.sort_unstable();
+        assert_eq!(due, [Position(1), Position(3)]);
+        undelivered.delivered(&mut rows, &message(1, "a"));
+        assert!(undelivered.due(Instant::now()).contains(&Position(2)), "the next of the key at once");
+    }
+
+    #[tokio::test]
+    async fn behind_the_schedule_it_is_a_dead_letter_and_its_key_goes_on() {
+        let (mut undelivered, mut rows) = (Undelivered::default(), Rows::default());
+        for _ in 0..2 {
+            undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], "no", None);
+        }
+        undelivered.keep_back(&mut rows, &message(2, "a"));
+        undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], "no", None);
+        assert_eq!(rows.states, ["waiting", "waiting", "waiting", "dead"]);
+        assert_eq!(rows.attempts, [1, 2, 0, 3]);
+        assert_eq!(undelivered.due(Instant::now()), [Position(2)]);
+    }
+
+    #[test]
+    fn a_sink_that_asks_for_more_time_gets_it() {
+        let wait = pause(&[5], 1, Some(Duration::from_secs(100))).unwrap();
+        assert!((95..=106).contains(&wait.as_secs()), "{wait:?}");
+        assert_eq!(pause(&[5], 2, None), None);
+    }
+}
