@@ -43,6 +43,12 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     Err(format!("{said}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// The line of what a program wrote that says why it failed.
+pub(crate) fn complaint(said: &str) -> &str {
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines().find(|line| line.contains("ERROR")).or(lines().next_back()).unwrap_or("it failed without a word")
+}
+
 /// Where the program is. A normal user's search path may lack the folder of servers.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

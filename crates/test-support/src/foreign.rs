@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::build_dir::{made_once, run};
+use crate::build_dir::{complaint, made_once, run};
 use crate::missing::skip;
 
 /// A Python that has these packages. They are got once and kept. None: skip the test, it was said why.
@@ -24,7 +24,7 @@ pub async fn python(packages: &[&str]) -> Option<PathBuf> {
         Ok(dir) => Some(dir.join("bin/python")),
         Err(why) => {
             let command = format!("apt-get install python3-venv && pip install {names}");
-            skip(&format!("no Python with {names}: {}", why.trim()), &command);
+            skip(&format!("no Python with {names}: {}", complaint(&why)), &command);
             None
         }
     }

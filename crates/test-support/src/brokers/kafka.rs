@@ -6,7 +6,7 @@ use std::process::Command;
 use super::Login;
 use super::folder::Folder;
 use super::process::{Launch, Process, watched};
-use crate::build_dir::{find_program, made_once, run};
+use crate::build_dir::{complaint, find_program, made_once, run};
 use crate::missing::skip;
 
 /// Needs Java 17.
@@ -95,13 +95,18 @@ async fn jars() -> Option<PathBuf> {
     }
     let fetched = made_once(format!("test-kafka-{VERSION}"), |dir| {
         std::fs::write(dir.join("pom.xml"), project()).map_err(|error| error.to_string())?;
-        let copy = ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"];
-        run(Command::new("mvn").args(copy).arg("-DincludeScope=runtime").current_dir(dir)).map(drop)
+        let copy =
+            ["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime"];
+        // Not in the user's home, which not every user has.
+        let own = "-Dmaven.repo.local=repository";
+        run(Command::new("mvn").args(copy).arg(own).current_dir(dir))?;
+        let _ = std::fs::remove_dir_all(dir.join("repository"));
+        Ok(())
     });
     match fetched.await {
         Ok(dir) => Some(dir.join("jars")),
         Err(why) => {
-            skip(&format!("Kafka cannot be fetched by mvn: {}", why.trim()), install);
+            skip(&format!("Kafka cannot be fetched by mvn: {}", complaint(&why)), install);
             None
         }
     }

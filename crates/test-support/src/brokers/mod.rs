@@ -12,6 +12,9 @@ mod ports;
 mod process;
 mod rabbitmq;
 
+#[cfg(test)]
+mod tests;
+
 pub use folder::processes;
 pub use kafka::Kafka;
 pub use nats::Nats;
