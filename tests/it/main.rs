@@ -8,6 +8,7 @@ mod away;
 mod bad_input;
 mod bench;
 mod binary;
+mod brokers;
 mod cli;
 mod crash;
 mod event_log;

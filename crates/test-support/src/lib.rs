@@ -1,4 +1,5 @@
-//! What tests share: throw-away databases on a private PostgreSQL, and waiting for a condition.
+//! What tests share: throw-away databases on a private PostgreSQL, real brokers, clients in other languages, and waiting
+//! for a condition.
 //!
 //! Each process has one cluster, started when the first test asks for a database and ended by the kernel when the process
 //! ends. Each test has a database of its own, copied from one that was migrated once.
@@ -7,10 +8,15 @@
 
 #![expect(clippy::unwrap_used, reason = "it runs in tests only, and fails as they do")]
 
+pub mod brokers;
+mod build_dir;
+pub mod foreign;
+mod missing;
 mod server;
 mod test_database;
 mod wait;
 
+pub use missing::skip;
 pub use server::{Server, use_server};
 pub use test_database::TestDatabase;
 pub use wait::wait_until;

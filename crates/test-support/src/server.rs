@@ -5,12 +5,13 @@
 
 use std::fs::{File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use private_postgres::{Binaries, Cluster, Options};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Client, Config, NoTls};
+
+use crate::build_dir::build_dir;
 
 /// The service's login in every test: a member of counterfoil_service that owns nothing.
 pub(crate) const SERVICE_LOGIN: &str = "test_service";
@@ -201,13 +202,6 @@ fn start_cluster() -> (Cluster, File) {
         return (cluster, slot);
     }
     panic!("64 test processes at a time are more than this is made for");
-}
-
-/// Cargo marks its build directory.
-fn build_dir() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    let marked = exe.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
-    marked.map_or_else(|| PathBuf::from("/var/tmp/counterfoil-tests"), Path::to_owned)
 }
 
 /// Another text of any migration or grant is another template.
