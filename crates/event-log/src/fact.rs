@@ -182,10 +182,10 @@ impl Prepared {
         let NewFact { fact, by, dedupe, evidence, certificate } = new;
         limit("by", &by, BY_MAX)?;
         let type_name = fact.type_name();
-        let (source, aggregate_type) = match fact.source() {
-            Source::Callback => ("callback", "callback"),
-            Source::Command => ("command", "command"),
-            Source::Timer => ("timer", "log"),
+        let source = match fact.source() {
+            Source::Callback => "callback",
+            Source::Command => "command",
+            Source::Timer => "timer",
         };
         let (event_key, dedup_key) = match &dedupe {
             Dedupe::Callback { event_key, transmission, .. } => {
@@ -211,7 +211,7 @@ impl Prepared {
             id,
             type_name,
             key,
-            aggregate_type,
+            aggregate_type: fact.source().aggregate(),
             by,
             entry,
             dedupe,
