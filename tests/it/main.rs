@@ -9,6 +9,7 @@ mod bad_input;
 mod bench;
 mod binary;
 mod cli;
+mod contract;
 mod crash;
 mod event_log;
 mod ground;
