@@ -90,6 +90,7 @@ pub(super) fn schema(outcome: OutcomeType) -> Value {
         properties.insert((*name).to_owned(), member);
     }
     if !order.is_empty() {
+        properties["order"]["type"] = json!("object");
         properties["order"]["required"] = json!(order);
     }
     schema["properties"] = Value::Object(properties);

@@ -106,9 +106,8 @@ pub(super) fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             members.values_mut().for_each(close);
-            // An object of properties, not a property of that name.
-            if members.get("type").is_some_and(|name| name == "object")
-                && !members.contains_key("additionalProperties")
+            // A schema, not a property of that name.
+            if members.get("type").is_some_and(|name| name == "object") && members.contains_key("properties")
             {
                 members.insert("additionalProperties".to_owned(), json!(false));
             }
