@@ -13,7 +13,7 @@ HUNT ?= 600
 .PHONY: help build run check test test-all bench hunt clean-dev schema-dump contract-dump
 
 help: ## Say what there is
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binary
 	$(CARGO) build --profile $(PROFILE) -p counterfoil
