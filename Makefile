@@ -10,10 +10,10 @@ CARGO ?= cargo
 HUNT ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test test-all bench hunt clean-dev schema-dump
+.PHONY: help build run check test test-all bench hunt clean-dev schema-dump contract-dump
 
 help: ## Say what there is
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binary
 	$(CARGO) build --profile $(PROFILE) -p counterfoil
@@ -45,3 +45,6 @@ clean-dev: ## Remove the data, keys and certificates of `make run`
 
 schema-dump: build ## Write sql/schema.sql anew from the migrations
 	PATH="$$($(BIN) postgres):$$PATH" SCHEMA_DUMP=write $(CARGO) test --profile $(PROFILE) --workspace --test it schema
+
+contract-dump: ## Write crates/delivery/contract.json anew; refuses what is not only added
+	CONTRACT_DUMP=write $(CARGO) test --profile $(PROFILE) -p delivery contract

@@ -1,5 +1,5 @@
 //! What must hold after every test, whatever it did: replay agrees, the tables are the fold of the outcomes, and every
-//! invariant holds as SQL.
+//! invariant holds as SQL, and every event keeps its contract.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use domain::{Position, ShopId};
 use event_log::{Filter, Kind};
 use relay::Projection;
 use test_support::wait_until;
+
+use crate::contract;
 
 /// Waits until no fact is left to decide.
 pub(crate) async fn wait_until_decided(database: &Database, shop: &ShopId) {
@@ -22,9 +24,11 @@ pub(crate) async fn wait_until_decided(database: &Database, shop: &ShopId) {
     assert!(decided.await, "the relay does not come to an end");
 }
 
-/// P2, P3, P4, P5, P6, P10: decide(facts) = outcomes, fold(outcomes) = read models, and every invariant.
+/// P2, P3, P4, P5, P6, P10: decide(facts) = outcomes, fold(outcomes) = read models, and every invariant; and what was
+/// emitted is what was promised.
 pub(crate) async fn assert_sound(database: &Database, shop: &ShopId) {
     let verified = read_models::verify(database, shop).await.unwrap();
     assert!(verified.is_clean(), "{verified:#?}");
     assert!(verified.facts > 0 && verified.outcomes > 0, "there was something to verify");
+    contract::assert_kept(database, shop).await;
 }

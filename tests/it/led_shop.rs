@@ -11,6 +11,8 @@ use relay::{Options, Projection, Relay, RelayHandle};
 use serde_json::Value;
 use test_support::{TestDatabase, wait_until};
 
+use crate::contract;
+
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) struct LedShop {
@@ -70,7 +72,8 @@ impl LedShop {
         self.test.superuser().await.batch_execute(sql).await.unwrap();
     }
 
-    /// Every invariant holds, every decision is made again as it was, and every row is as replay makes it.
+    /// Every invariant holds, every decision is made again as it was, every row is as replay makes it, and every event
+    /// keeps its contract.
     pub(crate) async fn assert_sound(&self) {
         assert_shop_sound(&self.database, &self.shop).await;
     }
@@ -79,6 +82,7 @@ impl LedShop {
 pub(crate) async fn assert_shop_sound(database: &Database, shop: &ShopId) {
     let found = verify(database, shop).await.unwrap();
     assert!(found.is_clean(), "{found:#?}");
+    contract::assert_kept(database, shop).await;
 }
 
 pub(crate) async fn plant_shop(test: &TestDatabase, shop: &str) {

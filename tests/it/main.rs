@@ -10,6 +10,7 @@ mod bench;
 mod binary;
 mod brokers;
 mod cli;
+mod contract;
 mod crash;
 mod event_log;
 mod ground;

@@ -180,6 +180,7 @@ async fn no_personal_data_leaves_the_evidence() {
     }
     assert!(rows_read > 50, "{rows_read} rows were looked at");
     drop(client);
+    audit::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
     served.stop().await;
 }
 

@@ -10,6 +10,7 @@
 //! Never: decide.
 
 mod consumers;
+pub mod contract;
 mod cursor;
 mod error;
 mod feed;

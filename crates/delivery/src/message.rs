@@ -1,11 +1,12 @@
 //! A message: what one outbox row says, as every reader gets it (CloudEvents 1.0).
 
 use domain::{Position, ShopId, Timestamp};
-use event_log::Event;
+use event_log::{Event, Kind};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{Bounds, Error};
+use crate::selection::OUTCOMES;
+use crate::{Bounds, Error, contract};
 
 /// One event, on its way downstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,15 @@ impl Message {
         format!("{:020}", self.position.0)
     }
 
+    /// Names the schema of the data, which is served under `/schemas/` by whatever name the host has.
+    fn schema_uri(&self) -> String {
+        let is_fact =
+            || contract::of(&self.aggregate_type, &self.type_name).is_some_and(|c| c.kind == Kind::Fact);
+        let folder =
+            if !OUTCOMES.contains(&self.aggregate_type.as_str()) && is_fact() { "facts:" } else { "" };
+        format!("urn:counterfoil:schema:{folder}{}", self.type_name)
+    }
+
     /// Its attributes, by the names of CloudEvents 1.0, for transports that carry them beside the data.
     #[must_use]
     pub fn attributes(&self, shop: &ShopId) -> [(&'static str, String); 11] {
@@ -84,7 +94,7 @@ impl Message {
             ("subject", self.key.clone()),
             ("time", self.at.to_string()),
             ("datacontenttype", "application/json".to_owned()),
-            ("dataschema", schema_uri(&self.type_name)),
+            ("dataschema", self.schema_uri()),
             ("sequence", self.sequence()),
             ("epoch", self.epoch.to_string()),
             ("partitionkey", self.aggregate_id.clone()),
@@ -106,7 +116,7 @@ impl Message {
             self.type_name,
             serde_json::Value::from(self.key.as_str()),
             self.at,
-            schema_uri(&self.type_name),
+            self.schema_uri(),
             self.position.0,
             self.epoch,
             serde_json::Value::from(self.aggregate_id.as_str()),
@@ -133,11 +143,6 @@ pub fn write_batch(messages: &[Message], shop: &ShopId) -> Vec<u8> {
 /// Where messages of a shop come from, whichever process sends them.
 fn source(shop: &ShopId) -> String {
     format!("/shops/{shop}")
-}
-
-/// Names the schema of the data. It is served under `/schemas/`, by whatever name the host has.
-fn schema_uri(type_name: &str) -> String {
-    format!("urn:counterfoil:schema:{type_name}")
 }
 
 #[cfg(test)]

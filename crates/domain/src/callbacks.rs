@@ -1,5 +1,6 @@
 //! The data of facts that PayPal's callbacks become.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// Data of `payment.approved`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Approval {
     /// Keyed hash of a custom or invoice id that has not the shape of an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,7 +22,7 @@ pub struct Approval {
 }
 
 /// Data of `payment.authorized`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Authorization {
     /// What was authorised.
     pub amount_minor: Minor,
@@ -41,9 +42,9 @@ pub struct Authorization {
 }
 
 /// Data of `payment.voided`: at least one of authorisation and PayPal order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Void {
-    /// The voided authorisation; `None` when the PayPal order itself ended.
+    /// The voided authorisation; absent when the PayPal order itself ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization: Option<AuthorizationId>,
     /// Keyed hash of a custom or invoice id that has not the shape of an id.
@@ -58,7 +59,7 @@ pub struct Void {
 }
 
 /// Data of `payment.pending`, `.captured`, `.denied`: a capture, or a v1 sale.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Capture {
     /// Gross, 0 or more.
     pub amount_minor: Minor,
@@ -93,7 +94,7 @@ pub struct Capture {
 }
 
 /// Data of `payment.refunded` and `.reversed`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refund {
     /// What went back, 0 or more.
     pub amount_minor: Minor,
@@ -112,7 +113,7 @@ pub struct Refund {
 }
 
 /// Data of `dispute.*`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dispute {
     /// What is disputed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,21 +138,21 @@ pub struct Dispute {
 }
 
 /// Data of `callback.revised`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Revision {
     /// Where the callback stands that it revises.
     pub of: Position,
 }
 
 /// Data of `callback.ignored`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ignored {
     /// PayPal's event type, at most 64 printable characters of it.
     pub paypal_type: String,
 }
 
 /// Data of `callback.unreadable`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unreadable {
     /// PayPal's event type, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,7 +162,7 @@ pub struct Unreadable {
 }
 
 /// Data of `callback.retranslated`: decided as the fact within.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Retranslation {
     /// Where the callback stands that was read again.
     pub of: Position,
@@ -169,6 +170,7 @@ pub struct Retranslation {
     #[serde(rename = "type")]
     pub type_name: String,
     /// That fact's data.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub data: serde_json::Value,
 }
 

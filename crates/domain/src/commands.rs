@@ -1,5 +1,6 @@
 //! The data of facts that the shop, an operator or a timer asks for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// Data of `order.cancelled`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cancellation {
     /// Which order.
@@ -16,7 +17,7 @@ pub struct Cancellation {
 }
 
 /// Data of `order.shipped`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shipment {
     /// Which order.
@@ -27,7 +28,7 @@ pub struct Shipment {
 }
 
 /// A shipped line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShippedLine {
     /// How many, at least 1.
@@ -37,7 +38,7 @@ pub struct ShippedLine {
 }
 
 /// Data of `order.resolved`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderResolution {
     /// Which order.
@@ -47,7 +48,7 @@ pub struct OrderResolution {
 }
 
 /// An operator's way out for an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderAction {
     /// Settle with what was paid.
@@ -59,7 +60,7 @@ pub enum OrderAction {
 }
 
 /// Data of `payment.recorded`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tender {
     /// Which order.
@@ -75,7 +76,7 @@ pub struct Tender {
 }
 
 /// Data of `payment.resolved`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentResolution {
     /// Which capture.
@@ -86,7 +87,7 @@ pub struct PaymentResolution {
 }
 
 /// Data of `stock.received` and `stock.returned`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
     /// What.
@@ -96,7 +97,7 @@ pub struct Quantity {
 }
 
 /// Data of `stock.adjusted`: exactly one of the two.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {
     /// What.
@@ -110,7 +111,7 @@ pub struct Adjustment {
 }
 
 /// Data of `coupon.issued`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponTerms {
     /// Which.
@@ -134,7 +135,7 @@ fn one() -> i64 {
 }
 
 /// Data of `coupon.voided`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponRef {
     /// Which.
@@ -142,7 +143,7 @@ pub struct CouponRef {
 }
 
 /// Data of `points.granted` and `points.expired`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PointsAmount {
     /// Whose.
@@ -152,7 +153,7 @@ pub struct PointsAmount {
 }
 
 /// Data of `shop.configured`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Configuration {
     /// Which shop.
     pub shop: ShopId,
@@ -161,7 +162,7 @@ pub struct Configuration {
 }
 
 /// Data of `rules.activated`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rules {
     /// Which shop.
     pub shop: ShopId,
@@ -170,7 +171,7 @@ pub struct Rules {
 }
 
 /// Data of `event.dismissed`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dismissal {
     /// Where the parked fact stands.
@@ -178,7 +179,7 @@ pub struct Dismissal {
 }
 
 /// Data of `order.expired`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expiry {
     /// Which order.
     pub order: OrderId,
@@ -187,7 +188,7 @@ pub struct Expiry {
 }
 
 /// Data of `event.redriven`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redrive {
     /// Where a parked fact of the group stands.
     pub of: Position,

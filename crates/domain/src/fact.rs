@@ -1,5 +1,6 @@
 //! Facts: what came from outside. A fact changes nothing by itself.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::{
@@ -10,16 +11,24 @@ use crate::{
 };
 
 macro_rules! facts {
-    ($($(#[$doc:meta])* $variant:ident ($data:ty) = $name:literal, $source:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident ($data:ty) = $name:literal, $source:ident;)*) => {
         /// What came from outside: a callback, a command, a timer, a setting.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Fact {
-            $($(#[$doc])* $variant($data),)*
+            $($(#[doc = $doc])* $variant($data),)*
         }
 
         impl Fact {
             /// Every type a fact may have, with where it comes from.
             pub const TYPES: &'static [(&'static str, Source)] = &[$(($name, Source::$source),)*];
+
+            /// What each type says, and what its `data` has.
+            pub const CONTRACTS: &'static [FactContract] = &[$(FactContract {
+                name: $name,
+                source: Source::$source,
+                summary: concat!($($doc,)*).trim_ascii_start(),
+                schema: root_schema::<$data>,
+            },)*];
 
             /// The type as entries write it: `payment.captured`.
             #[must_use]
@@ -59,6 +68,23 @@ macro_rules! facts {
     };
 }
 
+fn root_schema<T: JsonSchema>(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<T>()
+}
+
+/// What facts of one type say, for those who read them.
+#[derive(Clone, Copy, Debug)]
+pub struct FactContract {
+    /// The type: `payment.captured`.
+    pub name: &'static str,
+    /// Where such facts come from.
+    pub source: Source,
+    /// What has happened, in a sentence.
+    pub summary: &'static str,
+    /// The schema of their `data`.
+    pub schema: fn(SchemaGenerator) -> Schema,
+}
+
 /// A fact's `data`, for a writer of entries.
 #[derive(Clone, Copy, Debug)]
 pub struct FactData<'a>(pub &'a Fact);
@@ -86,7 +112,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The outbox's `aggregatetype` of such facts.
+    /// The outbox's `aggregatetype`.
     #[must_use]
     pub fn aggregate(self) -> &'static str {
         match self {

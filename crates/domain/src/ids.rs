@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a text is no id.
@@ -21,8 +22,10 @@ fn has_shape(text: &str, limit: usize) -> bool {
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident ($limit:expr);)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub struct $name(Arc<str>);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        pub struct $name(
+            #[schemars(regex(pattern = "^[A-Za-z0-9_.:-]+$"), length(min = 1, max = $limit))] Arc<str>,
+        );
 
         impl $name {
             /// Takes a text that has the shape of an id.
@@ -109,9 +112,9 @@ ids! {
 }
 
 /// The place of an event in its shop's log, dense from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Position(pub i64);
+pub struct Position(#[schemars(range(min = 0))] pub i64);
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

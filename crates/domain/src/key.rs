@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 use crate::{BuyerId, CaptureId, CouponCode, OrderId, PaypalOrderId, ShopId, Sku};
 
 /// What an event is about. Its text carries the kind: `order:1042`.
@@ -85,6 +87,19 @@ impl fmt::Display for Key {
         f.write_str(self.kind())?;
         f.write_str(":")?;
         f.write_str(&self.name())
+    }
+}
+
+impl JsonSchema for Key {
+    fn schema_name() -> Cow<'static, str> {
+        "Key".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[a-z-]+:.+$",
+            "description": "What an event is about, with its kind: order:1042."
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Money: integer minor units with their currency, the only way in. Nothing is ever rounded.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use iso_currency::Currency as Iso;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The largest integer that an entry may hold (RFC 8785: what every JSON reader takes exactly).
@@ -73,6 +75,19 @@ impl fmt::Debug for Currency {
     }
 }
 
+impl JsonSchema for Currency {
+    fn schema_name() -> Cow<'static, str> {
+        "Currency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[A-Z]{3}$",
+            "description": "A currency of ISO 4217; amounts are in its smallest unit that PayPal uses."
+        })
+    }
+}
+
 impl Serialize for Currency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.code())
@@ -81,7 +96,7 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }

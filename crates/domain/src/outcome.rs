@@ -1,15 +1,16 @@
 //! Outcomes: what follows from a fact. Each carries everything that it moves, so that every prefix of a log keeps every
 //! invariant, and `evolve` needs no judgement.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{BuyerId, CouponCode, CouponTerms, Key, Order, Payment, Position, Reason, Settings, Sku};
 
 macro_rules! outcome_types {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $aggregate:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $aggregate:literal;)*) => {
         /// The step that an outcome stands for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum OutcomeType { $($(#[$doc])* $variant,)* }
+        pub enum OutcomeType { $($(#[doc = $doc])* $variant,)* }
 
         impl OutcomeType {
             /// All of them.
@@ -25,6 +26,12 @@ macro_rules! outcome_types {
             #[must_use]
             pub fn aggregate(self) -> &'static str {
                 match self { $(Self::$variant => $aggregate,)* }
+            }
+
+            /// What has happened, in a sentence.
+            #[must_use]
+            pub fn summary(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc,)*).trim_ascii_start(),)* }
             }
 
             /// Reads the entry's `type` back.
@@ -142,7 +149,7 @@ pub struct Outcome {
 ///
 /// Here and in everything within, fields stand in the order in which entries have them, by name: so they are written as
 /// they come, and need no sorting.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Change {
     /// The type of the command that was refused.
@@ -196,7 +203,7 @@ macro_rules! moves {
         ; $($(#[$ldoc:meta])* $last:ident: $lty:ty,)*
     })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub struct $name {
             $($(#[$kdoc])* pub $key: $kty,)*
             $($(#[$ddoc])* #[serde(default, skip_serializing_if = "is_zero")] pub $delta: i64,)*
@@ -280,7 +287,7 @@ moves! {
 }
 
 /// A fact that could not be decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Parked {
     /// Where it stands.
     pub fact: Position,
@@ -297,7 +304,7 @@ pub struct Parked {
 }
 
 /// A parked fact that waits no longer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unparked {
     /// Where it stands.
     pub fact: Position,
@@ -309,7 +316,7 @@ pub struct Unparked {
 }
 
 /// An order that less is left for than it holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Short {
     /// Which article.
     pub sku: Sku,

@@ -1,11 +1,12 @@
 //! An order as the shop places it: what is bought, what it costs, what is held for it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{BuyerId, CouponCode, Currency, MINOR_MAX, Minor, OrderId, PaypalOrderId, Reason, Settings, Sku};
 
 /// The command `order.placed`, and `order.revised` with a higher revision. Absent parts are 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Placement {
     /// Whose points and coupon uses count.
@@ -62,7 +63,7 @@ pub struct Placement {
 }
 
 /// One line of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// How many, at least 1.
@@ -74,7 +75,7 @@ pub struct Line {
 }
 
 /// A coupon that an order uses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponUse {
     /// Which.
@@ -84,7 +85,7 @@ pub struct CouponUse {
 }
 
 /// Points that an order moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PointsUse {
     /// Points earned when the order is paid.

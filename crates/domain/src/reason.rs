@@ -1,9 +1,10 @@
 //! Why something was refused, or what is wrong with it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One reason: a stable code for programs and a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Stable, snake_case: `stock_insufficient`, `coupon_expired`, or the name of the field that is wrong.
     pub code: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// What was agreed: the part of an order that only a placement or a revision changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terms {
     /// Whose points and coupon uses count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +42,7 @@ pub struct Terms {
 }
 
 /// Where an order stands, in one word. Flags stand beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// Nothing was held; a revision may try again.
@@ -63,7 +64,7 @@ pub enum OrderState {
 }
 
 /// What the shop and the operator have said of an order, and what has come of it: all but terms and money.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct OrderFlags {
     /// The operator settles with what was paid.
@@ -105,7 +106,7 @@ pub struct OrderFlags {
 }
 
 /// What came back of a settled order, as a function of its money.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct GivenBack {
     /// The coupons are back.
@@ -128,7 +129,7 @@ fn is_zero(n: &i64) -> bool {
 }
 
 /// An order's money: a function of the sets of its payments, never of their arrival.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderMoney {
     /// Counted captures and other tenders, gross.
     pub captured_minor: Minor,
@@ -141,7 +142,7 @@ pub struct OrderMoney {
 }
 
 /// An order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     /// The currency of every amount here.
     pub currency: Currency,
@@ -152,7 +153,7 @@ pub struct Order {
     /// What came back since.
     #[serde(default)]
     pub given_back: GivenBack,
-    /// Until when unpaid stock, coupons and points are held; `None`: nothing is held.
+    /// Until when unpaid stock, coupons and points are held; absent where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
     /// Captured, refunded, due.
@@ -191,7 +192,7 @@ fn nowhere() -> Position {
 }
 
 /// What a payment row is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentKind {
     /// An order at PayPal.
@@ -211,7 +212,7 @@ pub enum PaymentKind {
 }
 
 /// The key of a payment row: its own id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentKey {
     /// An order at PayPal.
@@ -227,7 +228,7 @@ pub enum PaymentKey {
 }
 
 /// How far a payment has come. It only rises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
     /// Only named by others so far.
@@ -253,7 +254,7 @@ pub enum PaymentState {
 }
 
 /// Whether a capture counts for its order, and if not, why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It counts, or it is no money of itself.
@@ -269,7 +270,7 @@ pub enum Standing {
 }
 
 /// A payment row, keyed by its own id; kept also while its order is unknown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Payment {
     /// Gross, 0 or more.
     #[serde(default)]

@@ -1,11 +1,12 @@
 //! A shop's settings: everything about it that decisions read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{PayeeId, Reason};
 
 /// What `shop.configured` says. The defaults are those of a shop that has not been configured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// How long an unpaid order keeps its hold, in seconds.
@@ -23,7 +24,7 @@ pub struct Settings {
 }
 
 /// Which read models the shop lets Counterfoil keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tracks {
     /// Coupons are held and used.
@@ -35,7 +36,7 @@ pub struct Tracks {
 }
 
 /// What comes back at a refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Returns {
     /// Coupons, while nothing is kept.

@@ -1,8 +1,10 @@
 //! Instants as the log writes them: RFC 3339, UTC, microseconds.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in microseconds, as PostgreSQL keeps it.
@@ -42,6 +44,19 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "format": "date-time",
+            "description": "An instant, RFC 3339 in UTC with microseconds."
+        })
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -50,7 +65,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         DateTime::parse_from_rfc3339(&text)
             .map(|at| Self::new(at.with_timezone(&Utc)))
             .map_err(serde::de::Error::custom)

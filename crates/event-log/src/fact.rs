@@ -187,7 +187,6 @@ impl Prepared {
             Source::Command => "command",
             Source::Timer => "timer",
         };
-        let aggregate_type = fact.source().aggregate();
         let (event_key, dedup_key) = match &dedupe {
             Dedupe::Callback { event_key, transmission, .. } => {
                 limit("event key", event_key, KEY_MAX)?;
@@ -212,7 +211,7 @@ impl Prepared {
             id,
             type_name,
             key,
-            aggregate_type,
+            aggregate_type: fact.source().aggregate(),
             by,
             entry,
             dedupe,
