@@ -144,6 +144,33 @@ COMMENT ON COLUMN counterfoil.conflicting_transmissions.body_mac IS 'HMAC-SHA256
 
 COMMENT ON COLUMN counterfoil.conflicting_transmissions.first_seen IS 'When it came first';
 
+CREATE TABLE counterfoil.consumers (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    epoch integer NOT NULL,
+    "position" bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    lost_at timestamp with time zone
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE counterfoil.consumers IS 'Readers of the feed that keep their cursor here';
+
+COMMENT ON COLUMN counterfoil.consumers.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.consumers.name IS 'The consumer''s name';
+
+COMMENT ON COLUMN counterfoil.consumers.epoch IS 'The epoch of its cursor';
+
+COMMENT ON COLUMN counterfoil.consumers."position" IS 'The last position it is done with; -1 before the first';
+
+COMMENT ON COLUMN counterfoil.consumers.created_at IS 'When it came';
+
+COMMENT ON COLUMN counterfoil.consumers.moved_at IS 'When it last moved its cursor, or was reset';
+
+COMMENT ON COLUMN counterfoil.consumers.lost_at IS 'Since when it is declared lost: the outbox waits for it no longer';
+
 CREATE TABLE counterfoil.coupon_buyers (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     code text NOT NULL COLLATE pg_catalog."C",
@@ -203,6 +230,32 @@ COMMENT ON COLUMN counterfoil.coupons.held IS 'Set aside for open orders.';
 COMMENT ON COLUMN counterfoil.coupons.used IS 'Used by paid orders.';
 
 COMMENT ON COLUMN counterfoil.coupons."position" IS 'The fact that changed the row last.';
+
+CREATE TABLE counterfoil.delivery_attempts (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    sink text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    status integer,
+    error text
+);
+
+COMMENT ON TABLE counterfoil.delivery_attempts IS 'Every attempt of an outgoing webhook, never changed; pruned with the outbox';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts.sink IS 'The sink';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts."position" IS 'The event';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts.at IS 'When it was tried';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts.duration_ms IS 'How long it took';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts.status IS 'The HTTP status; null: there was no answer';
+
+COMMENT ON COLUMN counterfoil.delivery_attempts.error IS 'Why it does not count as delivered; null: it does';
 
 CREATE TABLE counterfoil.events (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -273,6 +326,24 @@ COMMENT ON COLUMN counterfoil.evidence_keys."position" IS 'The fact';
 COMMENT ON COLUMN counterfoil.evidence_keys.kek_id IS 'Which key-encryption key wrapped it';
 
 COMMENT ON COLUMN counterfoil.evidence_keys.wrapped_key IS 'The evidence''s key, wrapped';
+
+CREATE TABLE counterfoil.forks (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    epoch integer NOT NULL,
+    forked_at bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT forks_epoch_check CHECK ((epoch > 0))
+);
+
+COMMENT ON TABLE counterfoil.forks IS 'Where each epoch of a log began: what readers of another epoch are told';
+
+COMMENT ON COLUMN counterfoil.forks.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.forks.epoch IS 'The epoch that began';
+
+COMMENT ON COLUMN counterfoil.forks.forked_at IS 'The last position that it has in common with the epoch before; -1: none';
+
+COMMENT ON COLUMN counterfoil.forks.at IS 'When it began';
 
 CREATE TABLE counterfoil.orders (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -398,6 +469,36 @@ COMMENT ON COLUMN counterfoil.outbox.aggregateid IS 'The key without its kind: m
 COMMENT ON COLUMN counterfoil.outbox.type IS 'The event''s type';
 
 COMMENT ON COLUMN counterfoil.outbox.payload IS 'The entry''s data: the public contract';
+
+CREATE VIEW counterfoil.outbox_feed WITH (security_barrier='true') AS
+ SELECT o.shop_id,
+    o."position",
+    o.id,
+    e.kind,
+    o.type,
+    e.key,
+    o.aggregatetype,
+    o.aggregateid,
+    e.at,
+    e.cause,
+    o.payload
+   FROM (counterfoil.outbox o
+     JOIN counterfoil.events e ON (((e.shop_id = o.shop_id) AND (e."position" = o."position"))));
+COMMENT ON VIEW counterfoil.outbox_feed IS 'The outbox with what the log says of each event: read WHERE shop_id = .. AND position > .. ORDER BY position';
+
+CREATE TABLE counterfoil.outbox_retention (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    pruned_through bigint NOT NULL,
+    pruned_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE counterfoil.outbox_retention IS 'How far each outbox was pruned; no row: it has everything';
+
+COMMENT ON COLUMN counterfoil.outbox_retention.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.outbox_retention.pruned_through IS 'Up to here rows are gone from the outbox; the log has them still';
+
+COMMENT ON COLUMN counterfoil.outbox_retention.pruned_at IS 'When it was pruned last';
 
 CREATE TABLE counterfoil.parked (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -628,6 +729,49 @@ COMMENT ON COLUMN counterfoil.shops.kek_id IS 'Which key-encryption key wrapped 
 
 COMMENT ON COLUMN counterfoil.shops.lockable IS 'Never changes: the one column the service may update, for a row lock needs that privilege';
 
+CREATE TABLE counterfoil.sinks (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    settings jsonb NOT NULL,
+    secrets bytea NOT NULL,
+    kek_id text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    reason text,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failing_since timestamp with time zone,
+    error text,
+    CONSTRAINT sinks_state_check CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'disabled'::text, 'lost'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE counterfoil.sinks IS 'Where events are sent to; how far each has come stands in checkpoints, as sink:<name>';
+
+COMMENT ON COLUMN counterfoil.sinks.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.sinks.name IS 'The sink''s name';
+
+COMMENT ON COLUMN counterfoil.sinks.kind IS 'webhook, kafka, rabbitmq or nats';
+
+COMMENT ON COLUMN counterfoil.sinks.settings IS 'Where to, what, and how: no secrets';
+
+COMMENT ON COLUMN counterfoil.sinks.secrets IS 'Passwords and signing keys, JSON, wrapped by the key-encryption key';
+
+COMMENT ON COLUMN counterfoil.sinks.kek_id IS 'Which key-encryption key wrapped them';
+
+COMMENT ON COLUMN counterfoil.sinks.state IS 'running, paused (by an operator), disabled (by the endpoint''s 410), lost (the outbox waits for it no longer)';
+
+COMMENT ON COLUMN counterfoil.sinks.reason IS 'Why it is not running';
+
+COMMENT ON COLUMN counterfoil.sinks.version IS 'Goes up with each change: whoever works with another looks again';
+
+COMMENT ON COLUMN counterfoil.sinks.created_at IS 'When it was made';
+
+COMMENT ON COLUMN counterfoil.sinks.failing_since IS 'Since when nothing gets through; null: it is well';
+
+COMMENT ON COLUMN counterfoil.sinks.error IS 'Why, the last time';
+
 CREATE TABLE counterfoil.stock (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     sku text NOT NULL COLLATE pg_catalog."C",
@@ -680,6 +824,42 @@ COMMENT ON COLUMN counterfoil.transmissions.body_mac IS 'HMAC-SHA256 of the raw 
 
 COMMENT ON COLUMN counterfoil.transmissions.headers IS 'Its five headers, compact JSON; empty where it brought the callback, whose evidence has them';
 
+CREATE TABLE counterfoil.undelivered (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    sink text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    attempts integer NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    error text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT undelivered_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'dead'::text])))
+);
+
+COMMENT ON TABLE counterfoil.undelivered IS 'Events that a sink has passed and not delivered: they hold back later ones of their key, and nothing else';
+
+COMMENT ON COLUMN counterfoil.undelivered.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.undelivered.sink IS 'The sink';
+
+COMMENT ON COLUMN counterfoil.undelivered."position" IS 'The event';
+
+COMMENT ON COLUMN counterfoil.undelivered.key IS 'The event''s key';
+
+COMMENT ON COLUMN counterfoil.undelivered.type IS 'The event''s type';
+
+COMMENT ON COLUMN counterfoil.undelivered.state IS 'waiting (will be tried again) or dead (a dead letter: until somebody redrives it)';
+
+COMMENT ON COLUMN counterfoil.undelivered.attempts IS 'How often it was tried; 0: it waits behind another of its key';
+
+COMMENT ON COLUMN counterfoil.undelivered.next_at IS 'When it is tried again, if it waits';
+
+COMMENT ON COLUMN counterfoil.undelivered.error IS 'Why, the last time';
+
+COMMENT ON COLUMN counterfoil.undelivered.since IS 'When it was set aside';
+
 CREATE TABLE counterfoil.webhooks (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     webhook_id text NOT NULL COLLATE pg_catalog."C",
@@ -706,20 +886,28 @@ ALTER TABLE ONLY counterfoil.commands
     ADD CONSTRAINT commands_pkey PRIMARY KEY (shop_id, type, id);
 ALTER TABLE ONLY counterfoil.conflicting_transmissions
     ADD CONSTRAINT conflicting_transmissions_pkey PRIMARY KEY (shop_id, transmission_id, body_mac);
+ALTER TABLE ONLY counterfoil.consumers
+    ADD CONSTRAINT consumers_pkey PRIMARY KEY (shop_id, name);
 ALTER TABLE ONLY counterfoil.coupon_buyers
     ADD CONSTRAINT coupon_buyers_pkey PRIMARY KEY (shop_id, code, buyer_id);
 ALTER TABLE ONLY counterfoil.coupons
     ADD CONSTRAINT coupons_pkey PRIMARY KEY (shop_id, code);
+ALTER TABLE ONLY counterfoil.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (shop_id, sink, "position", at);
 ALTER TABLE ONLY counterfoil.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (shop_id, "position");
 ALTER TABLE ONLY counterfoil.evidence_keys
     ADD CONSTRAINT evidence_keys_pkey PRIMARY KEY (shop_id, "position");
 ALTER TABLE ONLY counterfoil.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (shop_id, "position");
+ALTER TABLE ONLY counterfoil.forks
+    ADD CONSTRAINT forks_pkey PRIMARY KEY (shop_id, epoch);
 ALTER TABLE ONLY counterfoil.orders
     ADD CONSTRAINT orders_pkey PRIMARY KEY (shop_id, order_id);
 ALTER TABLE ONLY counterfoil.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (shop_id, "position");
+ALTER TABLE ONLY counterfoil.outbox_retention
+    ADD CONSTRAINT outbox_retention_pkey PRIMARY KEY (shop_id);
 ALTER TABLE ONLY counterfoil.parked_groups
     ADD CONSTRAINT parked_groups_pkey PRIMARY KEY (shop_id, group_position);
 ALTER TABLE ONLY counterfoil.parked_keys
@@ -738,10 +926,14 @@ ALTER TABLE ONLY counterfoil.shop_settings
     ADD CONSTRAINT shop_settings_pkey PRIMARY KEY (shop_id);
 ALTER TABLE ONLY counterfoil.shops
     ADD CONSTRAINT shops_pkey PRIMARY KEY (shop_id);
+ALTER TABLE ONLY counterfoil.sinks
+    ADD CONSTRAINT sinks_pkey PRIMARY KEY (shop_id, name);
 ALTER TABLE ONLY counterfoil.stock
     ADD CONSTRAINT stock_pkey PRIMARY KEY (shop_id, sku);
 ALTER TABLE ONLY counterfoil.transmissions
     ADD CONSTRAINT transmissions_pkey PRIMARY KEY (shop_id, transmission_id);
+ALTER TABLE ONLY counterfoil.undelivered
+    ADD CONSTRAINT undelivered_pkey PRIMARY KEY (shop_id, sink, "position");
 ALTER TABLE ONLY counterfoil.webhooks
     ADD CONSTRAINT webhooks_pkey PRIMARY KEY (shop_id, webhook_id);
 CREATE INDEX events_key ON counterfoil.events USING btree (shop_id, key, "position");
@@ -749,6 +941,8 @@ CREATE INDEX events_key ON counterfoil.events USING btree (shop_id, key, "positi
 CREATE INDEX orders_held ON counterfoil.orders USING btree (shop_id, held_until) WHERE (held_until IS NOT NULL);
 
 CREATE INDEX orders_refund_due ON counterfoil.orders USING btree (shop_id, order_id) WHERE (refund_due_minor > 0);
+
+CREATE INDEX outbox_id ON counterfoil.outbox USING hash (id);
 
 CREATE INDEX parked_of_group ON counterfoil.parked USING btree (shop_id, group_position);
 
@@ -761,6 +955,8 @@ CREATE INDEX payments_of_paypal_order ON counterfoil.payments USING btree (shop_
 CREATE INDEX payments_pending ON counterfoil.payments USING btree (shop_id, id_kind, id) WHERE (state = 'pending'::text);
 
 CREATE INDEX payments_set_apart ON counterfoil.payments USING btree (shop_id, id_kind, id) WHERE (standing <> 'matched'::text);
+
+CREATE INDEX undelivered_waiting ON counterfoil.undelivered USING btree (shop_id, sink, next_at) WHERE (state = 'waiting'::text);
 
 CREATE TRIGGER events_never_change BEFORE DELETE OR UPDATE OR TRUNCATE ON counterfoil.events FOR EACH STATEMENT EXECUTE FUNCTION counterfoil.reject_change();
 
