@@ -7,10 +7,12 @@ use std::time::Duration;
 use access::{ApiKeys, Role};
 use actix_web::dev::ServerHandle;
 use database::{Clock, Database, SystemClock};
+use delivery::sinks::Sinks;
+use delivery::{Consumers, Feed, Tail};
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Appender, Filter, Kind};
 use evidence::{KeyEncryptionKey, Vault};
-use http_api::{Api, Limits};
+use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Trust, Trusts, shops};
 use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
@@ -84,6 +86,12 @@ impl Served {
         let appender = Appender::start(database.clone(), event_log::Options::default());
         let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
+        let tail = Tail::start(database.clone(), appender.clone());
+        let delivery = Delivery {
+            feed: Feed::new(database.clone(), tail),
+            consumers: Consumers::new(database.clone()),
+            sinks: Sinks::new(database.clone(), vault.clone()),
+        };
         let relay = decides.then(|| {
             Relay::start(database.clone(), appender, ReadModels::default(), relay::Options::default())
         });
@@ -91,7 +99,7 @@ impl Served {
         let shop_key = key(&keys, &shop, Role::Shop).await;
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
-        let api = Api::new(intake.clone(), database.clone(), keys.clone(), relay.clone(), limits);
+        let api = Api::new(intake.clone(), database.clone(), keys.clone(), delivery, relay.clone(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = http_api::server(api, listener).unwrap();

@@ -105,6 +105,21 @@ impl ApiClient {
         self.send(Method::PUT, path, &[], Some(body)).await
     }
 
+    /// Removes something.
+    pub(crate) async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
+        self.send(Method::DELETE, path, &[], None).await
+    }
+
+    /// A page of the feed, and the cursor to go on from.
+    pub(crate) async fn feed(&self, query: &[(&str, String)]) -> anyhow::Result<(Vec<Value>, String)> {
+        let response = self.answer(Method::GET, &["v1", "feed"], query, None).await?;
+        let cursor = response.headers().get("counterfoil-cursor").and_then(|value| value.to_str().ok());
+        let cursor = cursor.map(str::to_owned);
+        let page = read(response).await?;
+        let events = page.as_array().context("the answer is no page of the feed")?;
+        Ok((events.clone(), cursor.context("the answer has no cursor")?))
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -112,13 +127,22 @@ impl ApiClient {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
+        read(self.answer(method, path, query, body).await?).await
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> anyhow::Result<Response> {
         let url = join(&self.base, path, query)?;
         let mut request = self.http.request(method, url).bearer_auth(self.key.expose_secret());
         if let Some(body) = body {
             request = request.json(body).header("prefer", "wait=10");
         }
-        let response = request.send().await.map_err(|error| unreachable_service(&self.base, &error))?;
-        read(response).await
+        request.send().await.map_err(|error| unreachable_service(&self.base, &error))
     }
 }
 

@@ -77,6 +77,16 @@ pub(crate) enum Verb {
     /// Facts that could not be decided, and the ways past them
     #[command(subcommand)]
     DeadLetters(verbs::dead_letters::DeadLetters),
+    /// What goes downstream: every outcome, in order
+    Feed(verbs::feed::Feed),
+    /// Readers of the feed whose cursor is kept by the service
+    #[command(subcommand)]
+    Consumers(verbs::consumers::Consumers),
+    /// Send what goes downstream to an endpoint of yours, while you develop it
+    Listen(verbs::listen::Listen),
+    /// Where events are sent to: webhooks, Kafka, RabbitMQ, NATS
+    #[command(subcommand)]
+    Sinks(verbs::sinks::Sinks),
     /// How far each shop's read models are, and who keeps them
     #[command(subcommand)]
     Projections(verbs::projections::Projections),

@@ -4,9 +4,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use delivery::RetentionOptions;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::exit;
@@ -106,7 +108,19 @@ pub(crate) struct ServiceArgs {
         value_name = "SECONDS,.."
     )]
     pub(crate) redrive_after: Vec<u64>,
-    /// Decide nothing: take callbacks and commands, and answer; another process has to decide
+    /// Keep the outbox for at least so long, as 7d or 12h, for readers that come anew; the log is kept for ever
+    #[arg(long, env = "COUNTERFOIL_OUTBOX_KEEP", default_value = "7d", value_parser = duration, value_name = "TIME")]
+    pub(crate) outbox_keep: Duration,
+    /// Declare a consumer or sink lost that has not moved for so long: the outbox waits for it no longer
+    #[arg(
+        long,
+        env = "COUNTERFOIL_READER_LOST_AFTER",
+        default_value = "14d",
+        value_parser = duration,
+        value_name = "TIME"
+    )]
+    pub(crate) reader_lost_after: Duration,
+    /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,
     #[command(flatten)]
@@ -126,6 +140,32 @@ pub(crate) struct ApiArgs {
     /// File with the API key; else COUNTERFOIL_KEY, else that of `dev` in this folder
     #[arg(long, env = "COUNTERFOIL_KEY_FILE", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+impl ServiceArgs {
+    /// How long the outbox is kept. It is looked at so often that what is kept too long is a tenth at most.
+    pub(crate) fn retention(&self) -> RetentionOptions {
+        let every = (self.outbox_keep / 10).clamp(Duration::from_millis(500), Duration::from_secs(60));
+        RetentionOptions { keep: self.outbox_keep, lost_after: self.reader_lost_after, every }
+    }
+}
+
+/// A number with its unit: s, m, h or d.
+fn duration(text: &str) -> Result<Duration, String> {
+    let odd = || "give a number with its unit, as 90s, 30m, 12h or 7d".to_owned();
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(odd()),
+    };
+    let number: u32 = number.parse().map_err(|_| odd())?;
+    if number == 0 {
+        return Err("it must be more than nothing".to_owned());
+    }
+    Ok(Duration::from_secs(u64::from(number) * seconds))
 }
 
 /// A secret from the environment: its value in `NAME`, or its file in `NAME_FILE`.
@@ -158,5 +198,19 @@ fn variable(name: &str) -> anyhow::Result<Option<SecretString>> {
         Ok(value) => Ok(Some(value.into())),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(exit::config(format!("{name} is not UTF-8"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_number_with_its_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        for bad in ["", "7", "d", "0d", "-1d", "1.5h", "7 d", "7ä"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
     }
 }

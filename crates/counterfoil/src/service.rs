@@ -8,12 +8,15 @@ use access::ApiKeys;
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use database::{Database, SystemClock};
+use delivery::sinks::{self, Running, Sinks};
+use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
 use event_log::Appender;
 use evidence::Vault;
-use http_api::{Api, Limits};
+use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Trusts};
 use read_models::{ReadModels, Redrives};
 use relay::{Relay, RelayHandle};
+use tokio::join;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -39,8 +42,10 @@ pub(crate) struct Parts {
     pub(crate) listener: TcpListener,
     /// When what could not be decided is tried again.
     pub(crate) redrives: Redrives,
-    /// Whether it decides. Where it does not, another process has to.
+    /// Whether it decides and delivers. Where it does not, another process has to.
     pub(crate) decides: bool,
+    /// How long the outbox is kept.
+    pub(crate) retention: RetentionOptions,
 }
 
 /// The running service.
@@ -50,6 +55,7 @@ pub(crate) struct Service {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     relay: Option<RelayHandle>,
+    downstream: Option<(Running, Retention)>,
     appender: Appender,
     database: Database,
 }
@@ -57,7 +63,7 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, decides } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides, retention } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
@@ -65,15 +71,27 @@ impl Service {
             let options = relay::Options { holder: holder(), ..relay::Options::default() };
             Relay::start(database.clone(), appender.clone(), ReadModels { redrives }, options)
         });
+        let tail = Tail::start(database.clone(), appender.clone());
+        let sinks = Sinks::new(database.clone(), vault.clone());
+        let downstream = decides.then(|| {
+            let options = sinks::Options { holder: holder(), ..sinks::Options::default() };
+            let running = Running::start(sinks.clone(), tail.clone(), options);
+            (running, Retention::start(database.clone(), retention))
+        });
+        let delivery = Delivery {
+            feed: Feed::new(database.clone(), tail),
+            consumers: Consumers::new(database.clone()),
+            sinks,
+        };
         let intake = Intake::new(database.clone(), appender.clone(), vault, trusts, Arc::new(SystemClock));
         let keys = ApiKeys::new(database.clone());
         let limits = Limits { shutdown: SHUTDOWN, ..Limits::default() };
-        let api = Api::new(intake, database.clone(), keys, relay.clone(), limits);
+        let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), limits);
         let server = http_api::server(Arc::clone(&api), listener).context("the server cannot be started")?;
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");
-        Ok(Self { api, address, handle, server, relay, appender, database })
+        Ok(Self { api, address, handle, server, relay, downstream, appender, database })
     }
 
     /// Where it listens.
@@ -107,6 +125,11 @@ impl Service {
             && timeout_at(began + RELAY_UNTIL, relay.stop()).await.is_err()
         {
             left.push("the relay's batch or its lease, which runs out");
+        }
+        if let Some((sinks, retention)) = &self.downstream
+            && timeout_at(began + RELAY_UNTIL, async { join!(sinks.stop(), retention.stop()) }).await.is_err()
+        {
+            left.push("a sink's lease, which runs out");
         }
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");

@@ -14,6 +14,8 @@ use crate::{Bounds, Cursor, CursorError, Error, Page, Selection, Tail, outbox};
 pub enum Since {
     /// From the first event that the outbox has.
     Start,
+    /// Behind everything that is there.
+    End,
     /// Behind this cursor.
     Cursor(Cursor),
     /// Behind the event with this id.
@@ -83,6 +85,7 @@ pub async fn events(
     let bounds = Bounds::read(client, shop).await?;
     let after = match since {
         Since::Start => bounds.pruned_through,
+        Since::End => bounds.head,
         Since::Cursor(cursor) => bounds.resume(cursor)?,
         Since::Id(id) => find(client, shop, &bounds, id).await?,
     };

@@ -21,7 +21,7 @@ mod selection;
 pub mod sinks;
 mod tail;
 
-pub use consumers::{Consumer, Consumers, To};
+pub use consumers::{Consumer, Consumers, Moved, To};
 pub use cursor::{Bounds, Cursor, CursorError, Forked, InvalidCursor};
 pub use error::Error;
 pub use feed::{Feed, Since, events};

@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use access::ApiKeys;
@@ -11,15 +10,18 @@ use actix_web::http::{KeepAlive, Method};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, Resource, web};
 use database::Database;
+use delivery::sinks::Sinks;
+use delivery::{Consumers, Feed};
 use intake::Intake;
 use relay::RelayHandle;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::problem::{Code, Problem};
 use crate::{
-    Counters, batch, coupons, dead_letters, events, health, orders, payments, points, settings, stock, trace,
-    webhooks,
+    Counters, batch, consumers, coupons, dead_letters, events, feed, health, orders, payments, points,
+    schemas, settings, sinks, stock, trace, webhooks,
 };
 
 /// How much, and how long, a client may take.
@@ -47,6 +49,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Threads that read and write HTTP.
     pub workers: usize,
+    /// Streams of the feed that are open at a time.
+    pub streams: usize,
     /// How long open requests may take at the end.
     pub shutdown: Duration,
 }
@@ -65,9 +69,21 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             max_connections: 512,
             workers: 2,
+            streams: 256,
             shutdown: Duration::from_secs(10),
         }
     }
+}
+
+/// What goes downstream.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// For readers that ask.
+    pub feed: Feed,
+    /// Their cursors.
+    pub consumers: Consumers,
+    /// Where events are sent to.
+    pub sinks: Sinks,
 }
 
 /// What the routes stand on.
@@ -78,6 +94,8 @@ pub struct Api {
     pub database: Database,
     /// Who may ask for what.
     pub keys: ApiKeys,
+    /// What goes downstream.
+    pub delivery: Delivery,
     /// Tells how far the read models are; `None` where the relay runs in another process.
     pub relay: Option<RelayHandle>,
     /// How much and how long.
@@ -86,7 +104,10 @@ pub struct Api {
     pub counters: Counters,
     /// The memory that bodies may take.
     pub(crate) bodies: Arc<Semaphore>,
-    draining: AtomicBool,
+    /// One for each stream that may be open.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Whoever waits or streams is sent away when it is cancelled.
+    pub(crate) stopping: CancellationToken,
     /// Work runs here and not on the server's threads: a client that goes away must not cancel a commit, and sessions
     /// with the database must outlive the server's threads.
     work: Handle,
@@ -102,22 +123,40 @@ impl Api {
         intake: Intake,
         database: Database,
         keys: ApiKeys,
+        delivery: Delivery,
         relay: Option<RelayHandle>,
         limits: Limits,
     ) -> Arc<Self> {
-        let (counters, draining) = (Counters::default(), AtomicBool::new(false));
         let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
-        let work = Handle::current();
-        Arc::new(Self { intake, database, keys, relay, limits, counters, bodies, draining, work })
+        let streams = Arc::new(Semaphore::new(limits.streams));
+        Arc::new(Self {
+            intake,
+            database,
+            keys,
+            delivery,
+            relay,
+            limits,
+            counters: Counters::default(),
+            bodies,
+            streams,
+            stopping: CancellationToken::new(),
+            work: Handle::current(),
+        })
     }
 
-    /// Says "not ready" from now on, so that load balancers look elsewhere before the end.
+    /// Says "not ready" from now on, so that load balancers look elsewhere before the end, and sends away whoever waits for
+    /// events: they come again elsewhere.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.stopping.cancel();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.stopping.is_cancelled()
+    }
+
+    /// Runs something that nobody waits for.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.work.spawn(work);
     }
 
     /// Runs a unit of work to its end, whether or not anybody waits for it.
@@ -177,6 +216,17 @@ impl Methods {
         self
     }
 
+    pub(crate) fn delete<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.allowed.push(Method::DELETE);
+        self.resource = self.resource.route(web::delete().to(handler));
+        self
+    }
+
     pub(crate) fn done(self) -> Resource {
         let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
         let allowed = allowed.join(", ");
@@ -204,6 +254,10 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .configure(events::routes)
         .configure(dead_letters::routes)
         .configure(settings::routes)
+        .configure(feed::routes)
+        .configure(consumers::routes)
+        .configure(sinks::routes)
+        .configure(schemas::routes)
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(Problem::new(Code::NotFound, "No such path."))
         }));

@@ -69,7 +69,15 @@ codes! {
     /// A query parameter is wrong.
     InvalidQuery = "invalid_query", BAD_REQUEST, "A query parameter is not valid", "`detail` names the parameter.";
     /// A cursor or position of another epoch.
-    EpochChanged = "epoch_changed", CONFLICT, "The log has forked since", "Read again from the position in `resume_from`.";
+    EpochChanged = "epoch_changed", CONFLICT, "The log has forked since", "Go on behind the cursor in `resume_after`: what stands there is another history.";
+    /// A cursor of events that are not there yet.
+    CursorAhead = "cursor_ahead", CONFLICT, "The cursor is ahead of the log", "The log ends at `head`. Whoever has seen more has seen another log: ask the operator whether it was restored.";
+    /// What stands behind the cursor is not in the outbox any more.
+    Pruned = "pruned", GONE, "The outbox does not go back so far", "Go on behind the cursor in `resume_after`; what was between stands in the log, at /v1/events.";
+    /// A consumer's cursor stands elsewhere.
+    CursorMoved = "cursor_moved", CONFLICT, "The consumer's cursor stands elsewhere", "It stands at `cursor`: another instance works under this name.";
+    /// Something of this name is there already.
+    NameTaken = "name_taken", CONFLICT, "The name is taken", "Choose another name, or change what is there.";
     /// No key, or none that is valid.
     Unauthorized = "unauthorized", UNAUTHORIZED, "An API key is needed", "Send Authorization: Bearer cf_.. with a key that is not revoked.";
     /// The key may not do this.

@@ -166,7 +166,7 @@ pub(crate) fn position(text: &str, epoch: i64) -> Result<Position, Problem> {
         None => Ok(Position(position)),
         Some(Some(theirs)) if theirs == epoch => Ok(Position(position)),
         Some(Some(_)) => Err(Problem::new(Code::EpochChanged, format!("The log is in its epoch {epoch}."))
-            .with("resume_from", format!("{epoch}-0"))),
+            .with("new_epoch", epoch)),
         Some(None) => Err(invalid("A position is written <epoch>-<position>.")),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use database::Database;
+use delivery::RetentionOptions;
 use domain::ShopId;
 use evidence::{KeyEncryptionKey, Vault};
 use intake::{Trust, Trusts};
@@ -107,6 +108,7 @@ impl Dev {
             listener,
             redrives: Redrives::default(),
             decides: true,
+            retention: RetentionOptions::default(),
         })
         .await?;
         Ok((service, key))

@@ -1,11 +1,14 @@
 //! The verbs, one file each.
 
 pub(crate) mod bench;
+pub(crate) mod consumers;
 pub(crate) mod dead_letters;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod events;
+pub(crate) mod feed;
 pub(crate) mod keys;
+pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
@@ -13,6 +16,7 @@ pub(crate) mod postgres;
 pub(crate) mod projections;
 pub(crate) mod serve;
 pub(crate) mod shops;
+pub(crate) mod sinks;
 pub(crate) mod stock;
 pub(crate) mod trigger;
 pub(crate) mod webhook;
@@ -37,6 +41,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::RefundsDue(verb) => verb.run(globals).await,
         Verb::Events(verb) => verb.run(globals).await,
         Verb::DeadLetters(verb) => verb.run(globals).await,
+        Verb::Feed(verb) => verb.run(globals).await,
+        Verb::Consumers(verb) => verb.run(globals).await,
+        Verb::Listen(verb) => verb.run(globals).await,
+        Verb::Sinks(verb) => verb.run(globals).await,
         Verb::Projections(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,

@@ -24,7 +24,8 @@ superuser or the owner is refused. SIGTERM and Ctrl-C let open requests end, and
 something had to be left.
 
 Any number of processes may serve one database: one of them leads each shop, and when it goes, another leads within 5
-seconds. With --no-relay a process takes callbacks and commands and answers, and leaves deciding to the others.
+seconds. With --no-relay a process takes callbacks and commands and answers, and leaves deciding and delivering to the
+others.
 
 Examples:
   DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
@@ -38,6 +39,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self, _globals: &Globals) -> anyhow::Result<Exit> {
         let args = self.service;
+        let retention = args.retention();
         let url = args.database.service_url()?;
         let url = url.ok_or_else(|| exit::config("no database: set DATABASE_URL or DATABASE_URL_FILE"))?;
         // The development folder is no place for a real service's key: here it must be named.
@@ -57,7 +59,7 @@ impl Serve {
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
         let (vault, decides) = (Vault::new(kek), !args.no_relay);
-        let parts = Parts { database, vault, trusts, listener, redrives, decides };
+        let parts = Parts { database, vault, trusts, listener, redrives, decides, retention };
         let mut service = Service::start(parts).await?;
         tokio::select! {
             error = service.failed() => return Err(error),

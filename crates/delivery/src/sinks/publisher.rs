@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use database::{BoxFuture, Database};
 use domain::ShopId;
+use tokio::time::timeout;
 
 use super::settings::{Secrets, Settings, Target};
 use super::{kafka, nats, rabbitmq, webhook};
@@ -50,8 +51,21 @@ pub struct Context {
     pub database: Database,
 }
 
+/// A way to a sink that takes longer to open is none.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// As [`open`], within a time.
+pub(crate) async fn open_in_time(
+    settings: &Settings,
+    secrets: &Secrets,
+    context: &Context,
+) -> Result<Box<dyn Publisher>, String> {
+    let opened = timeout(OPENING, open(settings, secrets, context)).await;
+    opened.unwrap_or_else(|_| Err(format!("it did not answer within {} s", OPENING.as_secs())))
+}
+
 /// Opens the way to a sink, and sees that it can be used. The error says what is wrong and what to do about it.
-pub(crate) async fn open(
+async fn open(
     settings: &Settings,
     secrets: &Secrets,
     context: &Context,

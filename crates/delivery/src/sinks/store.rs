@@ -7,7 +7,8 @@ use evidence::Vault;
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use super::settings::{Secrets, Settings};
+use super::publisher::{self, Context};
+use super::settings::{InvalidSettings, Secrets, Settings};
 use crate::consumers::{To, resolve};
 use crate::{Bounds, Cursor, Error, Selection};
 
@@ -242,7 +243,7 @@ impl Sinks {
     ///
     /// # Errors
     /// The database's.
-    pub async fn update(
+    async fn update(
         &self,
         shop: &ShopId,
         name: &str,
@@ -254,6 +255,37 @@ impl Sinks {
         let parameters: database::Parameters<'_> =
             &[&shop.as_str(), &name, &text, &wrapped, &self.vault.kek_id()];
         Ok(client.execute(&sql::delivery::UPDATE_SINK, parameters).await? > 0)
+    }
+
+    /// Reads new settings of a sink, and takes them; secrets stay as they are where none are given. Nothing where there is no
+    /// sink of this name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn change(
+        &self,
+        shop: &ShopId,
+        name: &str,
+        document: &serde_json::Value,
+        secrets: Option<Secrets>,
+    ) -> Result<Option<Result<(), InvalidSettings>>, Error> {
+        let Some((_, kept, _)) = self.config(shop, name).await? else { return Ok(None) };
+        let secrets = secrets.unwrap_or(kept);
+        let settings = match Settings::parse(document, &secrets) {
+            Ok(settings) => settings,
+            Err(invalid) => return Ok(Some(Err(invalid))),
+        };
+        Ok(self.update(shop, name, &settings, &secrets).await?.then_some(Ok(())))
+    }
+
+    /// Opens the way to a sink, and says what is wrong with it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn check(&self, shop: &ShopId, name: &str) -> Result<Option<Result<(), String>>, Error> {
+        let Some((settings, secrets, _)) = self.config(shop, name).await? else { return Ok(None) };
+        let context = Context { shop: shop.clone(), sink: name.to_owned(), database: self.database.clone() };
+        Ok(Some(publisher::open_in_time(&settings, &secrets, &context).await.map(drop)))
     }
 
     fn wrap(&self, shop: &ShopId, secrets: &Secrets) -> Result<Vec<u8>, Error> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use database::sql;
 use domain::Position;
 use relay::Lease;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::publisher::{self, Context, Delivery, Publisher};
@@ -21,8 +21,6 @@ use crate::{Bounds, Error, Message, Selection, Tail, outbox};
 const BATCH: usize = 1_000;
 /// So many are read at a time.
 const READ: usize = 2_000;
-/// A way to the sink that takes longer to open is none.
-const OPENING: Duration = Duration::from_secs(10);
 /// So many refusals in a row, with nothing confirmed between, are no fault of the messages.
 const REFUSED_IN_A_ROW: usize = 10;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -217,10 +215,7 @@ impl Worker {
             database: self.sinks.database.clone(),
         };
         let (settings, secrets) = (self.settings.clone(), self.secrets.clone());
-        let opening = timeout(OPENING, publisher::open(&settings, &secrets, &context));
-        let opened = self.kept(opening).await?;
-        let opened =
-            opened.unwrap_or_else(|_| Err(format!("it did not answer within {} s", OPENING.as_secs())));
+        let opened = self.kept(publisher::open_in_time(&settings, &secrets, &context)).await?;
         self.publisher = Some(opened.map_err(Stop::Failing)?);
         Ok(())
     }

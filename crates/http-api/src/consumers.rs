@@ -1,0 +1,136 @@
+//! `/v1/consumers`: readers of the feed whose cursor is kept here.
+
+use access::{Identity, Role};
+use actix_web::{HttpRequest, HttpResponse, web};
+use delivery::{Consumer, Cursor, Moved, To};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::app::{Shared, at};
+use crate::feed::FEED_READERS;
+use crate::problem::{Code, Problem};
+use crate::{downstream, request};
+
+/// Who may move a consumer.
+const MOVERS: &[Role] = &[Role::Feed, Role::Operator];
+
+pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(at("/v1/consumers").get(list).done())
+        .service(at("/v1/consumers/{name}").get(get).put(put).delete(delete).done())
+        .service(at("/v1/consumers/{name}/reset").post(reset).done())
+        .service(at("/v1/consumers/{name}/lose").post(lose).done());
+}
+
+async fn list(api: Shared, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let Identity { shop, .. } = request::authorize(&api, &request, FEED_READERS).await?;
+    let consumers = api.delivery.consumers.clone();
+    let listed = api.run(async move { consumers.list(&shop).await }).await?;
+    let listed = listed.map_err(|error| downstream::problem(&error))?;
+    Ok(HttpResponse::Ok().json(json!({ "data": listed })))
+}
+
+async fn get(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let Identity { shop, .. } = request::authorize(&api, &request, FEED_READERS).await?;
+    let (consumers, name) = (api.delivery.consumers.clone(), path.into_inner());
+    let found = api.run(async move { consumers.get(&shop, &name).await }).await?;
+    found_or(found.map_err(|error| downstream::problem(&error))?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Put {
+    /// Where it is to stand: a cursor; of a new one also start, end, or a time.
+    cursor: String,
+    /// Where it stands, as this instance thinks; none for a new one.
+    was: Option<String>,
+}
+
+async fn put(
+    api: Shared,
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let Identity { shop, .. } = request::authorize(&api, &request, MOVERS).await?;
+    let name = downstream::name(&path)?.to_owned();
+    let Put { cursor, was } = downstream::json(&api, &request, payload).await?;
+    let consumers = api.delivery.consumers.clone();
+    let Some(was) = was else {
+        let to = to(&cursor)?;
+        let made = api.run(async move { consumers.create(&shop, &name, to).await }).await?;
+        let (is_new, consumer) = made.map_err(|error| downstream::problem(&error))?;
+        return match consumer {
+            Some(consumer) if is_new => Ok(HttpResponse::Created().json(consumer)),
+            Some(consumer) => Err(elsewhere("It is there already: say in `was` where it stands.", &consumer)),
+            None => Err(unknown()),
+        };
+    };
+    let (to, was) = (exact("cursor", &cursor)?, exact("was", &was)?);
+    let moved = api.run(async move { consumers.commit(&shop, &name, was, to).await }).await?;
+    match moved.map_err(|error| downstream::problem(&error))? {
+        Moved::Moved(consumer) => Ok(HttpResponse::Ok().json(consumer)),
+        Moved::Elsewhere(consumer) => {
+            Err(elsewhere("It stands elsewhere: another instance has moved it.", &consumer))
+        }
+        Moved::Unknown => Err(unknown()),
+    }
+}
+
+async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let Identity { shop, .. } = request::authorize(&api, &request, MOVERS).await?;
+    let (consumers, name) = (api.delivery.consumers.clone(), path.into_inner());
+    let gone = api.run(async move { consumers.delete(&shop, &name).await }).await?;
+    if gone.map_err(|error| downstream::problem(&error))? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(unknown())
+    }
+}
+
+/// Where something is to begin.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reset {
+    /// start, end, a cursor, or a time.
+    pub(crate) to: String,
+}
+
+async fn reset(
+    api: Shared,
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let Identity { shop, .. } = request::authorize(&api, &request, MOVERS).await?;
+    let Reset { to } = downstream::json(&api, &request, payload).await?;
+    let (consumers, name, to) = (api.delivery.consumers.clone(), path.into_inner(), self::to(&to)?);
+    let moved = api.run(async move { consumers.reset(&shop, &name, to).await }).await?;
+    found_or(moved.map_err(|error| downstream::problem(&error))?)
+}
+
+async fn lose(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let Identity { shop, .. } = request::authorize(&api, &request, &[Role::Operator]).await?;
+    let (consumers, name) = (api.delivery.consumers.clone(), path.into_inner());
+    let lost = api.run(async move { consumers.lose(&shop, &name).await }).await?;
+    found_or(lost.map_err(|error| downstream::problem(&error))?)
+}
+
+pub(crate) fn to(text: &str) -> Result<To, Problem> {
+    text.parse().map_err(|why| Problem::new(Code::InvalidCommand, format!("Where to: {why}.")))
+}
+
+fn exact(what: &str, text: &str) -> Result<Cursor, Problem> {
+    text.parse().map_err(|why| Problem::new(Code::InvalidCommand, format!("{what}: {why}.")))
+}
+
+fn found_or(consumer: Option<Consumer>) -> Result<HttpResponse, Problem> {
+    consumer.map(|consumer| HttpResponse::Ok().json(consumer)).ok_or_else(unknown)
+}
+
+fn elsewhere(detail: &str, consumer: &Consumer) -> Problem {
+    Problem::new(Code::CursorMoved, detail).with("cursor", consumer.cursor.to_string())
+}
+
+fn unknown() -> Problem {
+    Problem::new(Code::NotFound, "No consumer has this name.")
+}

@@ -1,0 +1,74 @@
+//! What is common to all that goes downstream: what is wrong with a cursor, and small JSON bodies.
+
+use actix_web::{HttpRequest, web};
+use delivery::{CursorError, Error};
+use serde::de::DeserializeOwned;
+
+use crate::app::Shared;
+use crate::problem::{Code, Problem};
+use crate::{body, request};
+
+/// Settings of a sink, and everything smaller.
+const BODY_MAX: usize = 64 * 1024;
+
+/// What `delivery` says, as clients read it.
+pub(crate) fn problem(error: &Error) -> Problem {
+    match error {
+        Error::Cursor(error) => cursor(error),
+        Error::UnknownShop => Problem::new(Code::UnknownShop, "The key's shop is gone."),
+        Error::Database(error) => Problem::database("The outbox", error),
+        Error::Log(error) => Problem::log(error),
+        error => Problem::internal(error),
+    }
+}
+
+fn cursor(error: &CursorError) -> Problem {
+    match error {
+        CursorError::Forked(forked) => Problem::new(Code::EpochChanged, format!("{}.", capital(error)))
+            .with("old_epoch", forked.old_epoch)
+            .with("new_epoch", forked.new_epoch)
+            .with("forked_at", forked.forked_at.0)
+            .with("resume_after", forked.resume_after.to_string()),
+        CursorError::Ahead { head } => {
+            Problem::new(Code::CursorAhead, format!("{}.", capital(error))).with("head", head.to_string())
+        }
+        CursorError::Pruned { pruned_through } | CursorError::UnknownId { pruned_through } => {
+            Problem::new(Code::Pruned, format!("{}.", capital(error)))
+                .with("resume_after", pruned_through.to_string())
+        }
+    }
+}
+
+/// A sentence begins with a capital.
+fn capital(error: &CursorError) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A small JSON body, or what is wrong with it.
+pub(crate) async fn json<T: DeserializeOwned>(
+    api: &Shared,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    request::require_json(request.headers(), &[])?;
+    let body = body::read(request, payload, BODY_MAX, api.limits.body_deadline, &api.bodies).await?;
+    let bytes: &[u8] = if body.bytes.is_empty() { b"{}" } else { &body.bytes };
+    // Its text says where and what, and quotes nothing but names and words of the body.
+    serde_json::from_slice(bytes).map_err(|error| {
+        let code = if error.is_data() { Code::InvalidCommand } else { Code::MalformedJson };
+        Problem::new(code, format!("The body: {error}."))
+    })
+}
+
+/// A name of a consumer or a sink.
+pub(crate) fn name(text: &str) -> Result<&str, Problem> {
+    let is_name = (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if is_name {
+        Ok(text)
+    } else {
+        Err(Problem::new(Code::InvalidCommand, "A name has 1 to 64 characters of A-Z a-z 0-9 _ . -"))
+    }
+}
