@@ -13,6 +13,7 @@ mod cli;
 mod contract;
 mod crash;
 mod event_log;
+mod feed;
 mod ground;
 mod http_api;
 mod instances;

@@ -32,6 +32,7 @@ pub(crate) struct Served {
     pub(crate) shop_key: String,
     pub(crate) operator_key: String,
     pub(crate) viewer_key: String,
+    pub(crate) feed_key: String,
     pub(crate) database: Database,
     authority: Arc<Authority>,
     keys: ApiKeys,
@@ -99,6 +100,7 @@ impl Served {
         let shop_key = key(&keys, &shop, Role::Shop).await;
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
+        let feed_key = key(&keys, &shop, Role::Feed).await;
         let api = Api::new(intake.clone(), database.clone(), keys.clone(), delivery, relay.clone(), limits);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -112,6 +114,7 @@ impl Served {
             shop_key,
             operator_key,
             viewer_key,
+            feed_key,
             database,
             authority,
             keys,
@@ -121,6 +124,11 @@ impl Served {
             server: handle,
             test_database,
         }
+    }
+
+    /// The database as its owner has it.
+    pub(crate) fn owner(&self) -> Database {
+        self.test_database.database_owner()
     }
 
     /// A session that may break things.

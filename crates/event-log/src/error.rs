@@ -45,6 +45,9 @@ pub enum Error {
     /// No shop has this id.
     #[error("there is no such shop")]
     UnknownShop,
+    /// A note that cannot be an entry.
+    #[error("a note of the log cannot be written: {0}")]
+    Note(String),
     /// An outcome that cannot be an entry: its fact cannot be decided by this version.
     #[error("an outcome of the fact at {cause} cannot be written: {why}")]
     Outcome {

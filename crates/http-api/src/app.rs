@@ -51,6 +51,8 @@ pub struct Limits {
     pub workers: usize,
     /// Streams of the feed that are open at a time.
     pub streams: usize,
+    /// A stream whose reader takes nothing for so long is ended.
+    pub stream_stall: Duration,
     /// How long open requests may take at the end.
     pub shutdown: Duration,
 }
@@ -70,6 +72,7 @@ impl Default for Limits {
             max_connections: 512,
             workers: 2,
             streams: 256,
+            stream_stall: Duration::from_secs(15),
             shutdown: Duration::from_secs(10),
         }
     }

@@ -22,8 +22,6 @@ use crate::{Problem, downstream};
 const PAGE: usize = 200;
 /// Pieces that wait for a reader.
 const WAITING: usize = 2;
-/// A reader that takes nothing for so long has gone, or may as well.
-const STALLED: Duration = Duration::from_secs(15);
 /// Shows both sides that the other is there.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Then the reader comes again, and whether its key still holds is seen anew.
@@ -36,6 +34,7 @@ struct Stream {
     selection: Selection,
     pieces: mpsc::Sender<Bytes>,
     stop: CancellationToken,
+    stall: Duration,
     /// One of those that may be open.
     _permit: OwnedSemaphorePermit,
 }
@@ -51,7 +50,8 @@ pub(crate) async fn open(api: &Shared, shop: ShopId, asked: Asked) -> Result<Htt
     let (bounds, page) = first.map_err(|error| downstream::problem(&error))?;
     let (pieces, taken) = mpsc::channel(WAITING);
     let stop = api.stopping.clone();
-    let stream = Stream { feed, shop, selection, pieces, stop, _permit: permit };
+    let stall = api.limits.stream_stall;
+    let stream = Stream { feed, shop, selection, pieces, stop, stall, _permit: permit };
     // Not awaited: it ends when the reader goes.
     api.spawn(async move {
         stream.run((bounds, page)).await;
@@ -120,6 +120,6 @@ impl Stream {
     }
 
     async fn send(&self, piece: Vec<u8>) -> bool {
-        matches!(timeout(STALLED, self.pieces.send(piece.into())).await, Ok(Ok(())))
+        matches!(timeout(self.stall, self.pieces.send(piece.into())).await, Ok(Ok(())))
     }
 }

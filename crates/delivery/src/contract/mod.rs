@@ -17,7 +17,8 @@ use std::sync::LazyLock;
 
 use domain::{Fact, OutcomeType};
 pub use event_log::Kind;
-use serde_json::Value;
+use event_log::LOG_FORKED;
+use serde_json::{Value, json};
 
 pub use asyncapi::asyncapi;
 
@@ -83,7 +84,25 @@ static ALL: LazyLock<Vec<Contract>> = LazyLock::new(|| {
         let about = (Kind::Outcome, outcome.aggregate(), outcome.name());
         Contract::new(about, outcome.summary(), outcomes::schema(*outcome))
     });
-    facts.chain(outcomes).collect()
+    let forked = Contract::new(
+        (Kind::Note, "log", LOG_FORKED),
+        "A new epoch of the log begins: its database was restored to an earlier state, and what follows is another history.",
+        json!({
+            "type": "object",
+            "properties": {
+                "forked_at": {"type": "integer", "minimum": -1, "maximum": domain::MINOR_MAX,
+                    "description": "The last position that both epochs have; -1: none."},
+                "new_epoch": {"type": "integer", "minimum": 1, "maximum": i32::MAX,
+                    "description": "The epoch that begins."},
+                "old_epoch": {"type": "integer", "minimum": 0, "maximum": i32::MAX,
+                    "description": "The epoch that has ended."},
+                "resume_after": {"type": "string", "pattern": "^[0-9]+-([0-9]+|start)$",
+                    "description": "The cursor behind which readers of the old epoch miss nothing."},
+            },
+            "required": ["forked_at", "new_epoch", "old_epoch", "resume_after"],
+        }),
+    );
+    facts.chain(outcomes).chain([forked]).collect()
 });
 
 /// The contract of every type: facts, then outcomes, then notes.

@@ -55,6 +55,7 @@ fn keep_profile(schema: &mut Schema) {
 
 /// The whole document, which needs no other.
 pub(super) fn document(mut schema: Value, path: &str, title: &str, summary: &str) -> Value {
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["$id"] = json!(format!("{SCHEMAS_PATH}{path}"));
     schema["title"] = json!(title);
     schema["description"] = json!(summary);

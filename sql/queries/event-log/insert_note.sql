@@ -1,0 +1,17 @@
+-- insert_note
+-- $1 shop text
+-- $2 position bigint
+-- $3 id uuid
+-- $4 type text
+-- $5 key text
+-- $6 at timestamptz
+-- $7 entry text
+-- $8 leaf hash bytea
+-- $9 aggregate id text
+-- $10 payload text
+WITH appended AS (
+    INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
+    VALUES ($1, $2, $3, 'note', $4, $5, $6, $7, $8)
+)
+INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
+VALUES ($1, $2, $3, 'log', $9, $4, $10)
