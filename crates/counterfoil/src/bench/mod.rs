@@ -8,6 +8,7 @@
 #![expect(clippy::float_arithmetic, reason = "figures of a measurement, never money")]
 
 mod cluster;
+mod feed;
 mod load;
 mod plain;
 mod report;
@@ -26,6 +27,22 @@ use crate::project::Project;
 use crate::{exit, service};
 
 pub(crate) use report::Report;
+
+/// The feed, by its readers: a log of so many events is read so many times.
+pub(crate) async fn run_feed(
+    events: i64,
+    rounds: usize,
+    pg_bin: Option<PathBuf>,
+    project: &Project,
+) -> anyhow::Result<feed::FeedReport> {
+    let cluster = cluster::BenchCluster::start(project, pg_bin).await?;
+    let measured = tokio::select! {
+        measured = feed::measure(&cluster, events, rounds) => measured,
+        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
+    };
+    cluster.remove().await;
+    measured
+}
 
 /// How much is measured.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::bench::{self, Plan};
 use crate::cli::Globals;
 use crate::exit::Exit;
-use crate::output::note;
+use crate::output::{self, note};
 use crate::project::Project;
 
 /// Measure throughput and latency against the plain transaction, on a cluster of its own.
@@ -22,8 +22,15 @@ removed at the end. Build it with `make bench`, or the figures are those of an u
 Examples:
   counterfoil bench --quick
   counterfoil bench -o json > bench.json
-  counterfoil bench --rounds 5 --callbacks 100000")]
+  counterfoil bench --rounds 5 --callbacks 100000
+  counterfoil bench --profile feed --events 1000000")]
 pub(crate) struct Bench {
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = Profile::Callbacks)]
+    profile: Profile,
+    /// Events in the log that the feed is read from [default: 400000, with --quick 100000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
+    events: Option<u32>,
     /// A coarse measurement in under two minutes
     #[arg(long)]
     quick: bool,
@@ -41,12 +48,29 @@ pub(crate) struct Bench {
     pg_bin: Option<PathBuf>,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// Callbacks taken, and settled
+    Callbacks,
+    /// The feed, read by HTTP
+    Feed,
+}
+
 impl Bench {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         if cfg!(debug_assertions) {
             note("This program was built without optimisation: `make bench` builds the one that counts.");
         }
         let (rounds, callbacks, seconds) = if self.quick { (3, 12_000, 2) } else { (5, 40_000, 5) };
+        let project = Project::make(globals.project.as_deref())?;
+        if self.profile == Profile::Feed {
+            let events = self.events.unwrap_or(if self.quick { 100_000 } else { 400_000 });
+            let rounds = self.rounds.map_or(rounds, usize::from);
+            let report = bench::run_feed(events.into(), rounds, self.pg_bin, &project).await?;
+            output::one(globals.output, &serde_json::to_value(report)?)?;
+            return Ok(Exit::Ok);
+        }
         let plan = Plan {
             quick: self.quick,
             rounds: self.rounds.map_or(rounds, usize::from),
@@ -55,7 +79,6 @@ impl Bench {
             plain: Duration::from_secs(seconds),
             pg_bin: self.pg_bin,
         };
-        let project = Project::make(globals.project.as_deref())?;
         let report = bench::run(plan, &project).await?;
         report.show(globals.output)?;
         Ok(Exit::Ok)
