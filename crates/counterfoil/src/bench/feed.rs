@@ -114,6 +114,8 @@ async fn seed(owner: &database::Database, events: i64) -> anyhow::Result<()> {
         client.execute(&sql::bench::SEED_LOG, &[&SHOP, &first, &count, &payload, &KEYS]).await?;
         first += count;
     }
+    // All of it counts as decided.
+    client.execute(&sql::bench::SEED_CHECKPOINT, &[&SHOP, &read_models::CONSUMER, &(events - 1)]).await?;
     Ok(())
 }
 
