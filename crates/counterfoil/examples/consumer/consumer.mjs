@@ -1,60 +1,56 @@
 #!/usr/bin/env node
-// Takes events from the feed, or as signed webhooks, each once and each key in order, and prints them, one JSON document
-// a line. Needs nothing but Node.js 20.
+// Takes events from the feed, or as signed webhooks, each once and each key in order, and appends them to a file, one a
+// line. Needs nothing but Node.js 20.
 //
 // What a consumer has to do, whatever it is written in:
 //
 // - An event may come twice: its `id` is the same, and so are its bytes.
 // - A leader that was stopped and woken again may send an event late, behind newer ones of its key. So keep the highest
 //   (epoch, sequence) of each key, and drop what is not above it. Both stand in every event.
-// - Keep that in the same transaction as the work that an event causes. Here it is a file of one line per key.
+// - Keep that in the same transaction as the work that an event causes, before it is acknowledged. Here the work is a line
+//   in a file, and what was highest is read from that file again: one write does both.
 //
-//   consumer.mjs feed http://127.0.0.1:8080 KEY [--state FILE] [--consumer NAME] [--until N]
-//   consumer.mjs webhook PORT whsec_.. [--state FILE] [--until N]
+//   consumer.mjs feed http://127.0.0.1:8080 KEY [--into FILE] [--consumer NAME] [--until N]
+//   consumer.mjs webhook PORT whsec_.. [--into FILE] [--until N]
+//
+// Without --into it prints, and forgets.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
-/** The highest (epoch, sequence) that was taken of each key. */
-class Latest {
-  constructor(path) {
-    this.path = path;
-    this.highest = new Map();
-    if (path && existsSync(path)) {
-      for (const line of readFileSync(path, "utf8").split("\n").slice(0, -1)) {
-        const [key, epoch, sequence] = JSON.parse(line);
-        this.highest.set(key, [epoch, sequence]);
-      }
-    }
-  }
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { into: { type: "string" }, consumer: { type: "string" }, until: { type: "string" } },
+});
+let left = values.until === undefined ? Infinity : Number(values.until);
 
-  /** Whether the event is new; then it is remembered. */
-  takes({ subject, epoch, sequence }) {
-    const [known, last] = this.highest.get(subject) ?? [-1, -1];
-    const at = [Number(epoch), Number(sequence)];
-    if (at[0] < known || (at[0] === known && at[1] <= last)) return false;
-    this.highest.set(subject, at);
-    if (this.path) appendFileSync(this.path, JSON.stringify([subject, ...at]) + "\n");
-    return true;
+/** The highest (epoch, sequence) for which the work was done, by key. */
+const highest = new Map();
+if (values.into && existsSync(values.into)) {
+  const text = readFileSync(values.into, "utf8");
+  // One that was killed in the midst of a line did not do the work.
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  truncateSync(values.into, Buffer.byteLength(whole));
+  for (const line of whole.split("\n").slice(0, -1)) {
+    const { subject, epoch, sequence } = JSON.parse(line);
+    highest.set(subject, [Number(epoch), Number(sequence)]);
   }
 }
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { state: { type: "string" }, consumer: { type: "string" }, until: { type: "string" } },
-});
-const latest = new Latest(values.state);
-let left = values.until === undefined ? Infinity : Number(values.until);
-
-/** What is done with an event. Here it is printed. */
+/** What is done with an event. */
 function take(event) {
-  if (!latest.takes(event)) {
+  const [known, last] = highest.get(event.subject) ?? [-1, -1];
+  const [epoch, sequence] = [Number(event.epoch), Number(event.sequence)];
+  if (epoch < known || (epoch === known && sequence <= last)) {
     console.error(JSON.stringify({ dropped: event.id }));
     return;
   }
-  console.log(JSON.stringify(event));
+  const line = JSON.stringify(event) + "\n";
+  if (values.into) appendFileSync(values.into, line);
+  else process.stdout.write(line);
+  highest.set(event.subject, [epoch, sequence]);
   left -= 1;
 }
 

@@ -1,68 +1,61 @@
 #!/usr/bin/env python3
-"""Takes events from the feed or a broker, each once and each key in order, and prints them, one JSON document a line.
+"""Takes events from the feed or a broker, each once and each key in order, and appends them to a file, one a line.
 
 What a consumer has to do, whatever it is written in:
 
 - An event may come twice: its `id` is the same, and so are its bytes.
 - A leader that was stopped and woken again may send an event late, behind newer ones of its key. So keep the highest
   (epoch, sequence) of each key, and drop what is not above it. Both stand in every message.
-- Keep that in the same transaction as the work that an event causes. Here it is a file of one line per key, written before
-  the event is acknowledged.
+- Keep that in the same transaction as the work that an event causes, before it is acknowledged. Here the work is a line in a
+  file, and what was highest is read from that file again: one write does both.
 
 Sources, of which the first needs nothing but Python:
 
-    consumer.py --state FILE feed http://127.0.0.1:8080 --key KEY [--consumer NAME]
-    consumer.py --state FILE nats nats://127.0.0.1:4222 [--stream OUTBOX]          (pip install nats-py)
-    consumer.py --state FILE amqp amqp://guest:guest@127.0.0.1/%2f [--queue NAME]  (pip install pika)
-    consumer.py --state FILE kafka 127.0.0.1:9092 [--topics outbox.event.order]    (pip install confluent-kafka)
+    consumer.py --into FILE feed http://127.0.0.1:8080 --key KEY [--consumer NAME]
+    consumer.py --into FILE nats nats://127.0.0.1:4222 [--stream OUTBOX]          (pip install nats-py)
+    consumer.py --into FILE amqp amqp://guest:guest@127.0.0.1/%2f [--queue NAME]  (pip install pika)
+    consumer.py --into FILE kafka 127.0.0.1:9092 [--topics outbox.event.order]    (pip install confluent-kafka)
+
+Without --into it prints, and forgets.
 """
 
 import argparse
 import json
-import os
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 
 
-class Latest:
-    """The highest (epoch, sequence) that was taken of each key."""
-
-    def __init__(self, path):
-        self.path, self.highest = path, {}
-        if path and os.path.exists(path):
-            with open(path, encoding="utf-8") as lines:
-                for line in lines:
-                    if line.endswith("\n"):
-                        key, epoch, sequence = json.loads(line)
-                        self.highest[key] = (epoch, sequence)
-        self.file = open(path, "a", encoding="utf-8") if path else None
-
-    def takes(self, event):
-        """Whether the event is new; then it is remembered."""
-        at = (int(event["epoch"]), int(event["sequence"]))
-        key = event["subject"]
-        if at <= self.highest.get(key, (-1, -1)):
-            return False
-        self.highest[key] = at
-        if self.file:
-            self.file.write(json.dumps([key, *at]) + "\n")
-            self.file.flush()
-        return True
-
-
 class Work:
-    """What is done with an event. Here it is printed; and counted, so that a run can end."""
+    """What is done with an event, and the highest (epoch, sequence) for which it was done, by key."""
 
-    def __init__(self, latest, until):
-        self.latest, self.left, self.dropped = latest, until, 0
+    def __init__(self, path, until):
+        self.left, self.highest = until, {}
+        self.file = open(path, "a+b") if path else sys.stdout.buffer
+        if path:
+            self.remember()
+
+    def remember(self):
+        whole = 0
+        self.file.seek(0)
+        for line in self.file:
+            # One that was killed in the midst of a line did not do the work.
+            if line.endswith(b"\n"):
+                whole += len(line)
+                event = json.loads(line)
+                self.highest[event["subject"]] = (int(event["epoch"]), int(event["sequence"]))
+        self.file.truncate(whole)
+        self.file.seek(whole)
 
     def take(self, event):
-        if not self.latest.takes(event):
-            self.dropped += 1
+        at = (int(event["epoch"]), int(event["sequence"]))
+        if at <= self.highest.get(event["subject"], (-1, -1)):
             print(json.dumps({"dropped": event["id"]}), file=sys.stderr, flush=True)
             return
-        print(json.dumps(event), flush=True)
+        self.file.write(json.dumps(event).encode() + b"\n")
+        self.file.flush()
+        self.highest[event["subject"]] = at
         if self.left is not None:
             self.left -= 1
 
@@ -173,7 +166,7 @@ def kafka(work, args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--state", help="where the highest of each key is kept")
+    parser.add_argument("--into", metavar="FILE", help="where the events go")
     parser.add_argument("--until", type=int, help="end after so many events")
     parser.add_argument("--consumer", default="example", help="the name under which the source keeps a cursor")
     sources = parser.add_subparsers(dest="source", required=True)
@@ -191,7 +184,7 @@ def main():
             source.add_argument("--topics", default="outbox.event.order,outbox.event.payment,outbox.event.stock,"
                                                     "outbox.event.coupon,outbox.event.points")
     args = parser.parse_args()
-    args.read(Work(Latest(args.state), args.until), args)
+    args.read(Work(args.into, args.until), args)
 
 
 if __name__ == "__main__":
