@@ -24,7 +24,7 @@ const CHUNK: i64 = 50_000;
 /// Readers at a time, each of a range of its own.
 const READERS: usize = 4;
 /// Keys that the events are about.
-const KEYS: i64 = 10_000;
+pub(crate) const KEYS: i64 = 10_000;
 /// What an `order.paid` has, about.
 const PAYLOAD_BYTES: usize = 900;
 
@@ -104,10 +104,16 @@ pub(crate) async fn measure(
     Ok(report(events, &single, together, stream_events_per_s, rss_mb))
 }
 
-async fn seed(owner: &database::Database, events: i64) -> anyhow::Result<()> {
+/// The data of an outcome, by its size.
+pub(crate) fn payload() -> String {
+    format!("{{\"order\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES))
+}
+
+/// A log that is there already, all of it decided.
+pub(crate) async fn seed(owner: &database::Database, events: i64) -> anyhow::Result<()> {
     let client = owner.client().await?;
     client.batch_execute("SET statement_timeout = 0").await?;
-    let payload = format!("{{\"order\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES));
+    let payload = payload();
     let mut first = 0;
     while first < events {
         let count = CHUNK.min(events - first);
@@ -195,7 +201,7 @@ fn depth_ratio(run: &Run) -> f64 {
     mean(last) / mean(&run.pages[..tenth])
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -15,6 +15,7 @@ mod report;
 mod round;
 mod seed;
 mod serving;
+mod sinks;
 mod stages;
 mod usage;
 mod workload;
@@ -27,6 +28,7 @@ use crate::project::Project;
 use crate::{exit, service};
 
 pub(crate) use report::Report;
+pub(crate) use sinks::Broker;
 
 /// The feed, by its readers: a log of so many events is read so many times.
 pub(crate) async fn run_feed(
@@ -38,6 +40,22 @@ pub(crate) async fn run_feed(
     let cluster = cluster::BenchCluster::start(project, pg_bin).await?;
     let measured = tokio::select! {
         measured = feed::measure(&cluster, events, rounds) => measured,
+        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
+    };
+    cluster.remove().await;
+    measured
+}
+
+/// Sinks, by the brokers that are there.
+pub(crate) async fn run_sinks(
+    plan: Plan,
+    events: i64,
+    brokers: Vec<Broker>,
+    project: &Project,
+) -> anyhow::Result<sinks::SinksReport> {
+    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
+    let measured = tokio::select! {
+        measured = sinks::measure(&cluster, &plan, events, brokers) => measured,
         asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
     };
     cluster.remove().await;

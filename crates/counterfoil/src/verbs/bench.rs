@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::bench::{self, Plan};
+use crate::bench::{self, Broker, Plan};
 use crate::cli::Globals;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::output::{self, note};
 use crate::project::Project;
 
@@ -23,12 +23,23 @@ Examples:
   counterfoil bench --quick
   counterfoil bench -o json > bench.json
   counterfoil bench --rounds 5 --callbacks 100000
-  counterfoil bench --profile feed --events 1000000")]
+  counterfoil bench --profile feed --events 1000000
+  counterfoil bench --profile sinks --nats nats://127.0.0.1:4222")]
 pub(crate) struct Bench {
     /// What is measured
     #[arg(long, value_enum, default_value_t = Profile::Callbacks)]
     profile: Profile,
-    /// Events in the log that the feed is read from [default: 400000, with --quick 100000]
+    /// NATS with JetStream, for the profile of sinks: nats://127.0.0.1:4222
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+    /// RabbitMQ, for the profile of sinks: amqp://guest:guest@127.0.0.1/%2f
+    #[arg(long, value_name = "URL")]
+    rabbitmq: Option<String>,
+    /// Apache Kafka, for the profile of sinks: 127.0.0.1:9092
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
+    /// Events in the log that is read, half of them outcomes [default: 400000, with --quick 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
     events: Option<u32>,
     /// A coarse measurement in under two minutes
@@ -55,6 +66,8 @@ enum Profile {
     Callbacks,
     /// The feed, read by HTTP
     Feed,
+    /// Sinks, beside the brokers' own clients; needs brokers that run
+    Sinks,
 }
 
 impl Bench {
@@ -79,6 +92,19 @@ impl Bench {
             plain: Duration::from_secs(seconds),
             pg_bin: self.pg_bin,
         };
+        if self.profile == Profile::Sinks {
+            let brokers = self.nats.map(Broker::Nats).into_iter().chain(self.rabbitmq.map(Broker::Rabbitmq));
+            #[cfg(feature = "kafka")]
+            let brokers = brokers.chain(self.kafka.map(Broker::Kafka));
+            let brokers: Vec<Broker> = brokers.collect();
+            if brokers.is_empty() {
+                return Err(exit::usage("name the brokers that run, as --nats nats://127.0.0.1:4222"));
+            }
+            let events = self.events.unwrap_or(if plan.quick { 100_000 } else { 400_000 });
+            let report = bench::run_sinks(plan, events.into(), brokers, &project).await?;
+            output::one(globals.output, &serde_json::to_value(report)?)?;
+            return Ok(Exit::Ok);
+        }
         let report = bench::run(plan, &project).await?;
         report.show(globals.output)?;
         Ok(Exit::Ok)
