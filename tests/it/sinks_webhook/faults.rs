@@ -7,8 +7,9 @@ use serde_json::json;
 use test_support::wait_until;
 use tokio::net::TcpListener;
 
-use super::endpoint::{Answer, Endpoint, Fault, Faulty};
+use super::endpoint::{Answer, Endpoint, Fault, Faulty, start_tls};
 use super::{Hooked, arrived, assert_complete, settings, to};
+use crate::binary::TempDir;
 use crate::led_shop::DEADLINE;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,5 +118,26 @@ async fn a_name_that_leads_inside_is_not_called_and_the_reason_names_rule_and_se
     assert!(error.contains("counterfoil.invalid cannot be resolved"), "{error}");
     assert!(!error.contains("secret-path"), "{error}");
     assert!(endpoint.requests().is_empty());
+    hooked.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_an_authority_of_ones_own_is_believed_only_where_it_is_named() {
+    let (hooked, folder, (port, pem)) = (Hooked::create().await, TempDir::new(), start_tls());
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, pem).unwrap();
+    let url = format!("https://localhost:{port}/");
+    let named = json!({"url": url, "allow_private": true, "ca_file": ca_file});
+    hooked.sink("named", settings(named, &[1])).await;
+    hooked.sink("unknown", settings(to(&url), &[1])).await;
+    let missing = json!({"url": url, "allow_private": true, "ca_file": "/nowhere/ca.pem"});
+    hooked.sink("missing", settings(missing, &[1])).await;
+    hooked.append(1).await;
+    hooked.done("named").await;
+    let sink = hooked.until("unknown", "it is said", |sink| sink.error.is_some()).await;
+    let error = sink.error.unwrap();
+    assert!(error.starts_with("TLS") && error.contains("ca_file"), "{error}");
+    let sink = hooked.until("missing", "it is said", |sink| sink.error.is_some()).await;
+    assert!(sink.error.unwrap().starts_with("ca_file /nowhere/ca.pem: No such file"));
     hooked.running.stop().await;
 }
