@@ -163,7 +163,9 @@ impl Faulty {
 
 async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
     let mut buffer = [0; 8192];
-    stream.read(&mut buffer).await?;
+    if stream.read(&mut buffer).await? == 0 {
+        return Ok(());
+    }
     match fault {
         Fault::Hangs => while stream.read(&mut buffer).await? > 0 {},
         Fault::StreamsForEver { status } => {

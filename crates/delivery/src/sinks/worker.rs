@@ -332,6 +332,7 @@ impl Worker {
         }
         self.record(rows).await?;
         match verdict {
+            Verdict::Unavailable { wait, .. } if !wait.is_zero() => return Err(Stop::Paused(wait)),
             // They have a schedule of their own, and say nothing of others.
             Verdict::Unavailable { .. } => self.publisher = None,
             verdict => self.conclude(verdict).await?,

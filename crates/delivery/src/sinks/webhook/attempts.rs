@@ -1,4 +1,5 @@
-//! The history of attempts: what was answered to each, and when.
+//! The history of attempts: what was answered to each, and when. Those of a batch that is cut off, because the sink is
+//! stopped or changed, are not in it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
