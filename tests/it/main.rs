@@ -29,5 +29,6 @@ mod schema;
 mod serve;
 mod served;
 mod settlement;
+mod sinks_webhook;
 mod take_over;
 mod upgrade;

@@ -83,7 +83,7 @@ impl Consumer {
 #[derive(Clone, Debug)]
 pub enum Moved {
     /// It stands there now.
-    Moved(Consumer),
+    There(Consumer),
     /// It stood elsewhere than was said: nothing has changed.
     Elsewhere(Consumer),
     /// There is no such consumer.
@@ -155,7 +155,7 @@ impl Consumers {
         Ok(match (self.get(shop, name).await?, changed) {
             (None, _) => Moved::Unknown,
             (Some(consumer), 0) => Moved::Elsewhere(consumer),
-            (Some(consumer), _) => Moved::Moved(consumer),
+            (Some(consumer), _) => Moved::There(consumer),
         })
     }
 

@@ -68,7 +68,7 @@ async fn put(
     let (to, was) = (exact("cursor", &cursor)?, exact("was", &was)?);
     let moved = api.run(async move { consumers.commit(&shop, &name, was, to).await }).await?;
     match moved.map_err(|error| downstream::problem(&error))? {
-        Moved::Moved(consumer) => Ok(HttpResponse::Ok().json(consumer)),
+        Moved::There(consumer) => Ok(HttpResponse::Ok().json(consumer)),
         Moved::Elsewhere(consumer) => {
             Err(elsewhere("It stands elsewhere: another instance has moved it.", &consumer))
         }

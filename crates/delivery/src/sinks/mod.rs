@@ -2,8 +2,8 @@
 //!
 //! A sink reads ahead within bounds, publishes with at most one message of a key under way where the broker keeps no order,
 //! and moves its checkpoint over what is confirmed from the front. What is refused by itself is set aside with all that
-//! comes behind it of the same key, and tried again by a schedule, until it is a dead letter; everything else goes on. Where
-//! nothing gets through, the sink waits.
+//! comes behind it of the same key, and tried again by a schedule, until it is a dead letter; everything else goes on. The
+//! same becomes of what is lost again and again while others get through. Where nothing gets through, the sink waits.
 
 mod kafka;
 mod nats;
@@ -13,7 +13,9 @@ mod rabbitmq;
 mod settings;
 mod store;
 mod supervisor;
+mod suspects;
 mod undelivered;
+mod verdict;
 mod webhook;
 mod window;
 mod worker;

@@ -46,7 +46,7 @@ where
                 });
                 ready.extend(next);
             }
-            Delivery::Unavailable(_) | Delivery::Gone(_) => is_open = false,
+            Delivery::Unavailable(_) | Delivery::Busy { .. } | Delivery::Gone(_) => is_open = false,
             Delivery::Held | Delivery::Refused { .. } | Delivery::Undeliverable(_) => {}
         }
         deliveries[index] = delivery;

@@ -20,6 +20,13 @@ pub enum Delivery {
     Held,
     /// The sink takes nothing at the moment, or it is not known whether it took this one.
     Unavailable(String),
+    /// The sink takes nothing at the moment, and says for how long it wants to be left alone.
+    Busy {
+        /// Why.
+        why: String,
+        /// How long.
+        wait: Duration,
+    },
     /// This one was not taken; it may be later.
     Refused {
         /// Why.

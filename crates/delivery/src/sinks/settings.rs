@@ -6,6 +6,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::webhook;
 use crate::{InvalidSelection, Selection};
 
 /// Between attempts of one that is refused by itself: about three days in all. Standard Webhooks has the same growth.
@@ -77,6 +78,9 @@ pub struct WebhookTarget {
     /// Requests under way at a time, each about another key.
     #[serde(default = "webhook_in_flight")]
     pub in_flight: u32,
+    /// Roots in place of the system's: PEM, on every host that serves.
+    #[serde(default)]
+    pub ca_file: Option<String>,
 }
 
 fn webhook_timeout_s() -> u32 {
@@ -208,6 +212,9 @@ impl Settings {
             return Err(InvalidSettings::Retry);
         }
         settings.check_secrets(secrets)?;
+        if let Target::Webhook(target) = &settings.target {
+            webhook::check(target, secrets)?;
+        }
         Ok(settings)
     }
 

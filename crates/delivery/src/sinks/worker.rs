@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::publisher::{self, Context, Delivery, Publisher};
 use super::settings::{Secrets, Settings};
 use super::store::{Sinks, State};
+use super::suspects::Suspects;
 use super::undelivered::{Rows, Undelivered};
+use super::verdict::{Fate, Verdict, judge};
 use super::window::Window;
 use crate::{Bounds, Error, Message, Selection, Tail, outbox};
 
@@ -21,8 +23,6 @@ use crate::{Bounds, Error, Message, Selection, Tail, outbox};
 const BATCH: usize = 1_000;
 /// So many are read at a time.
 const READ: usize = 2_000;
-/// So many refusals in a row, with nothing confirmed between, are no fault of the messages.
-const REFUSED_IN_A_ROW: usize = 10;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
@@ -33,21 +33,29 @@ enum Stop {
     /// The sink was changed: whoever takes it next begins anew.
     Changed,
     /// Nothing gets through at the moment.
-    Failing(String),
+    Failing { why: String, wait: Duration },
+    /// The sink wants to be left alone for so long.
+    Paused(Duration),
+}
+
+impl Stop {
+    fn failing(why: impl ToString) -> Self {
+        Self::Failing { why: why.to_string(), wait: Duration::ZERO }
+    }
 }
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         match error {
             Error::Relay(relay::Error::LeaseLost) => Self::Lost,
-            error => Self::Failing(error.to_string()),
+            error => Self::failing(error),
         }
     }
 }
 
 impl From<database::Error> for Stop {
     fn from(error: database::Error) -> Self {
-        Self::Failing(error.to_string())
+        Self::failing(error)
     }
 }
 
@@ -78,6 +86,7 @@ pub(crate) struct Worker {
     checkpoint: Position,
     window: Window,
     undelivered: Undelivered,
+    suspects: Suspects,
     refused_in_a_row: usize,
     failures: u32,
     /// What was told last of how it gets on.
@@ -116,11 +125,12 @@ impl Worker {
             let waited = match turn {
                 Ok(Turn::Moved) => continue,
                 Ok(Turn::Idle) => worker.wait(&stop).await,
-                Err(Stop::Failing(why)) => worker.back_off(&why, &stop).await,
+                Err(Stop::Failing { why, wait }) => worker.back_off(&why, wait, &stop).await,
+                Err(Stop::Paused(pause)) => worker.pause(pause, &stop).await,
                 Err(stop) => Err(stop),
             };
             match waited {
-                Ok(()) | Err(Stop::Failing(_)) => {}
+                Ok(()) | Err(Stop::Failing { .. } | Stop::Paused(_)) => {}
                 Err(Stop::Changed) => break,
                 Err(Stop::Lost) => {
                     tracing::warn!(%shop, sink = name, epoch = lease.epoch, "has lost its lease");
@@ -161,6 +171,7 @@ impl Worker {
             checkpoint,
             window: Window::new(checkpoint),
             undelivered,
+            suspects: Suspects::default(),
             refused_in_a_row: 0,
             failures: 0,
             told,
@@ -174,10 +185,18 @@ impl Worker {
         if self.publisher.is_none() {
             self.open_publisher().await?;
         }
-        let retried = self.retry().await?;
         self.read().await?;
+        // What was set aside comes after: it can hold up nothing then, and is left alone while nothing gets through.
         let published = self.publish().await?;
-        Ok(if retried || published { Turn::Moved } else { Turn::Idle })
+        let retried = self.retry().await?;
+        if published || retried {
+            return Ok(Turn::Moved);
+        }
+        if self.undelivered.is_full() {
+            let why = "too many events were refused one by one: none is set aside any more";
+            return Err(Stop::failing(why));
+        }
+        Ok(Turn::Idle)
     }
 
     /// Shows that it is alive, and sees whether the sink is still as it was.
@@ -201,7 +220,7 @@ impl Worker {
                 done = &mut work => return Ok(done),
                 () = tokio::time::sleep(self.heartbeat) => match self.renew().await {
                     // What is under way is ended by its own time limit; the fence tells whether it counts.
-                    Ok(()) | Err(Stop::Failing(_)) => {}
+                    Ok(()) | Err(Stop::Failing { .. }) => {}
                     Err(stop) => return Err(stop),
                 },
             }
@@ -216,7 +235,7 @@ impl Worker {
         };
         let (settings, secrets) = (self.settings.clone(), self.secrets.clone());
         let opened = self.kept(publisher::open_in_time(&settings, &secrets, &context)).await?;
-        self.publisher = Some(opened.map_err(Stop::Failing)?);
+        self.publisher = Some(opened.map_err(Stop::failing)?);
         Ok(())
     }
 
@@ -241,9 +260,11 @@ impl Worker {
     async fn publish(&mut self) -> Result<bool, Stop> {
         let mut rows = Rows::default();
         let mut batch = Vec::new();
-        for (place, message) in self.window.open(BATCH) {
+        for (place, message) in self.suspects.last(self.window.open(usize::MAX)) {
             if !self.undelivered.holds_back(&message.key) {
-                batch.push((place, message));
+                if batch.len() < BATCH {
+                    batch.push((place, message));
+                }
             } else if !self.undelivered.is_full() {
                 self.undelivered.keep_back(&mut rows, &message);
                 self.window.done(place);
@@ -253,21 +274,15 @@ impl Worker {
             if self.window.is_empty() && self.window.seen() > self.checkpoint {
                 self.record(rows).await?;
             }
-            return if self.undelivered.is_full() {
-                Err(Stop::Failing(
-                    "too many events were refused one by one: none is set aside any more".to_owned(),
-                ))
-            } else {
-                Ok(false)
-            };
+            return Ok(false);
         }
         let (places, messages): (Vec<usize>, Vec<Arc<Message>>) = batch.into_iter().unzip();
         let deliveries = self.deliver(&messages).await?;
-        let verdict = self.judge(&deliveries);
+        let (verdict, refused_in_a_row) = judge(&deliveries, self.refused_in_a_row);
+        self.refused_in_a_row = refused_in_a_row;
         for ((place, message), delivery) in places.into_iter().zip(&messages).zip(deliveries) {
-            match self.settle(&mut rows, message, delivery, &verdict) {
-                Settled::Done => self.window.done(place),
-                Settled::Open => {}
+            if self.settle(&mut rows, message, delivery, &verdict) {
+                self.window.done(place);
             }
         }
         self.record(rows).await?;
@@ -275,11 +290,14 @@ impl Worker {
         Ok(true)
     }
 
-    /// Tries again what is due of what was set aside.
+    /// Tries again what is due of what was set aside. Each failure is an attempt of the schedule, whatever its reason.
     async fn retry(&mut self) -> Result<bool, Stop> {
         let due = self.undelivered.due(Instant::now());
         if due.is_empty() {
             return Ok(false);
+        }
+        if self.publisher.is_none() {
+            self.open_publisher().await?;
         }
         let messages = {
             let client = self.sinks.database.client().await?;
@@ -288,18 +306,32 @@ impl Worker {
             events.iter().map(|event| Arc::new(Message::of_event(event, &bounds))).collect::<Vec<_>>()
         };
         let deliveries = self.deliver(&messages).await?;
-        let verdict = self.judge(&deliveries);
+        let (verdict, _) = judge(&deliveries, 0);
         let mut rows = Rows::default();
         for (message, delivery) in messages.iter().zip(deliveries) {
-            match delivery {
-                Delivery::Confirmed => self.undelivered.delivered(&mut rows, message),
-                delivery => {
-                    self.settle(&mut rows, message, delivery, &verdict);
+            let (why, retry_after) = match delivery {
+                Delivery::Confirmed => {
+                    self.undelivered.delivered(&mut rows, message);
+                    continue;
                 }
-            }
+                Delivery::Undeliverable(why) => {
+                    self.bury(&mut rows, message, &why);
+                    continue;
+                }
+                Delivery::Held | Delivery::Gone(_) => continue,
+                Delivery::Refused { why, retry_after } => (why, retry_after),
+                Delivery::Unavailable(why) => (why, None),
+                Delivery::Busy { why, wait } => (why, Some(wait)),
+            };
+            self.undelivered.refuse(&mut rows, message, &self.settings.retry_s, &why, retry_after);
         }
         self.record(rows).await?;
-        self.conclude(verdict).await?;
+        match verdict {
+            Verdict::Unavailable { wait, .. } if !wait.is_zero() => return Err(Stop::Paused(wait)),
+            // They have a schedule of their own, and say nothing of others.
+            Verdict::Unavailable { .. } => self.publisher = None,
+            verdict => self.conclude(verdict).await?,
+        }
         Ok(true)
     }
 
@@ -308,59 +340,38 @@ impl Worker {
             return Ok(Vec::new());
         }
         let Some(mut publisher) = self.publisher.take() else {
-            return Err(Stop::Failing("it is not open".to_owned()));
+            return Err(Stop::failing("it is not open"));
         };
         let deliveries = self.kept(publisher.publish(messages)).await?;
         self.publisher = Some(publisher);
         Ok(deliveries)
     }
 
-    /// Whether the sink as a whole is at fault, or single messages are.
-    fn judge(&mut self, deliveries: &[Delivery]) -> Verdict {
-        let confirmed = deliveries.iter().filter(|delivery| **delivery == Delivery::Confirmed).count();
-        let refused =
-            deliveries.iter().filter(|delivery| matches!(delivery, Delivery::Refused { .. })).count();
-        self.refused_in_a_row = if confirmed > 0 { 0 } else { self.refused_in_a_row + refused };
-        for delivery in deliveries {
-            match delivery {
-                Delivery::Gone(why) => return Verdict::Gone(why.clone()),
-                Delivery::Unavailable(why) if confirmed == 0 => return Verdict::Unavailable(why.clone()),
-                Delivery::Refused { why, .. } if self.refused_in_a_row >= REFUSED_IN_A_ROW => {
-                    return Verdict::Unavailable(format!("nothing is taken: {why}"));
-                }
-                _ => {}
+    /// Whether the message is done with.
+    fn settle(&mut self, rows: &mut Rows, message: &Message, delivery: Delivery, verdict: &Verdict) -> bool {
+        match verdict.fate(delivery, self.suspects.strikes(message.position)) {
+            Fate::Delivered => {}
+            Fate::Dead(why) => self.bury(rows, message, &why),
+            Fate::Aside { why, retry_after } if !self.undelivered.is_full() => {
+                self.undelivered.refuse(rows, message, &self.settings.retry_s, &why, retry_after);
             }
+            Fate::Aside { .. } => {
+                self.suspects.add(message.position, true);
+                return false;
+            }
+            Fate::Suspect { is_strike } => {
+                self.suspects.add(message.position, is_strike);
+                return false;
+            }
+            Fate::Open => return false,
         }
-        // Others got through beside it; it is tried again, by itself or with its connection.
-        let lost = deliveries.iter().find_map(|delivery| match delivery {
-            Delivery::Unavailable(why) => Some(why.clone()),
-            _ => None,
-        });
-        lost.map_or(Verdict::Well { any: confirmed > 0 }, Verdict::Partly)
+        self.suspects.remove(message.position);
+        true
     }
 
-    fn settle(
-        &mut self,
-        rows: &mut Rows,
-        message: &Message,
-        delivery: Delivery,
-        verdict: &Verdict,
-    ) -> Settled {
-        match delivery {
-            Delivery::Confirmed => Settled::Done,
-            Delivery::Undeliverable(why) => {
-                tracing::warn!(shop = %self.lease.shop, sink = self.name, position = message.position.0, why, "a dead letter");
-                self.undelivered.bury(rows, message, &why);
-                Settled::Done
-            }
-            Delivery::Refused { why, retry_after }
-                if verdict.is_of_messages() && !self.undelivered.is_full() =>
-            {
-                self.undelivered.refuse(rows, message, &self.settings.retry_s, &why, retry_after);
-                Settled::Done
-            }
-            _ => Settled::Open,
-        }
+    fn bury(&mut self, rows: &mut Rows, message: &Message, why: &str) {
+        tracing::warn!(shop = %self.lease.shop, sink = self.name, position = message.position.0, why, "a dead letter");
+        self.undelivered.bury(rows, message, why);
     }
 
     /// Moves the checkpoint over what is done with from the front, and keeps what was set aside: one statement, behind the
@@ -416,14 +427,16 @@ impl Worker {
                 }
                 Ok(())
             }
-            Verdict::Partly(why) => {
+            Verdict::Partly { why, wait } => {
                 tracing::info!(shop = %self.lease.shop, sink = self.name, why, "some messages are tried again");
                 self.publisher = None;
-                Ok(())
+                self.failures = 0;
+                self.tell(None).await;
+                if wait.is_zero() { Ok(()) } else { Err(Stop::Paused(wait)) }
             }
-            Verdict::Unavailable(why) => {
+            Verdict::Unavailable { why, wait } => {
                 self.publisher = None;
-                Err(Stop::Failing(why))
+                Err(Stop::Failing { why, wait })
             }
             Verdict::Gone(why) => {
                 tracing::warn!(shop = %self.lease.shop, sink = self.name, why, "the sink wants nothing any more: it is disabled");
@@ -446,13 +459,18 @@ impl Worker {
         Ok(())
     }
 
-    /// Says why nothing gets through, and waits, longer each time.
-    async fn back_off(&mut self, why: &str, stop: &CancellationToken) -> Result<(), Stop> {
+    /// Says why nothing gets through, and waits, longer each time, and as long as the sink asks for.
+    async fn back_off(&mut self, why: &str, wait: Duration, stop: &CancellationToken) -> Result<(), Stop> {
         self.tell(Some(why)).await;
         let most = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
         let percent = 50 + RandomState::new().build_hasher().finish() % 51;
         self.failures = self.failures.saturating_add(1);
         let pause = most * u32::try_from(percent).unwrap_or(100) / 100;
+        self.pause(pause.max(wait), stop).await
+    }
+
+    /// Waits, and keeps the lease.
+    async fn pause(&mut self, pause: Duration, stop: &CancellationToken) -> Result<(), Stop> {
         let stop = stop.clone();
         self.kept(async move {
             tokio::select! {
@@ -478,31 +496,4 @@ impl Worker {
             self.told = error.map(str::to_owned);
         }
     }
-}
-
-/// Whose fault it is that something was not delivered.
-enum Verdict {
-    /// Nobody's, or single messages'.
-    Well {
-        /// Something was confirmed.
-        any: bool,
-    },
-    /// Some got through, and some were lost with their connection.
-    Partly(String),
-    /// The sink's.
-    Unavailable(String),
-    /// The sink is to be left alone.
-    Gone(String),
-}
-
-impl Verdict {
-    fn is_of_messages(&self) -> bool {
-        matches!(self, Self::Well { .. } | Self::Partly(_))
-    }
-}
-
-/// What becomes of a message's place in the window.
-enum Settled {
-    Done,
-    Open,
 }
