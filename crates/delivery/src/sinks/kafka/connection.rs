@@ -1,0 +1,290 @@
+//! A producer that is let in: it publishes batches, each as one transaction.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::ShopId;
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
+
+use super::config::{self, BATCH_BYTES};
+use super::events::Events;
+use super::record;
+use crate::Message;
+use crate::sinks::publisher::{Context, Delivery};
+use crate::sinks::settings::KafkaTarget;
+
+/// For the whole way to the first transaction.
+const OPENING: Duration = Duration::from_secs(7);
+/// So long one call waits before it is looked whether we are let in at all.
+const SLICE: Duration = Duration::from_millis(300);
+/// For asking what a topic is.
+const ASKING: Duration = Duration::from_secs(2);
+/// From the first message of a batch to its commit.
+const PUBLISHING: Duration = Duration::from_millis(7_500);
+/// For breaking a transaction off.
+const ABORTING: Duration = Duration::from_millis(1_000);
+/// Between looks at the queue.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Why a batch was not committed.
+enum Failure {
+    /// These were too large, by their place, and the others were not tried.
+    TooLarge(HashSet<usize>),
+    /// As a whole.
+    Whole(String),
+}
+
+pub(super) struct Connection {
+    producer: BaseProducer<Events>,
+    transactional_id: String,
+    target: KafkaTarget,
+    shop: ShopId,
+    /// The topics that are there.
+    topics: HashSet<String>,
+}
+
+impl Connection {
+    /// Connects, and fences off the producers before it of this transactional id.
+    pub(super) fn open(
+        config: &ClientConfig,
+        target: &KafkaTarget,
+        context: &Context,
+    ) -> Result<Self, String> {
+        let producer: BaseProducer<Events> =
+            config.create_with_context(Events::default()).map_err(|error| config::complaint(&error))?;
+        let connection = Self {
+            producer,
+            transactional_id: config::transactional_id(context),
+            target: target.clone(),
+            shop: context.shop.clone(),
+            topics: HashSet::new(),
+        };
+        connection.begin()?;
+        Ok(connection)
+    }
+
+    fn begin(&self) -> Result<(), String> {
+        let deadline = Instant::now() + OPENING;
+        loop {
+            let Err(error) = self.producer.init_transactions(SLICE) else {
+                self.events().clear();
+                return Ok(());
+            };
+            self.listen();
+            let is_for_later = matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
+            let is_let_in = self.events().refusal().is_none();
+            if !is_for_later || !is_let_in || Instant::now() >= deadline {
+                return Err(self.why(&error));
+            }
+        }
+    }
+
+    fn events(&self) -> &Events {
+        self.producer.context()
+    }
+
+    /// Lets librdkafka tell what it has to tell.
+    pub(super) fn listen(&self) {
+        self.producer.poll(TICK);
+    }
+
+    /// All of them or none, and why not.
+    pub(super) fn publish(&mut self, batch: &[Arc<Message>]) -> Vec<Delivery> {
+        let deadline = Instant::now() + PUBLISHING;
+        let done = self.check_topics(batch).and_then(|()| self.transact(batch, deadline));
+        match done {
+            Ok(()) => {
+                self.events().clear();
+                vec![Delivery::Confirmed; batch.len()]
+            }
+            Err(Failure::Whole(why)) => {
+                // What cannot be broken off now is, by the next producer.
+                let _ = self.abort();
+                vec![Delivery::Unavailable(why); batch.len()]
+            }
+            Err(Failure::TooLarge(places)) => {
+                let others = self.abort().map_or_else(Delivery::Unavailable, |()| Delivery::Held);
+                let delivery = |place| {
+                    let message: &Arc<Message> = &batch[place];
+                    if places.contains(&place) { self.too_large(message) } else { others.clone() }
+                };
+                (0..batch.len()).map(delivery).collect()
+            }
+        }
+    }
+
+    fn transact(&self, batch: &[Arc<Message>], deadline: Instant) -> Result<(), Failure> {
+        let whole = |error: KafkaError| Failure::Whole(self.why(&error));
+        self.events().take_failed();
+        self.producer.begin_transaction().map_err(whole)?;
+        for (place, message) in batch.iter().enumerate() {
+            match self.enqueue(place, message, deadline) {
+                Ok(()) => {}
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
+                    return Err(Failure::TooLarge(HashSet::from([place])));
+                }
+                // One before it was not taken, which is told below.
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::State)) => break,
+                Err(error) => return Err(whole(error)),
+            }
+        }
+        self.drain(deadline);
+        self.judge(batch)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.producer.commit_transaction(left).map_err(|error| {
+            self.listen();
+            Failure::Whole(format!("it is not known whether a batch was committed: {}", self.why(&error)))
+        })
+    }
+
+    fn enqueue(&self, place: usize, message: &Message, deadline: Instant) -> Result<(), KafkaError> {
+        let topic = self.topic_of(message);
+        // Without a time: the broker keeps records by it, and would forget at once what a new sink gets of old.
+        let mut record = BaseRecord::with_opaque_to(&topic, place)
+            .key(&message.aggregate_id)
+            .payload(&message.payload)
+            .headers(record::headers(message, &self.shop));
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
+                    if Instant::now() < deadline =>
+                {
+                    record = again;
+                    self.listen();
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    /// Until everything that was enqueued is answered.
+    fn drain(&self, deadline: Instant) {
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            self.producer.poll(TICK);
+        }
+    }
+
+    /// Whether all of the batch was taken.
+    fn judge(&self, batch: &[Arc<Message>]) -> Result<(), Failure> {
+        let failed = self.events().take_failed();
+        let is_too_large =
+            |(_, code): &&(usize, RDKafkaErrorCode)| *code == RDKafkaErrorCode::MessageSizeTooLarge;
+        let too_large: HashSet<usize> = failed.iter().filter(is_too_large).map(|(place, _)| *place).collect();
+        if let Some(place) = too_large.iter().find(|&&place| record::bytes(&batch[place]) <= BATCH_BYTES) {
+            return Err(Failure::Whole(self.topic_too_small(&batch[*place])));
+        }
+        if !too_large.is_empty() {
+            return Err(Failure::TooLarge(too_large));
+        }
+        if let Some((place, code)) = failed.first() {
+            let topic = self.topic_of(&batch[*place]);
+            let why = self.why(&KafkaError::MessageProduction(*code));
+            return Err(Failure::Whole(format!("{topic}: {why}")));
+        }
+        if self.producer.in_flight_count() > 0 {
+            let why = self.events().trouble().unwrap_or_else(|| "nobody answers".to_owned());
+            return Err(Failure::Whole(format!("not everything was taken in time: {why}")));
+        }
+        Ok(())
+    }
+
+    /// Breaks the transaction off, where there is one.
+    fn abort(&self) -> Result<(), String> {
+        self.producer.purge(PurgeConfig::default().queue());
+        self.drain(Instant::now() + ABORTING);
+        self.producer.abort_transaction(ABORTING).map_err(|error| self.why(&error))
+    }
+
+    /// Sees that each topic is there, when it is met for the first time.
+    fn check_topics(&mut self, batch: &[Arc<Message>]) -> Result<(), Failure> {
+        for message in batch {
+            let topic = self.topic_of(message);
+            if !self.topics.contains(&topic) {
+                self.check_topic(&topic).map_err(Failure::Whole)?;
+                self.topics.insert(topic);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_topic(&self, topic: &str) -> Result<(), String> {
+        let metadata = self.producer.client().fetch_metadata(Some(topic), ASKING);
+        self.listen();
+        let metadata = metadata.map_err(|error| self.why(&error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.and_then(|found| found.error()).map(RDKafkaErrorCode::from) {
+            None if found.is_some_and(|found| !found.partitions().is_empty()) => Ok(()),
+            None | Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                let replicas = metadata.brokers().len().clamp(1, 3);
+                Err(format!(
+                    "there is no topic {topic}: kafka-topics.sh --bootstrap-server {} --create --topic {topic} \
+                     --partitions 6 --replication-factor {replicas}",
+                    self.target.brokers
+                ))
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                Err(self.not_allowed(&format!("--topic {topic}")))
+            }
+            Some(code) => Err(format!("{topic}: {code}")),
+        }
+    }
+
+    fn topic_of(&self, message: &Message) -> String {
+        format!("{}{}", self.target.topic_prefix, message.aggregate_type)
+    }
+
+    fn too_large(&self, message: &Message) -> Delivery {
+        Delivery::Undeliverable(format!(
+            "its {} bytes are more than {} takes (max.message.bytes)",
+            message.payload.len(),
+            self.topic_of(message)
+        ))
+    }
+
+    fn topic_too_small(&self, message: &Message) -> String {
+        let topic = self.topic_of(message);
+        format!(
+            "{topic} takes not even {BATCH_BYTES} bytes: kafka-configs.sh --bootstrap-server {} --alter \
+             --entity-type topics --entity-name {topic} --add-config max.message.bytes=1048588",
+            self.target.brokers
+        )
+    }
+
+    fn not_allowed(&self, to: &str) -> String {
+        format!(
+            "{} may not write: kafka-acls.sh --bootstrap-server {} --add --allow-principal User:{} \
+             --operation Write --operation Describe {to}",
+            self.target.username.as_deref().unwrap_or("this client"),
+            self.target.brokers,
+            self.target.username.as_deref().unwrap_or("ANONYMOUS")
+        )
+    }
+
+    /// What an operator should know of an error.
+    fn why(&self, error: &KafkaError) -> String {
+        use RDKafkaErrorCode as Code;
+        let fatal = self.producer.client().fatal_error();
+        let code = fatal.as_ref().map(|(code, _)| *code).or(error.rdkafka_error_code());
+        match code {
+            Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => {
+                "fenced off: another leader of this sink publishes now".to_owned()
+            }
+            Some(Code::TransactionalIdAuthorizationFailed) => {
+                self.not_allowed(&format!("--transactional-id {}", self.transactional_id))
+            }
+            Some(Code::TopicAuthorizationFailed) => self.not_allowed(&format!(
+                "--topic {} --resource-pattern-type prefixed",
+                self.target.topic_prefix
+            )),
+            _ => match (fatal, self.events().refusal().or_else(|| self.events().trouble())) {
+                (Some((_, why)), _) => why,
+                (None, Some(trouble)) => trouble,
+                (None, None) => config::complaint(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Apache Kafka, by librdkafka.
+//!
+//! A batch is one transaction of a producer whose transactional id is `counterfoil.<shop>.<sink>`: a leader that was stopped
+//! and wakes finds itself fenced off by the one that came after it. Messages are enqueued in the order of the log and an
+//! idempotent producer keeps it; nothing counts as delivered before the transaction is committed. Whether a commit got
+//! through may stay unknown, then the batch is published again: a consumer that reads `read_committed` sees messages of
+//! broken-off batches never, and those of such a commit twice, with the same id and the same bytes. It drops by `id`, or by
+//! epoch and `sequence` of the key.
+//!
+//! What the record is: topic `<topic_prefix><aggregate type>`, key = aggregate id, headers = CloudEvents in binary mode
+//! (`ce_*`, `content-type`) and `id`, as Debezium's outbox router has it; value = the data.
+
+#[cfg(feature = "kafka")]
+mod config;
+#[cfg(feature = "kafka")]
+mod connection;
+#[cfg(feature = "kafka")]
+mod events;
+#[cfg(feature = "kafka")]
+mod producer;
+#[cfg(feature = "kafka")]
+mod record;
+
+#[cfg(feature = "kafka")]
+pub(crate) use producer::open;
+
+#[cfg(not(feature = "kafka"))]
+pub(crate) async fn open(
+    _target: &super::settings::KafkaTarget,
+    _secrets: &super::settings::Secrets,
+    _context: &super::publisher::Context,
+) -> Result<Box<dyn super::publisher::Publisher>, String> {
+    Err("this program was built without Kafka: build it with --features kafka".to_owned())
+}
