@@ -29,5 +29,7 @@ mod schema;
 mod serve;
 mod served;
 mod settlement;
+#[cfg(feature = "kafka")]
+mod sinks_kafka;
 mod take_over;
 mod upgrade;

@@ -6,12 +6,11 @@ use rdkafka::error::KafkaError;
 use crate::sinks::publisher::Context;
 use crate::sinks::settings::{KafkaTarget, Secrets};
 
-/// Of messages that are written together. One that is larger goes alone, so that it alone is refused when the broker takes
-/// none of its size.
-pub(super) const BATCH_BYTES: usize = 64 << 10;
-/// More no message may have, whatever the broker takes: less than the queue.
-const MESSAGE_BYTES: usize = 32 << 20;
-const QUEUE_KBYTES: usize = 64 << 10;
+/// Of records that are written together; brokers take four times as much, unless they were told otherwise.
+const WRITE_BYTES: &str = "262144";
+/// More no record may have, whatever the broker takes: the queue must have room for it.
+const RECORD_BYTES: &str = "8388608";
+const QUEUE_KBYTES: &str = "32768";
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 /// The producer's settings.
@@ -28,10 +27,10 @@ pub(super) fn of(target: &KafkaTarget, secrets: &Secrets, context: &Context) -> 
         .set("allow.auto.create.topics", "false")
         .set("compression.codec", "lz4")
         .set("linger.ms", "1")
-        .set("batch.size", BATCH_BYTES.to_string())
-        .set("message.max.bytes", MESSAGE_BYTES.to_string())
+        .set("batch.size", WRITE_BYTES)
+        .set("message.max.bytes", RECORD_BYTES)
         .set("queue.buffering.max.messages", "2000")
-        .set("queue.buffering.max.kbytes", QUEUE_KBYTES.to_string())
+        .set("queue.buffering.max.kbytes", QUEUE_KBYTES)
         // A batch ends before the broker gives up its transaction, and that soon enough for those who read behind it.
         .set("message.timeout.ms", "7000")
         .set("socket.timeout.ms", "7000")
@@ -41,6 +40,11 @@ pub(super) fn of(target: &KafkaTarget, secrets: &Secrets, context: &Context) -> 
         .set("reconnect.backoff.max.ms", "1000");
     secure(&mut config, target, secrets)?;
     Ok(config)
+}
+
+/// Each record is written by itself, so that the broker refuses by itself what is too large.
+pub(super) fn one_by_one(config: &mut ClientConfig) {
+    config.set("batch.num.messages", "1");
 }
 
 /// What fences leaders of a sink off from each other.

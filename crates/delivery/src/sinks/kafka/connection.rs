@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
 
-use super::config::{self, BATCH_BYTES};
+use super::config;
 use super::events::Events;
 use super::record;
 use crate::Message;
@@ -24,6 +24,8 @@ const SLICE: Duration = Duration::from_millis(300);
 const ASKING: Duration = Duration::from_secs(2);
 /// From the first message of a batch to its commit.
 const PUBLISHING: Duration = Duration::from_millis(7_500);
+/// For beginning again while a batch waits.
+const CHANGING: Duration = Duration::from_millis(1_500);
 /// For breaking a transaction off.
 const ABORTING: Duration = Duration::from_millis(1_000);
 /// Between looks at the queue.
@@ -31,13 +33,16 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// Why a batch was not committed.
 enum Failure {
-    /// These were too large, by their place, and the others were not tried.
+    /// These were too large, or what was written together with them, by their place. The others do not count as tried.
     TooLarge(HashSet<usize>),
     /// As a whole.
     Whole(String),
 }
 
 pub(super) struct Connection {
+    config: ClientConfig,
+    /// Records are written one by one, since something was too large.
+    is_one_by_one: bool,
     producer: BaseProducer<Events>,
     transactional_id: String,
     target: KafkaTarget,
@@ -48,26 +53,22 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects, and fences off the producers before it of this transactional id.
-    pub(super) fn open(
-        config: &ClientConfig,
-        target: &KafkaTarget,
-        context: &Context,
-    ) -> Result<Self, String> {
-        let producer: BaseProducer<Events> =
-            config.create_with_context(Events::default()).map_err(|error| config::complaint(&error))?;
+    pub(super) fn open(config: ClientConfig, target: KafkaTarget, context: &Context) -> Result<Self, String> {
         let connection = Self {
-            producer,
+            producer: create(&config)?,
+            config,
+            is_one_by_one: false,
             transactional_id: config::transactional_id(context),
-            target: target.clone(),
+            target,
             shop: context.shop.clone(),
             topics: HashSet::new(),
         };
-        connection.begin()?;
+        connection.begin(OPENING)?;
         Ok(connection)
     }
 
-    fn begin(&self) -> Result<(), String> {
-        let deadline = Instant::now() + OPENING;
+    fn begin(&self, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
         loop {
             let Err(error) = self.producer.init_transactions(SLICE) else {
                 self.events().clear();
@@ -105,15 +106,30 @@ impl Connection {
                 let _ = self.abort();
                 vec![Delivery::Unavailable(why); batch.len()]
             }
-            Err(Failure::TooLarge(places)) => {
-                let others = self.abort().map_or_else(Delivery::Unavailable, |()| Delivery::Held);
-                let delivery = |place| {
-                    let message: &Arc<Message> = &batch[place];
-                    if places.contains(&place) { self.too_large(message) } else { others.clone() }
-                };
-                (0..batch.len()).map(delivery).collect()
+            Err(Failure::TooLarge(places)) if self.is_one_by_one => self.leave_out(&places, batch),
+            Err(Failure::TooLarge(_)) => {
+                let rest = self.go_one_by_one().map_or_else(Delivery::Unavailable, |()| Delivery::Held);
+                vec![rest; batch.len()]
             }
         }
+    }
+
+    /// What is too large is so for good; the others come again without it.
+    fn leave_out(&self, places: &HashSet<usize>, batch: &[Arc<Message>]) -> Vec<Delivery> {
+        let rest = self.abort().map_or_else(Delivery::Unavailable, |()| Delivery::Held);
+        let of = |(place, message): (usize, &Arc<Message>)| {
+            if places.contains(&place) { self.too_large(message) } else { rest.clone() }
+        };
+        batch.iter().enumerate().map(of).collect()
+    }
+
+    /// Records that are written together are refused together: only by itself is one seen to be too large. For as long as
+    /// this connection lasts, since a topic that takes little goes on taking little.
+    fn go_one_by_one(&mut self) -> Result<(), String> {
+        config::one_by_one(&mut self.config);
+        self.producer = create(&self.config)?;
+        self.is_one_by_one = true;
+        self.begin(CHANGING)
     }
 
     fn transact(&self, batch: &[Arc<Message>], deadline: Instant) -> Result<(), Failure> {
@@ -174,16 +190,14 @@ impl Connection {
         let is_too_large =
             |(_, code): &&(usize, RDKafkaErrorCode)| *code == RDKafkaErrorCode::MessageSizeTooLarge;
         let too_large: HashSet<usize> = failed.iter().filter(is_too_large).map(|(place, _)| *place).collect();
-        if let Some(place) = too_large.iter().find(|&&place| record::bytes(&batch[place]) <= BATCH_BYTES) {
-            return Err(Failure::Whole(self.topic_too_small(&batch[*place])));
-        }
         if !too_large.is_empty() {
             return Err(Failure::TooLarge(too_large));
         }
         if let Some((place, code)) = failed.first() {
-            let topic = self.topic_of(&batch[*place]);
             let why = self.why(&KafkaError::MessageProduction(*code));
-            return Err(Failure::Whole(format!("{topic}: {why}")));
+            let is_of_topic = self.producer.client().fatal_error().is_none();
+            let topic = self.topic_of(&batch[*place]);
+            return Err(Failure::Whole(if is_of_topic { format!("{topic}: {why}") } else { why }));
         }
         if self.producer.in_flight_count() > 0 {
             let why = self.events().trouble().unwrap_or_else(|| "nobody answers".to_owned());
@@ -245,15 +259,6 @@ impl Connection {
         ))
     }
 
-    fn topic_too_small(&self, message: &Message) -> String {
-        let topic = self.topic_of(message);
-        format!(
-            "{topic} takes not even {BATCH_BYTES} bytes: kafka-configs.sh --bootstrap-server {} --alter \
-             --entity-type topics --entity-name {topic} --add-config max.message.bytes=1048588",
-            self.target.brokers
-        )
-    }
-
     fn not_allowed(&self, to: &str) -> String {
         format!(
             "{} may not write: kafka-acls.sh --bootstrap-server {} --add --allow-principal User:{} \
@@ -280,11 +285,32 @@ impl Connection {
                 "--topic {} --resource-pattern-type prefixed",
                 self.target.topic_prefix
             )),
-            _ => match (fatal, self.events().refusal().or_else(|| self.events().trouble())) {
-                (Some((_, why)), _) => why,
-                (None, Some(trouble)) => trouble,
-                (None, None) => config::complaint(error),
-            },
+            _ => {
+                let events = self.events();
+                let told = if is_vague(error) { events.trouble() } else { events.refusal() };
+                let fatal = fatal.map(|(_, why)| why);
+                fatal.or(told).unwrap_or_else(|| config::complaint(error))
+            }
         }
     }
+}
+
+/// Only that something did not come about, which was told before with its reason.
+fn is_vague(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::OperationTimedOut
+                | Code::MessageTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::PurgeQueue
+                | Code::PurgeInflight
+        )
+    )
+}
+
+fn create(config: &ClientConfig) -> Result<BaseProducer<Events>, String> {
+    config.create_with_context(Events::default()).map_err(|error| config::complaint(&error))
 }

@@ -38,7 +38,7 @@ pub(crate) async fn open(
     let (jobs, queue) = mpsc::channel();
     let (ready, opened) = oneshot::channel();
     let (target, context) = (target.clone(), context.clone());
-    let work = move || match Connection::open(&config, &target, &context) {
+    let work = move || match Connection::open(config, target, &context) {
         Ok(connection) => {
             if ready.send(Ok(())).is_ok() {
                 serve(connection, &queue);

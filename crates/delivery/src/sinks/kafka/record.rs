@@ -5,9 +5,6 @@ use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::Message;
 
-/// About what the headers of a record take.
-const HEADERS_BYTES: usize = 1024;
-
 /// CloudEvents in binary mode, and the id by itself, where readers of Debezium's outbox router look for it.
 pub(super) fn headers(message: &Message, shop: &ShopId) -> OwnedHeaders {
     let attributes = message.attributes(shop);
@@ -24,9 +21,4 @@ pub(super) fn headers(message: &Message, shop: &ShopId) -> OwnedHeaders {
         headers = headers.insert(Header { key, value: Some(value) });
     }
     headers.insert(Header { key: "id", value: Some(&id) })
-}
-
-/// About how large it is.
-pub(super) fn bytes(message: &Message) -> usize {
-    message.payload.len() + message.aggregate_id.len() + HEADERS_BYTES
 }
