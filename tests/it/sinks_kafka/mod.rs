@@ -5,7 +5,7 @@ mod ground;
 use std::process::Command;
 use std::time::Duration;
 
-use delivery::sinks::{Secrets, Settings};
+use delivery::sinks::Secrets;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::json;
@@ -141,10 +141,13 @@ async fn a_wrong_password_is_told_without_it_and_the_right_one_lets_the_sink_go_
     let running = lake.run();
     let said = lake.complains("Authentication failed").await;
     assert!(!said.contains("hunter2"), "{said}");
+    let checked = lake.sinks.check(&lake.led.shop, SINK).await.unwrap().unwrap();
+    assert_eq!(checked, Err(said));
     let mut secrets = Secrets::default();
     secrets.set("password", LOGIN.password.to_owned().into());
-    let settings = Settings::parse(&settings, &secrets).unwrap();
-    assert!(lake.sinks.update(&lake.led.shop, SINK, &settings, &secrets).await.unwrap());
+    let changed = lake.sinks.change(&lake.led.shop, SINK, &settings, Some(secrets)).await;
+    assert_eq!(changed.unwrap(), Some(Ok(())));
+    assert_eq!(lake.sinks.check(&lake.led.shop, SINK).await.unwrap(), Some(Ok(())));
     lake.delivered().await;
     running.stop().await;
     assert_eq!(lake.health().await.error, None);
@@ -210,10 +213,16 @@ async fn a_leader_that_was_overtaken_is_fenced_off_and_nothing_of_it_is_seen() {
     let committed = tokio::task::spawn_blocking(move || stale.commit_transaction(DEADLINE)).await.unwrap();
     assert!(matches!(&committed, Err(KafkaError::Transaction(error)) if error.is_fatal()), "{committed:?}");
 
+    // Whoever only looks whether the sink can be used overtakes nobody.
+    assert_eq!(lake.sinks.check(&lake.led.shop, SINK).await.unwrap(), Some(Ok(())));
+    lake.receive_stock(10..20, 3).await;
+    lake.delivered().await;
+    assert_eq!(lake.told().await, Vec::<String>::new());
+
     // Now the sink is the one that was overtaken.
     let newer: BaseProducer = config.create().unwrap();
     tokio::task::spawn_blocking(move || newer.init_transactions(DEADLINE).unwrap()).await.unwrap();
-    lake.receive_stock(10..20, 3).await;
+    lake.receive_stock(20..30, 3).await;
     lake.delivered().await;
     running.stop().await;
     let told = lake.told().await;

@@ -16,16 +16,14 @@ use crate::Message;
 use crate::sinks::publisher::{Context, Delivery};
 use crate::sinks::settings::KafkaTarget;
 
-/// For the whole way to the first transaction.
+/// For the way to the brokers.
 const OPENING: Duration = Duration::from_secs(7);
 /// So long one call waits before it is looked whether we are let in at all.
 const SLICE: Duration = Duration::from_millis(300);
 /// For asking what a topic is.
 const ASKING: Duration = Duration::from_secs(2);
-/// From the first message of a batch to its commit.
+/// For a batch, to its commit.
 const PUBLISHING: Duration = Duration::from_millis(7_500);
-/// For beginning again while a batch waits.
-const CHANGING: Duration = Duration::from_millis(1_500);
 /// For breaking a transaction off.
 const ABORTING: Duration = Duration::from_millis(1_000);
 /// Between looks at the queue.
@@ -44,6 +42,8 @@ pub(super) struct Connection {
     /// Records are written one by one, since something was too large.
     is_one_by_one: bool,
     producer: BaseProducer<Events>,
+    /// The producers before it are fenced off.
+    is_begun: bool,
     transactional_id: String,
     target: KafkaTarget,
     shop: ShopId,
@@ -52,32 +52,47 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, and fences off the producers before it of this transactional id.
+    /// Connects, and changes nothing yet: whoever only sees whether a sink can be used must not fence off its leader.
     pub(super) fn open(config: ClientConfig, target: KafkaTarget, context: &Context) -> Result<Self, String> {
         let connection = Self {
             producer: create(&config)?,
             config,
             is_one_by_one: false,
+            is_begun: false,
             transactional_id: config::transactional_id(context),
             target,
             shop: context.shop.clone(),
             topics: HashSet::new(),
         };
-        connection.begin(OPENING)?;
+        let any_topic = format!("{}order", connection.target.topic_prefix);
+        let client = connection.producer.client();
+        connection.insist(Instant::now() + OPENING, || client.fetch_metadata(Some(&any_topic), SLICE))?;
         Ok(connection)
     }
 
-    fn begin(&self, within: Duration) -> Result<(), String> {
-        let deadline = Instant::now() + within;
+    /// Fences off the producers before it of this transactional id, and breaks off what they left.
+    fn begin(&mut self, deadline: Instant) -> Result<(), Failure> {
+        if !self.is_begun {
+            let begun = self.insist(deadline, || self.producer.init_transactions(SLICE));
+            begun.map_err(Failure::Whole)?;
+            self.is_begun = true;
+        }
+        Ok(())
+    }
+
+    /// Asks until the brokers answer, unless waiting does not help.
+    fn insist<T>(&self, deadline: Instant, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, String> {
         loop {
-            let Err(error) = self.producer.init_transactions(SLICE) else {
-                self.events().clear();
-                return Ok(());
+            let error = match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
             };
             self.listen();
-            let is_for_later = matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
-            let is_let_in = self.events().refusal().is_none();
-            if !is_for_later || !is_let_in || Instant::now() >= deadline {
+            let is_for_later = match &error {
+                KafkaError::Transaction(error) => error.is_retriable(),
+                error => is_vague(error),
+            };
+            if !is_for_later || self.events().refusal().is_some() || Instant::now() >= deadline {
                 return Err(self.why(&error));
             }
         }
@@ -95,8 +110,8 @@ impl Connection {
     /// All of them or none, and why not.
     pub(super) fn publish(&mut self, batch: &[Arc<Message>]) -> Vec<Delivery> {
         let deadline = Instant::now() + PUBLISHING;
-        let done = self.check_topics(batch).and_then(|()| self.transact(batch, deadline));
-        match done {
+        let begun = self.begin(deadline).and_then(|()| self.check_topics(batch));
+        match begun.and_then(|()| self.transact(batch, deadline)) {
             Ok(()) => {
                 self.events().clear();
                 vec![Delivery::Confirmed; batch.len()]
@@ -128,8 +143,8 @@ impl Connection {
     fn go_one_by_one(&mut self) -> Result<(), String> {
         config::one_by_one(&mut self.config);
         self.producer = create(&self.config)?;
-        self.is_one_by_one = true;
-        self.begin(CHANGING)
+        (self.is_one_by_one, self.is_begun) = (true, false);
+        Ok(())
     }
 
     fn transact(&self, batch: &[Arc<Message>], deadline: Instant) -> Result<(), Failure> {

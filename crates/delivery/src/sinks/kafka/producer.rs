@@ -28,7 +28,7 @@ struct Kafka {
     jobs: Sender<Job>,
 }
 
-/// Connects, and fences off whoever published for this sink before.
+/// Connects. The first batch fences off whoever published for this sink before.
 pub(crate) async fn open(
     target: &KafkaTarget,
     secrets: &Secrets,
