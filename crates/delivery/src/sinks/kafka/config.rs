@@ -96,6 +96,7 @@ pub(super) fn complaint(error: &KafkaError) -> String {
 mod tests {
     use database::{Config, Database};
     use domain::ShopId;
+    use rdkafka::producer::BaseProducer;
     use serde_json::json;
 
     use super::*;
@@ -131,6 +132,10 @@ mod tests {
         assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
         assert_eq!(config.get("enable.ssl.certificate.verification"), Some("true"));
         assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(config.create::<BaseProducer>().is_ok(), "TLS and SCRAM are built in");
+        let roots = json!({"brokers": "kafka:9092", "tls": true, "ca_file": "/nowhere/ca.pem"});
+        let error = configured(roots, None).unwrap().create::<BaseProducer>().err().unwrap();
+        assert!(complaint(&error).contains("ssl.ca.location"), "{error}");
         let odd = json!({"brokers": "x", "username": "shop", "sasl_mechanism": "GSSAPI"});
         assert!(configured(odd, Some("hunter2")).unwrap_err().contains("SCRAM-SHA-256"));
     }

@@ -90,7 +90,7 @@ impl Connection {
             self.listen();
             let is_for_later = match &error {
                 KafkaError::Transaction(error) => error.is_retriable(),
-                error => is_vague(error),
+                error => error.rdkafka_error_code().is_some_and(is_vague),
             };
             if !is_for_later || self.events().refusal().is_some() || Instant::now() >= deadline {
                 return Err(self.why(&error));
@@ -208,7 +208,8 @@ impl Connection {
         if !too_large.is_empty() {
             return Err(Failure::TooLarge(too_large));
         }
-        if let Some((place, code)) = failed.first() {
+        let is_cause = |(_, code): &&(usize, RDKafkaErrorCode)| !is_vague(*code);
+        if let Some((place, code)) = failed.iter().find(is_cause).or(failed.first()) {
             let why = self.why(&KafkaError::MessageProduction(*code));
             let is_of_topic = self.producer.client().fatal_error().is_none();
             let topic = self.topic_of(&batch[*place]);
@@ -302,7 +303,7 @@ impl Connection {
             )),
             _ => {
                 let events = self.events();
-                let told = if is_vague(error) { events.trouble() } else { events.refusal() };
+                let told = if code.is_some_and(is_vague) { events.trouble() } else { events.refusal() };
                 let fatal = fatal.map(|(_, why)| why);
                 fatal.or(told).unwrap_or_else(|| config::complaint(error))
             }
@@ -311,18 +312,16 @@ impl Connection {
 }
 
 /// Only that something did not come about, which was told before with its reason.
-fn is_vague(error: &KafkaError) -> bool {
+fn is_vague(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::OperationTimedOut
-                | Code::MessageTimedOut
-                | Code::BrokerTransportFailure
-                | Code::AllBrokersDown
-                | Code::PurgeQueue
-                | Code::PurgeInflight
-        )
+        code,
+        Code::OperationTimedOut
+            | Code::MessageTimedOut
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::PurgeQueue
+            | Code::PurgeInflight
     )
 }
 

@@ -60,7 +60,9 @@ impl ClientContext for Events {
         let says_less = code == RDKafkaErrorCode::AllBrokersDown
             || trouble.as_ref().is_some_and(|(known, _)| is_refusal(*known) && !is_refusal(code));
         if trouble.is_none() || !says_less {
-            *trouble = Some((code, reason.to_owned()));
+            // How long it took is another each time, and the trouble the same.
+            let why = reason.rsplit_once(" (after ").map_or(reason, |(why, _)| why);
+            *trouble = Some((code, why.to_owned()));
         }
     }
 }
@@ -102,7 +104,7 @@ mod tests {
         let told = |code, reason| events.error(KafkaError::Global(code), reason);
         told(RDKafkaErrorCode::BrokerTransportFailure, "connection refused");
         assert_eq!((events.refusal(), events.trouble().unwrap()), (None, "connection refused".to_owned()));
-        told(RDKafkaErrorCode::Authentication, "invalid credentials");
+        told(RDKafkaErrorCode::Authentication, "invalid credentials (after 302ms in state AUTH_REQ)");
         told(RDKafkaErrorCode::BrokerTransportFailure, "disconnected");
         told(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
         assert_eq!(events.refusal().unwrap(), "invalid credentials");

@@ -32,3 +32,20 @@ pub(crate) async fn open(
 ) -> Result<Box<dyn super::publisher::Publisher>, String> {
     Err("this program was built without Kafka: build it with --features kafka".to_owned())
 }
+
+#[cfg(all(test, not(feature = "kafka")))]
+mod tests {
+    use database::{Config, Database};
+    use domain::ShopId;
+
+    use crate::sinks::publisher::Context;
+
+    #[tokio::test]
+    async fn a_program_without_kafka_says_how_to_get_it() {
+        let database = Database::lazy(Config::new("host=localhost".to_owned().into())).unwrap();
+        let context = Context { shop: ShopId::parse("demo").unwrap(), sink: "lake".to_owned(), database };
+        let target = serde_json::from_value(serde_json::json!({"brokers": "kafka:9092"})).unwrap();
+        let error = super::open(&target, &Default::default(), &context).await.err().unwrap();
+        assert!(error.contains("--features kafka"), "{error}");
+    }
+}

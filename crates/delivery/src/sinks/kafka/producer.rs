@@ -60,9 +60,10 @@ const ENDED: &str = "the producer's thread has ended";
 fn serve(mut connection: Connection, jobs: &Receiver<Job>) {
     loop {
         match jobs.recv_timeout(LISTEN) {
+            // Whoever asked has lost its lease: another publishes.
+            Ok(Job { answer, .. }) if answer.is_closed() => {}
             Ok(Job { batch, answer }) => {
                 let deliveries = connection.publish(&batch);
-                // Whoever asked may have lost its lease meanwhile.
                 let _ = answer.send(deliveries);
             }
             Err(RecvTimeoutError::Timeout) => connection.listen(),
