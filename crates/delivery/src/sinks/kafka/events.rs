@@ -62,7 +62,7 @@ impl ClientContext for Events {
         if trouble.is_none() || !says_less {
             // How long it took is another each time, and the trouble the same.
             let why = reason.rsplit_once(" (after ").map_or(reason, |(why, _)| why);
-            *trouble = Some((code, why.to_owned()));
+            *trouble = Some((code, why.replace("ssl.ca.location", "ca_file")));
         }
     }
 }
