@@ -6,6 +6,8 @@ PROFILE ?= ci
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/$(PROFILE)/counterfoil
 CARGO ?= cargo
+# Of the packages that have them.
+FEATURES ?=
 # For so many seconds.
 HUNT ?= 600
 
@@ -16,7 +18,7 @@ help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binary
-	$(CARGO) build --profile $(PROFILE) -p counterfoil
+	$(CARGO) build --profile $(PROFILE) -p counterfoil $(FEATURES)
 
 run: build ## Start everything for development, with a day of orders: http://127.0.0.1:8080
 	@exec $(BIN) dev
@@ -28,10 +30,12 @@ check: ## Format, lints, documentation, dependency rules
 	$(CARGO) test --profile $(PROFILE) --workspace --test it architecture
 
 test: build ## All tests that need only PostgreSQL, which is found or got
-	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --workspace --profile $(PROFILE)
+	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --workspace --profile $(PROFILE) $(FEATURES)
 
+# `test` has the features too, so that everything is built once.
+test-all: FEATURES = --features kafka
 test-all: test ## Also the tests that need root or other tools
-	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace --test it -- --ignored
+	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace $(FEATURES) --test it -- --ignored
 
 hunt: build ## Faults on three instances, again and again, for HUNT seconds
 	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_HUNT_SECONDS=$(HUNT) $(CARGO) test --profile $(PROFILE) --workspace --test it -- three_instances --nocapture

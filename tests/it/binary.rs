@@ -13,7 +13,9 @@ pub(crate) fn root() -> &'static Path {
 /// The binary; the first caller builds it, so that it is never an old one.
 pub(crate) fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build(root(), profile_dir().parent().unwrap()))
+    // With the features of the tests, so that nothing is built twice.
+    let features: &[&str] = if cfg!(feature = "kafka") { &["--features", "kafka"] } else { &[] };
+    PATH.get_or_init(|| build(root(), profile_dir().parent().unwrap(), features))
 }
 
 /// Where this test was built.
@@ -22,11 +24,13 @@ pub(crate) fn profile_dir() -> PathBuf {
 }
 
 /// Builds the binary of a working copy in the profile of this test, and says where it is.
-pub(crate) fn build(sources: &Path, target_dir: &Path) -> PathBuf {
+pub(crate) fn build(sources: &Path, target_dir: &Path, features: &[&str]) -> PathBuf {
     let profile = profile_dir();
     let name = profile.file_name().unwrap().to_str().unwrap();
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "counterfoil", "--profile"])
+        .args(["build", "--quiet", "--package", "counterfoil"])
+        .args(features)
+        .arg("--profile")
         .arg(if name == "debug" { "dev" } else { name })
         .arg("--target-dir")
         .arg(target_dir)

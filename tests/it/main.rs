@@ -29,6 +29,8 @@ mod schema;
 mod serve;
 mod served;
 mod settlement;
+#[cfg(feature = "kafka")]
+mod sinks_kafka;
 mod sinks_webhook;
 mod take_over;
 mod upgrade;

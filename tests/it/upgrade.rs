@@ -81,7 +81,7 @@ fn previous() -> Option<PathBuf> {
     let (sources, build) = (place.join("sources"), place.join("build"));
     lend_dependencies(&build);
     check_out(&commit, &sources, &place.join("commit"));
-    Some(binary::build(&sources, &build))
+    Some(binary::build(&sources, &build, &[]))
 }
 
 /// Gives a new build directory what is built here already, so that dependencies are not built twice. Of the project's
