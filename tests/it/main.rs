@@ -12,6 +12,7 @@ mod brokers;
 mod cli;
 mod contract;
 mod crash;
+mod downstream;
 mod event_log;
 mod feed;
 mod ground;

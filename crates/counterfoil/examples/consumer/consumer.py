@@ -103,20 +103,27 @@ def nats(work, args):
     import asyncio
 
     import nats as client
+    from nats.js.api import AckPolicy, ConsumerConfig
+
+    # One message at a time: of several that were not acknowledged, those that are sent again come behind newer ones, and
+    # would be taken for late.
+    config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, max_ack_pending=1, ack_wait=5)
 
     async def run():
         connection = await client.connect(args.url, max_reconnect_attempts=-1, reconnect_time_wait=0.2)
-        messages = await connection.jetstream().subscribe(
-            "", stream=args.stream, durable=args.consumer, ordered_consumer=False
-        )
+        jetstream, messages = connection.jetstream(), None
         while not work.done:
             try:
-                message = await messages.next_msg(timeout=1)
-            except client.errors.TimeoutError:
-                continue
-            attributes = {name[3:]: value for name, value in message.headers.items() if name.startswith("ce-")}
-            work.take(of_attributes(attributes, message.data))
-            await message.ack()
+                if messages is None:
+                    messages = await jetstream.pull_subscribe("", args.consumer, args.stream, config)
+                for message in await messages.fetch(1, timeout=1):
+                    headers = message.headers.items()
+                    attributes = {name[3:]: value for name, value in headers if name.startswith("ce-")}
+                    work.take(of_attributes(attributes, message.data))
+                    await message.ack_sync(timeout=2)
+            except (asyncio.TimeoutError, client.errors.Error):
+                # What was not acknowledged comes again.
+                await asyncio.sleep(0.05)
         await connection.close()
 
     asyncio.run(run())
