@@ -28,5 +28,8 @@ mod schema;
 mod serve;
 mod served;
 mod settlement;
+mod sink_ground;
+mod sinks_nats;
+mod sinks_rabbitmq;
 mod take_over;
 mod upgrade;

@@ -268,7 +268,7 @@ impl Worker {
         }
         let (places, messages): (Vec<usize>, Vec<Arc<Message>>) = batch.into_iter().unzip();
         let deliveries = self.deliver(&messages).await?;
-        let verdict = self.judge(&deliveries);
+        let verdict = self.judge(&deliveries, true);
         for ((place, message), delivery) in places.into_iter().zip(&messages).zip(deliveries) {
             match self.settle(&mut rows, message, delivery, &verdict) {
                 Settled::Done => self.window.done(place),
@@ -293,7 +293,8 @@ impl Worker {
             events.iter().map(|event| Arc::new(Message::of_event(event, &bounds))).collect::<Vec<_>>()
         };
         let deliveries = self.deliver(&messages).await?;
-        let verdict = self.judge(&deliveries);
+        // They were set aside while others got through: that they are refused again says nothing of the sink.
+        let verdict = self.judge(&deliveries, false);
         let mut rows = Rows::default();
         for (message, delivery) in messages.iter().zip(deliveries) {
             match delivery {
@@ -320,17 +321,17 @@ impl Worker {
         Ok(deliveries)
     }
 
-    /// Whether the sink as a whole is at fault, or single messages are.
-    fn judge(&mut self, deliveries: &[Delivery]) -> Verdict {
+    /// Whether the sink as a whole is at fault, or single messages are. Refusals may say something of it, or not.
+    fn judge(&mut self, deliveries: &[Delivery], are_telling: bool) -> Verdict {
         let confirmed = deliveries.iter().filter(|delivery| **delivery == Delivery::Confirmed).count();
-        let refused =
-            deliveries.iter().filter(|delivery| matches!(delivery, Delivery::Refused { .. })).count();
+        let is_refused = |delivery: &&Delivery| are_telling && matches!(delivery, Delivery::Refused { .. });
+        let refused = deliveries.iter().filter(is_refused).count();
         self.refused_in_a_row = if confirmed > 0 { 0 } else { self.refused_in_a_row + refused };
         for delivery in deliveries {
             match delivery {
                 Delivery::Gone(why) => return Verdict::Gone(why.clone()),
                 Delivery::Unavailable(why) if confirmed == 0 => return Verdict::Unavailable(why.clone()),
-                Delivery::Refused { why, .. } if self.refused_in_a_row >= REFUSED_IN_A_ROW => {
+                Delivery::Refused { why, .. } if are_telling && self.refused_in_a_row >= REFUSED_IN_A_ROW => {
                     return Verdict::Unavailable(format!("nothing is taken: {why}"));
                 }
                 _ => {}
