@@ -67,15 +67,6 @@ impl Connection {
         &self.vhost
     }
 
-    /// How many channels it may have.
-    pub(super) fn channels_max(&self) -> u16 {
-        // 0 is no limit.
-        match self.inner.configuration().channel_max() {
-            0 => u16::MAX,
-            most => most,
-        }
-    }
-
     /// What it means that nothing was confirmed for so long.
     pub(super) fn silence(&self, time: Duration) -> String {
         if self.inner.status().blocked() {

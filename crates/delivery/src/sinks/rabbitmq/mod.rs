@@ -1,30 +1,32 @@
 //! RabbitMQ: a message counts when the broker has confirmed it and did not return it.
 //!
-//! lapin gives a message that the broker returned to whichever confirmation of the channel comes next, and the broker
-//! confirms many at once. So each channel has one message under way, and there are many channels.
+//! The broker confirms many at once, and lapin gives a message that was returned to whichever confirmation comes next. Which
+//! were returned is known, by their ids, when nothing is under way any more. So messages go in waves.
 
 mod connection;
 mod exchange;
+mod waves;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use database::BoxFuture;
 use domain::ShopId;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, LongString, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::connection::Connection;
-use super::pipeline::in_key_order;
+use self::waves::in_waves;
 use super::publisher::{Context, Delivery, Publisher};
 use super::settings::{RabbitmqTarget, Secrets};
 use crate::{Message, contract};
 
-/// Channels at most, each with one message under way. RabbitMQ gives a connection 2047 unless it is told otherwise.
-const CHANNELS: u16 = 128;
+/// Messages under way at a time, each of another key.
+const UNDER_WAY: usize = 500;
 /// A message that is not confirmed by then may or may not be in the queues.
 const CONFIRMING: Duration = Duration::from_secs(5);
 /// After this long nothing more of a batch is begun, so that it ends.
@@ -38,12 +40,10 @@ pub(crate) async fn open(
 ) -> Result<Box<dyn Publisher>, String> {
     let connection = connection::open(target, secrets, context).await?;
     exchange::check(&connection, &target.exchange).await?;
-    let channels = CHANNELS.min(connection.channels_max());
-    let channels = try_join_all((0..channels).map(|_| confirming_channel(&connection)))
-        .await
-        .map_err(|error| format!("no channel to publish on: {error}"))?;
+    let channel = confirming_channel(&connection).await;
+    let channel = channel.map_err(|error| format!("no channel to publish on: {error}"))?;
     Ok(Box::new(RabbitMq {
-        free: Mutex::new(channels),
+        channel,
         exchange: target.exchange.clone(),
         shop: context.shop.clone(),
         connection,
@@ -57,8 +57,7 @@ async fn confirming_channel(connection: &Connection) -> lapin::Result<Channel> {
 }
 
 struct RabbitMq {
-    /// Those with nothing under way.
-    free: Mutex<Vec<Channel>>,
+    channel: Channel,
     exchange: String,
     shop: ShopId,
     connection: Connection,
@@ -67,68 +66,65 @@ struct RabbitMq {
 impl Publisher for RabbitMq {
     fn publish<'a>(&'a mut self, batch: &'a [Arc<Message>]) -> BoxFuture<'a, Vec<Delivery>> {
         let (this, begun) = (&*self, Instant::now());
-        let channels = this.free().len();
-        Box::pin(in_key_order(batch, channels, move |message| async move {
-            if begun.elapsed() > BEGINNING { Delivery::Held } else { this.send(&message).await }
-        }))
+        Box::pin(in_waves(
+            batch,
+            UNDER_WAY,
+            move || begun.elapsed() < BEGINNING,
+            move |messages| this.wave(messages),
+        ))
     }
 }
 
 impl RabbitMq {
-    fn free(&self) -> MutexGuard<'_, Vec<Channel>> {
-        // A panic elsewhere leaves the list whole: each change of it is one step.
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Publishes messages of different keys, and waits for all of them.
+    async fn wave(&self, messages: Vec<Arc<Message>>) -> Vec<Delivery> {
+        let deadline = Instant::now() + CONFIRMING;
+        let confirmations = join_all(messages.iter().map(|message| self.send(message, deadline))).await;
+        let is_whole = !confirmations.iter().any(|sent| matches!(sent, Err(Delivery::Unavailable(_))));
+        let (mut returned, mut acknowledged) = (HashSet::new(), Vec::with_capacity(messages.len()));
+        for sent in confirmations {
+            acknowledged.push(sent.map(|confirmation| {
+                let is_ack = confirmation.is_ack();
+                returned.extend(confirmation.take_message().and_then(|m| m.properties.message_id().clone()));
+                is_ack
+            }));
+        }
+        let delivery = |(message, acknowledged): (&Arc<Message>, Result<bool, Delivery>)| match acknowledged {
+            Err(delivery) => delivery,
+            Ok(_) if returned.contains(message.id.to_string().as_str()) => self.unroutable(message),
+            Ok(false) => Delivery::Unavailable("a queue did not take it (basic.nack)".to_owned()),
+            Ok(true) if is_whole => Delivery::Confirmed,
+            Ok(true) => Delivery::Unavailable("it is not known what the broker returned".to_owned()),
+        };
+        messages.iter().zip(acknowledged).map(delivery).collect()
     }
 
-    async fn send(&self, message: &Message) -> Delivery {
-        let Some(outbound) = Outbound::of(message, &self.shop) else {
-            return Delivery::Undeliverable(
-                "its type or id is longer than AMQP carries, 255 bytes".to_owned(),
-            );
+    async fn send(&self, message: &Message, deadline: Instant) -> Result<Confirmation, Delivery> {
+        let Some(Outbound { routing_key, properties }) = Outbound::of(message, &self.shop) else {
+            let why = "its type or id is longer than AMQP carries, 255 bytes";
+            return Err(Delivery::Undeliverable(why.to_owned()));
         };
-        // More are not under way than there are channels.
-        let Some(channel) = self.free().pop() else { return Delivery::Held };
         let confirmed = async {
             let options = BasicPublishOptions { mandatory: true, immediate: false };
-            let Outbound { routing_key, properties } = outbound;
-            let exchange = self.exchange.as_str().into();
-            let payload = message.payload.as_bytes();
-            channel.basic_publish(exchange, routing_key, options, payload, properties).await?.await
+            let (exchange, payload) = (self.exchange.as_str().into(), message.payload.as_bytes());
+            self.channel.basic_publish(exchange, routing_key, options, payload, properties).await?.await
         };
-        let confirmation = tokio::time::timeout(CONFIRMING, confirmed).await;
-        let Ok(confirmation) = confirmation else {
-            return Delivery::Unavailable(self.connection.silence(CONFIRMING));
-        };
-        // One that failed, or is silent, is not used again.
-        match confirmation {
-            Ok(confirmation) => {
-                self.free().push(channel);
-                self.delivery(message, confirmation)
-            }
-            Err(error) => Delivery::Unavailable(format!("the connection is lost: {error}")),
+        match timeout_at(deadline, confirmed).await {
+            Ok(Ok(confirmation)) => Ok(confirmation),
+            Ok(Err(error)) => Err(Delivery::Unavailable(format!("the connection is lost: {error}"))),
+            Err(_) => Err(Delivery::Unavailable(self.connection.silence(CONFIRMING))),
         }
     }
 
-    fn delivery(&self, message: &Message, confirmation: Confirmation) -> Delivery {
-        match confirmation {
-            Confirmation::Ack(None) => Delivery::Confirmed,
-            Confirmation::Ack(Some(returned)) => {
-                let key = routing_key(message);
-                let why = format!(
-                    "{} {}: no queue is bound for {key}: {} destination=QUEUE routing_key='{}.#'",
-                    returned.reply_code,
-                    returned.reply_text,
-                    exchange::admin(
-                        self.connection.vhost(),
-                        &format!("declare binding source={}", self.exchange)
-                    ),
-                    message.aggregate_type,
-                );
-                Delivery::Refused { why, retry_after: None }
-            }
-            Confirmation::Nack(_) => Delivery::Unavailable("a queue did not take it (basic.nack)".to_owned()),
-            Confirmation::NotRequested => Delivery::Unavailable("the channel confirms nothing".to_owned()),
-        }
+    fn unroutable(&self, message: &Message) -> Delivery {
+        let command =
+            exchange::admin(self.connection.vhost(), &format!("declare binding source={}", self.exchange));
+        let why = format!(
+            "no queue is bound for {} (312 NO_ROUTE): {command} destination=QUEUE routing_key='{}.#'",
+            routing_key(message),
+            message.aggregate_type,
+        );
+        Delivery::Refused { why, retry_after: None }
     }
 }
 
