@@ -131,7 +131,9 @@ async fn given_no_exchange_when_an_operator_makes_it_then_the_rabbitmq_sink_goes
         ground.until_it_says("there is no exchange outbox").await;
     }
     client.declare_exchange(ExchangeKind::Topic, true).await;
-    ground.until_it_says("no queue is bound for stock.received: rabbitmqadmin declare binding").await;
+    ground
+        .until_it_says("no queue is bound for stock.received (312 NO_ROUTE): rabbitmqadmin declare binding")
+        .await;
     client.bind_queue("stock.*").await;
     ground.until_all_is_delivered().await;
     ground.assert_got_all(&client.got().await).await;
