@@ -78,7 +78,8 @@ impl Consumer {
         for event in self.events() {
             let text = |name: &str| event[name].as_str().unwrap().to_owned();
             let (id, position) = (text("id"), text("sequence").parse::<i64>().unwrap());
-            let (expected_at, data) = expected.get(&id).unwrap_or_else(|| panic!("{}: {id} is no event", self.name));
+            let (expected_at, data) =
+                expected.get(&id).unwrap_or_else(|| panic!("{}: {id} is no event", self.name));
             assert_eq!((position, &event["data"]), (*expected_at, data), "{}: {id}", self.name);
             assert!(seen.insert(id.clone()), "{}: {id} was taken twice", self.name);
             let before = last.insert(text("subject"), position);
@@ -119,7 +120,8 @@ impl Brokers {
         };
         let jetstream = async_nats::jetstream::new(async_nats::connect(brokers.nats.url()).await.unwrap());
         let subjects = vec!["outbox.>".to_owned()];
-        let stream = async_nats::jetstream::stream::Config { name: "OUTBOX".into(), subjects, ..Default::default() };
+        let stream =
+            async_nats::jetstream::stream::Config { name: "OUTBOX".into(), subjects, ..Default::default() };
         jetstream.create_stream(stream).await.unwrap();
         brokers.declare_queue().await;
         #[cfg(feature = "kafka")]
@@ -133,14 +135,21 @@ impl Brokers {
         use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
         use lapin::types::FieldTable;
         let url = self.rabbit.amqp_url();
-        let connection = lapin::Connection::connect(&url, lapin::ConnectionProperties::default()).await.unwrap();
+        let connection =
+            lapin::Connection::connect(&url, lapin::ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         let none = FieldTable::default;
         let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
-        channel.exchange_declare("outbox".into(), lapin::ExchangeKind::Topic, exchange, none()).await.unwrap();
+        channel
+            .exchange_declare("outbox".into(), lapin::ExchangeKind::Topic, exchange, none())
+            .await
+            .unwrap();
         let queue = QueueDeclareOptions { durable: true, ..Default::default() };
         channel.queue_declare("example".into(), queue, none()).await.unwrap();
-        channel.queue_bind("example".into(), "outbox".into(), "#".into(), QueueBindOptions::default(), none()).await.unwrap();
+        channel
+            .queue_bind("example".into(), "outbox".into(), "#".into(), QueueBindOptions::default(), none())
+            .await
+            .unwrap();
     }
 
     /// A sink for each, by kind.
@@ -166,7 +175,12 @@ struct Field {
 
 impl Field {
     async fn prepare() -> Option<(Self, Load)> {
-        let packages = ["nats-py", "pika", #[cfg(feature = "kafka")] "confluent-kafka"];
+        let packages = [
+            "nats-py",
+            "pika",
+            #[cfg(feature = "kafka")]
+            "confluent-kafka",
+        ];
         let python = foreign::python(&packages).await?;
         let brokers = Brokers::start().await?;
         let ground = Ground::prepare(TestDatabase::create().await).await;
@@ -182,8 +196,10 @@ impl Field {
             let settings = Settings::parse(&json!({ "kind": kind, "target": target }), &secrets).unwrap();
             assert!(sinks.create(&ground.shop, kind, &settings, &secrets, To::Start).await.unwrap());
         }
-        let (key, _) =
-            ApiKeys::new(ground.test.database_owner()).create(&ground.shop, "a test", Role::Feed.into()).await.unwrap();
+        let (key, _) = ApiKeys::new(ground.test.database_owner())
+            .create(&ground.shop, "a test", Role::Feed.into())
+            .await
+            .unwrap();
         let folder = TempDir::new();
         let start = |name, source: &[&str]| Consumer::start(&python, folder.path(), name, source);
         // The second instance is never killed, only stopped for a while.
@@ -227,9 +243,12 @@ impl Field {
     async fn expected(&self) -> BTreeMap<String, (i64, Value)> {
         let client = self.ground.test.database().client().await.unwrap();
         let filter = Filter { kinds: vec![Kind::Outcome], ..Filter::default() };
-        let log = event_log::read(&client, &self.ground.shop, Position(-1), 1_000_000, &filter).await.unwrap();
+        let log =
+            event_log::read(&client, &self.ground.shop, Position(-1), 1_000_000, &filter).await.unwrap();
         log.iter()
-            .map(|event| (event.id.to_string(), (event.position.0, serde_json::from_str(event.data()).unwrap())))
+            .map(|event| {
+                (event.id.to_string(), (event.position.0, serde_json::from_str(event.data()).unwrap()))
+            })
             .collect()
     }
 }

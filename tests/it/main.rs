@@ -30,8 +30,11 @@ mod schema;
 mod serve;
 mod served;
 mod settlement;
+mod sink_ground;
 #[cfg(feature = "kafka")]
 mod sinks_kafka;
+mod sinks_nats;
+mod sinks_rabbitmq;
 mod sinks_webhook;
 mod take_over;
 mod upgrade;

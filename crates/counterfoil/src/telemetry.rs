@@ -8,18 +8,20 @@ use tracing_subscriber::EnvFilter;
 const FILTER: &str = "COUNTERFOIL_LOG";
 
 /// A broken session is told by whoever used it; the pool's line beside that says nothing more.
-const DEFAULT: &str = "warn,counterfoil=info,relay=info,intake=info,http_api=info,deadpool.postgres=error";
+const DEFAULT: &str =
+    "warn,counterfoil=info,relay=info,intake=info,http_api=info,delivery=info,deadpool.postgres=error";
+
+/// Whatever is asked for. The driver's lines hold the parameters of every statement: headers, digests, sealed bytes; and
+/// lapin's hold the payloads of messages that came back.
+const QUIET: [&str; 2] = ["tokio_postgres=warn", "lapin=error"];
 
 /// Starts it. Called once.
 pub(crate) fn start() {
     // A filter that cannot be read must not keep the service from starting.
     let filter =
         EnvFilter::builder().with_env_var(FILTER).try_from_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
-    // The driver's lines hold the parameters of every statement: headers, digests, sealed bytes.
-    let filter = match "tokio_postgres=warn".parse() {
-        Ok(quiet) => filter.add_directive(quiet),
-        Err(_) => filter,
-    };
+    let quiet = QUIET.iter().filter_map(|directive| directive.parse().ok());
+    let filter = quiet.fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start is a test's; the first one stays.
     let _ = if std::io::stderr().is_terminal() {

@@ -243,7 +243,7 @@ impl Sinks {
     ///
     /// # Errors
     /// The database's.
-    async fn update(
+    pub async fn update(
         &self,
         shop: &ShopId,
         name: &str,

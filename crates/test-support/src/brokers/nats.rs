@@ -22,6 +22,11 @@ impl Nats {
 
     /// Starts one that lets in the login only.
     pub async fn start_for(login: Option<Login>) -> Option<Self> {
+        Self::start_with(login, "").await
+    }
+
+    /// Starts one with these settings, as its configuration file has them.
+    pub async fn start_with(login: Option<Login>, settings: &str) -> Option<Self> {
         let Some(program) = find_program("nats-server") else {
             skip("nats-server is missing", "apt-get install nats-server");
             return None;
@@ -30,6 +35,7 @@ impl Nats {
             let mut command = watched(&program);
             command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream"]);
             command.arg("--store_dir").arg(folder.path());
+            command.arg("--config").arg(folder.write("nats.conf", settings));
             if let Some(Login { user, password }) = login {
                 command.args(["--user", user, "--pass", password]);
             }

@@ -1,6 +1,7 @@
 //! RabbitMQ.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::Login;
 use super::folder::Folder;
@@ -18,6 +19,7 @@ const SCRIPT: &str = "epmd & until epmd -names; do sleep 0.05; done > /dev/null 
 pub struct RabbitMq {
     process: Process,
     port: u16,
+    register: u16,
     login: Login,
 }
 
@@ -37,8 +39,16 @@ impl RabbitMq {
         }
         let login = login.unwrap_or(GUEST);
         let prepare = |folder: &Folder, ports| launch(program, folder, ports, login);
-        let (process, [port, ..]) = Process::start("rabbitmq-server", prepare).await;
-        Some(Self { process, port, login })
+        let (process, [port, _, register]) = Process::start("rabbitmq-server", prepare).await;
+        Some(Self { process, port, register, login })
+    }
+
+    /// Runs its own tool, `rabbitmqctl`. Blocks until that is done.
+    pub fn control(&self, arguments: &[&str]) {
+        let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
+        node(&mut command, self.folder(), self.port, self.register);
+        let output = command.env("HOME", self.folder()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// With the login; the path is that of the virtual host `/`.
@@ -80,12 +90,11 @@ fn launch(program: &Path, folder: &Folder, [port, distribution, register]: [u16;
         ),
     );
     let mut command = watched("sh");
+    node(&mut command, folder.path(), port, register);
     command
         .args(["-c", SCRIPT])
         .arg(program)
-        .env("RABBITMQ_NODENAME", format!("counterfoil-{port}@localhost"))
         .env("RABBITMQ_DIST_PORT", distribution.to_string())
-        .env("ERL_EPMD_PORT", register.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env(
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
@@ -95,8 +104,15 @@ fn launch(program: &Path, folder: &Folder, [port, distribution, register]: [u16;
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.write("enabled_plugins", "[].\n"))
         .env("RABBITMQ_MNESIA_BASE", folder.path().join("data"))
         .env("RABBITMQ_LOG_BASE", folder.path().join("logs"))
-        .env("RABBITMQ_PID_FILE", folder.path().join("pid"))
-        // The system's settings are for the system's node.
-        .env("RABBITMQ_CONF_ENV_FILE", folder.path().join("no-settings"));
+        .env("RABBITMQ_PID_FILE", folder.path().join("pid"));
     Launch { command, ready: "Server startup complete" }
+}
+
+/// What the node and its tool know it by.
+fn node(command: &mut Command, folder: &Path, port: u16, register: u16) {
+    command
+        .env("RABBITMQ_NODENAME", format!("counterfoil-{port}@localhost"))
+        .env("ERL_EPMD_PORT", register.to_string())
+        // The system's settings are for the system's node.
+        .env("RABBITMQ_CONF_ENV_FILE", folder.join("no-settings"));
 }

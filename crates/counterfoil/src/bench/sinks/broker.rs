@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use database::{Clock, SystemClock};
 use delivery::Message;
 use domain::ShopId;
 use serde_json::{Value, json};
@@ -90,5 +91,5 @@ impl Broker {
 pub(super) fn age_ms(time: &str) -> f64 {
     let then =
         chrono::DateTime::parse_from_rfc3339(time).map_or(chrono::DateTime::UNIX_EPOCH, |then| then.to_utc());
-    (chrono::Utc::now() - then).num_microseconds().unwrap_or_default() as f64 / 1000.0
+    (SystemClock.now() - then).num_microseconds().unwrap_or_default() as f64 / 1000.0
 }
