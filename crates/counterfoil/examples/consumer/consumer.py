@@ -158,16 +158,17 @@ def kafka(work, args):
 
     consumer = Consumer({
         "bootstrap.servers": args.url, "group.id": args.consumer, "auto.offset.reset": "earliest",
-        "enable.auto.commit": False, "isolation.level": "read_committed",
+        "enable.auto.commit": False, "isolation.level": "read_committed", "session.timeout.ms": 6000,
     })
     consumer.subscribe(args.topics.split(","))
     while not work.done:
-        message = consumer.poll(1)
-        if message is None or message.error():
-            continue
-        attributes = {n[3:]: v.decode() for n, v in message.headers() if n.startswith("ce_")}
-        work.take(of_attributes(attributes, message.value()))
-        consumer.commit(message, asynchronous=False)
+        messages = [message for message in consumer.consume(500, timeout=0.5) if not message.error()]
+        for message in messages:
+            attributes = {n[3:]: v.decode() for n, v in message.headers() if n.startswith("ce_")}
+            work.take(of_attributes(attributes, message.value()))
+        if messages:
+            # What was not committed comes again, and is dropped.
+            consumer.commit(asynchronous=False)
     consumer.close()
 
 
