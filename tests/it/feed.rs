@@ -441,3 +441,23 @@ async fn schemas_and_the_asyncapi_document_are_there_for_everybody() {
     assert_eq!(served.get("/schemas/no.such.json", "").await.0, 404);
     served.stop().await;
 }
+
+/// For people and connectors that read with SQL.
+#[tokio::test]
+async fn a_login_that_reads_with_sql_sees_the_outbox_and_nothing_else() {
+    let served = Served::start(Limits::default()).await;
+    receive(&served, 0, 5).await;
+    let client = served.test_superuser().await;
+    client.batch_execute("SET ROLE counterfoil_reader").await.unwrap();
+    let page = "SELECT position, kind, type, key, aggregatetype, aggregateid, at, payload FROM counterfoil.outbox_feed
+        WHERE shop_id = 'demo' AND position > 3 ORDER BY position";
+    let rows = client.query(page, &[]).await.unwrap();
+    assert_eq!((rows.len(), rows[0].get::<_, i64>(0)), (6, 4));
+    client.query("SELECT id FROM counterfoil.outbox", &[]).await.unwrap();
+    for table in ["events", "evidence", "orders", "sinks", "api_keys"] {
+        let error = client.query(&format!("SELECT FROM counterfoil.{table}"), &[]).await.unwrap_err();
+        assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{table}");
+    }
+    assert!(client.batch_execute("DELETE FROM counterfoil.outbox").await.is_err());
+    served.stop().await;
+}

@@ -38,3 +38,4 @@ mod sinks_rabbitmq;
 mod sinks_webhook;
 mod take_over;
 mod upgrade;
+mod verbs;

@@ -1,8 +1,10 @@
 //! Is it alive, is it ready, what has it done; and what a problem's code means.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
+use delivery::Reader;
 use read_models::ReadModels;
 use relay::Projection as _;
 use serde_json::json;
@@ -88,7 +90,41 @@ async fn metrics(api: Shared) -> HttpResponse {
     for (state, value) in [("open", size), ("free", free), ("waited_for", waiting)] {
         text.push_str(&format!("counterfoil_database_sessions{{state=\"{state}\"}} {value}\n"));
     }
+    let database = api.database.clone();
+    let asked = api.run(async move { timeout(PATIENCE, delivery::readers(&database)).await }).await;
+    // Without the database the rest is told all the same.
+    if let Ok(Ok(Ok(readers))) = asked {
+        text.push_str(&of_readers(&readers));
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}
+
+/// Sinks and consumers. Every process says the same of them: take the highest.
+fn of_readers(readers: &[Reader]) -> String {
+    let mut text = String::new();
+    let mut family = |name: &str, help: &str, value: fn(&Reader) -> i64| {
+        // Writing to a String cannot fail. Names have no character that a label would have to escape.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for reader in readers {
+            let Reader { shop, kind, name: reader_name, .. } = reader;
+            let labels = format!("shop=\"{shop}\",kind=\"{kind}\",name=\"{reader_name}\"");
+            let _ = writeln!(text, "{name}{{{labels}}} {}", value(reader));
+        }
+    };
+    family("counterfoil_reader_lag_events", "Events behind a sink or a consumer.", |reader| {
+        reader.lag_events
+    });
+    family("counterfoil_reader_lag_seconds", "How long the first of them has been there.", |reader| {
+        reader.lag_ms / 1000
+    });
+    family("counterfoil_reader_well", "1: it runs and something gets through; 0: look at it.", |reader| {
+        i64::from(reader.state == "running")
+    });
+    family("counterfoil_sink_waiting", "Events that were set aside and are tried again.", |reader| {
+        reader.waiting
+    });
+    family("counterfoil_sink_dead", "Dead letters of a sink.", |reader| reader.dead);
+    text
 }
 
 /// What a problem's `type` resolves to.

@@ -6,7 +6,9 @@ SELECT c.name, c.epoch, c.position, c.created_at, c.moved_at, c.lost_at, h.head,
     (extract(epoch FROM clock_timestamp() - n.at) * 1000)::bigint AS lag_ms
 FROM counterfoil.consumers AS c
 CROSS JOIN LATERAL (
-    SELECT coalesce(max(position), -1) AS head FROM counterfoil.events WHERE shop_id = $1
+    SELECT coalesce((
+        SELECT e.position FROM counterfoil.events AS e WHERE e.shop_id = $1 ORDER BY e.position DESC LIMIT 1
+    ), -1) AS head
 ) AS h
 LEFT JOIN LATERAL (
     SELECT e.at FROM counterfoil.events AS e

@@ -10,7 +10,9 @@ SELECT s.shop_id, s.name, s.kind, s.settings::text AS settings, s.secrets, s.kek
 FROM counterfoil.sinks AS s
 LEFT JOIN counterfoil.checkpoints AS c ON c.shop_id = s.shop_id AND c.consumer = 'sink:' || s.name
 CROSS JOIN LATERAL (
-    SELECT coalesce(max(position), -1) AS head FROM counterfoil.events AS e WHERE e.shop_id = s.shop_id
+    SELECT coalesce((
+        SELECT e.position FROM counterfoil.events AS e WHERE e.shop_id = s.shop_id ORDER BY e.position DESC LIMIT 1
+    ), -1) AS head
 ) AS h
 LEFT JOIN LATERAL (
     SELECT e.at FROM counterfoil.events AS e

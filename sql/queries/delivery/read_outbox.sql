@@ -1,5 +1,6 @@
 -- read_outbox
--- One page, in order. The log tells when and about what; its rows lie side by side with the outbox's.
+-- One page, in order. The log tells when and about what; its rows lie side by side with the outbox's. (`>=` and not `=`:
+-- each has its event, and this says which index is meant.)
 -- $1 shop_id text
 -- $2 after bigint
 -- $3 to bigint
@@ -17,5 +18,6 @@ FROM (
     LIMIT $4
 ) AS o
 CROSS JOIN LATERAL (
-    SELECT key, at FROM counterfoil.events AS e WHERE e.shop_id = $1 AND e.position = o.position OFFSET 0
+    SELECT key, at FROM counterfoil.events AS e
+    WHERE e.shop_id = $1 AND e.position >= o.position ORDER BY e.position LIMIT 1
 ) AS e;

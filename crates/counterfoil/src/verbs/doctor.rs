@@ -122,6 +122,7 @@ impl Doctor {
         }
         shops(&pool, findings).await;
         leaders(&pool, findings).await;
+        readers(&pool, findings).await;
     }
 
     async fn examine_login(&self, findings: &mut Findings) {
@@ -203,6 +204,31 @@ async fn leaders(pool: &Database, findings: &mut Findings) {
             ),
         };
         findings.add(verdict, "relay", said);
+    }
+}
+
+async fn readers(pool: &Database, findings: &mut Findings) {
+    let Some(readers) = findings.judge("downstream", delivery::readers(pool).await, "can be asked") else {
+        return;
+    };
+    for reader in readers {
+        let delivery::Reader { shop, kind, name, state, lag_events, .. } = &reader;
+        let why = reader.error.as_deref().unwrap_or_default();
+        let (verdict, said) = match (state.as_str(), kind.as_str()) {
+            ("running", _) if reader.dead > 0 => {
+                let cure = format!("see `counterfoil sinks undelivered {name} --state dead`");
+                (Verdict::Warn, format!("has {} dead letters: {cure}", reader.dead))
+            }
+            ("running", _) => (Verdict::Ok, format!("is {lag_events} events behind")),
+            ("failing", _) => (Verdict::Fail, format!("delivers nothing, {lag_events} events behind: {why}")),
+            ("lost", "consumer") => {
+                let cure = format!("`counterfoil consumers reset {name}`, or delete it");
+                (Verdict::Warn, format!("has not moved for long, and the outbox waits no longer: {cure}"))
+            }
+            ("lost", _) => (Verdict::Fail, format!("{why}: `counterfoil sinks reset {name}`, or delete it")),
+            (state, _) => (Verdict::Warn, format!("is {state}, {lag_events} events behind: {why}")),
+        };
+        findings.add(verdict, "downstream", format!("{shop}: {kind} {name} {said}"));
     }
 }
 
