@@ -281,7 +281,8 @@ async fn no_role_updates_deletes_or_truncates_events() {
     for change in [
         "UPDATE counterfoil.shops SET feed_epoch = 1",
         "DELETE FROM counterfoil.evidence_keys",
-        "DELETE FROM counterfoil.outbox",
+        // It prunes the outbox, and changes nothing in it.
+        "UPDATE counterfoil.outbox SET payload = ''",
         "ALTER TABLE counterfoil.events DISABLE TRIGGER ALL",
     ] {
         let error = service.batch_execute(change).await.unwrap_err();

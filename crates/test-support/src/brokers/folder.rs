@@ -1,6 +1,7 @@
 //! A broker's folder, and the processes that belong to it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::build_dir::build_dir;
@@ -12,11 +13,11 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     pub(super) fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        static SWEPT: Once = Once::new();
         let base = build_dir().join("test-brokers");
+        // Whoever comes meanwhile waits: what they make would be swept away too.
+        SWEPT.call_once(|| sweep(&base));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        if number == 0 {
-            sweep(&base);
-        }
         let dir = base.join(format!("{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         Self(dir)
