@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use delivery::sinks::Secrets;
 use rdkafka::error::KafkaError;
+use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::json;
 use test_support::brokers::{Kafka, Login};
@@ -28,6 +29,22 @@ async fn kafka_has_every_outcome_once_each_key_in_order_and_as_the_outbox_has_it
     let Some(kafka) = Kafka::start().await else { return };
     let address = kafka.address();
     create_topics(&client(&address), &TOPICS, MEGABYTE).await;
+    assert_everything_arrives_once(&address).await;
+}
+
+/// What it can, where Kafka itself cannot be had.
+#[tokio::test(flavor = "multi_thread")]
+async fn librdkafkas_own_mock_has_every_outcome_too() {
+    println!("not Kafka itself but librdkafka's mock of it");
+    let mock = MockCluster::new(1).unwrap();
+    for topic in TOPICS {
+        mock.create_topic(topic, 3, 1).unwrap();
+    }
+    assert_everything_arrives_once(&mock.bootstrap_servers()).await;
+}
+
+async fn assert_everything_arrives_once(address: &str) {
+    let address = address.to_owned();
     let lake = Lake::create().await;
     a_day(&lake, 100).await;
     lake.sink(&outcomes(&address), None).await;
