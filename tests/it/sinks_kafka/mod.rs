@@ -212,10 +212,12 @@ async fn a_leader_that_was_overtaken_is_fenced_off_and_nothing_of_it_is_seen() {
     let lake = Lake::create().await;
     lake.keep_told().await;
     lake.receive_stock(0..10, 3).await;
-    let mut config = client(&address);
-    config.set("transactional.id", format!("counterfoil.{}.{SINK}", lake.led.shop));
-
-    let stale: BaseProducer = config.create().unwrap();
+    let rival = |n: usize| -> BaseProducer {
+        let mut config = client(&address);
+        config.set("transactional.id", format!("counterfoil.{}.{SINK}.{n}", lake.led.shop));
+        config.create().unwrap()
+    };
+    let stale = rival(0);
     let stale = tokio::task::spawn_blocking(move || {
         stale.init_transactions(DEADLINE).unwrap();
         stale.begin_transaction().unwrap();
@@ -237,8 +239,9 @@ async fn a_leader_that_was_overtaken_is_fenced_off_and_nothing_of_it_is_seen() {
     assert_eq!(lake.told().await, Vec::<String>::new());
 
     // Now the sink is the one that was overtaken.
-    let newer: BaseProducer = config.create().unwrap();
-    tokio::task::spawn_blocking(move || newer.init_transactions(DEADLINE).unwrap()).await.unwrap();
+    for newer in [rival(0), rival(1)] {
+        tokio::task::spawn_blocking(move || newer.init_transactions(DEADLINE).unwrap()).await.unwrap();
+    }
     lake.receive_stock(20..30, 3).await;
     lake.delivered().await;
     running.stop().await;

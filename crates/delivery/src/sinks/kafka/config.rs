@@ -13,13 +13,12 @@ const RECORD_BYTES: &str = "8388608";
 const QUEUE_KBYTES: &str = "32768";
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
-/// The producer's settings.
-pub(super) fn of(target: &KafkaTarget, secrets: &Secrets, context: &Context) -> Result<ClientConfig, String> {
+/// The producers' settings, but for their ids.
+pub(super) fn of(target: &KafkaTarget, secrets: &Secrets) -> Result<ClientConfig, String> {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &target.brokers)
         .set("client.id", "counterfoil")
-        .set("transactional.id", transactional_id(context))
         .set("enable.idempotence", "true")
         .set("acks", "all")
         // The same partitions as Java's clients choose.
@@ -47,7 +46,7 @@ pub(super) fn one_by_one(config: &mut ClientConfig) {
     config.set("batch.num.messages", "1");
 }
 
-/// What fences leaders of a sink off from each other.
+/// What fences leaders of a sink off from each other: each of a sink's producers has it with a number behind.
 pub(super) fn transactional_id(context: &Context) -> String {
     format!("counterfoil.{}.{}", context.shop, context.sink)
 }
@@ -111,13 +110,13 @@ mod tests {
         if let Some(password) = password {
             secrets.set("password", password.to_owned().into());
         }
-        of(&serde_json::from_value(target).unwrap(), &secrets, &context())
+        of(&serde_json::from_value(target).unwrap(), &secrets)
     }
 
     #[tokio::test]
     async fn a_producer_is_fenced_by_shop_and_sink_and_writes_safely() {
         let config = configured(json!({"brokers": "kafka:9092"}), None).unwrap();
-        assert_eq!(config.get("transactional.id"), Some("counterfoil.demo.lake"));
+        assert_eq!(transactional_id(&context()), "counterfoil.demo.lake");
         assert_eq!((config.get("acks"), config.get("enable.idempotence")), (Some("all"), Some("true")));
         assert_eq!(config.get("security.protocol"), Some("plaintext"));
         assert!(config.create_native_config().is_ok());

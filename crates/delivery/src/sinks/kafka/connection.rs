@@ -41,8 +41,11 @@ pub(super) struct Connection {
     config: ClientConfig,
     /// Records are written one by one, since something was too large.
     is_one_by_one: bool,
-    producer: BaseProducer<Events>,
-    /// The producers before it are fenced off.
+    /// They take turns, a transaction each: the broker is busy with the end of one for a while after its commit, and asks
+    /// whoever begins the next under the same id to wait for 20 ms.
+    producers: [BaseProducer<Events>; 2],
+    turn: usize,
+    /// The producers before them are fenced off.
     is_begun: bool,
     transactional_id: String,
     target: KafkaTarget,
@@ -54,30 +57,38 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, and changes nothing yet: whoever only sees whether a sink can be used must not fence off its leader.
     pub(super) fn open(config: ClientConfig, target: KafkaTarget, context: &Context) -> Result<Self, String> {
+        let transactional_id = config::transactional_id(context);
         let connection = Self {
-            producer: create(&config)?,
+            producers: create(&config, &transactional_id)?,
+            turn: 0,
             config,
             is_one_by_one: false,
             is_begun: false,
-            transactional_id: config::transactional_id(context),
+            transactional_id,
             target,
             shop: context.shop.clone(),
             topics: HashSet::new(),
         };
         let any_topic = format!("{}order", connection.target.topic_prefix);
-        let client = connection.producer.client();
+        let client = connection.producer().client();
         connection.insist(Instant::now() + OPENING, || client.fetch_metadata(Some(&any_topic), SLICE))?;
         Ok(connection)
     }
 
-    /// Fences off the producers before it of this transactional id, and breaks off what they left.
+    /// Fences off the producers before it of these transactional ids, and breaks off what they left.
     fn begin(&mut self, deadline: Instant) -> Result<(), Failure> {
-        if !self.is_begun {
-            let begun = self.insist(deadline, || self.producer.init_transactions(SLICE));
+        while !self.is_begun {
+            let begun = self.insist(deadline, || self.producer().init_transactions(SLICE));
             begun.map_err(Failure::Whole)?;
-            self.is_begun = true;
+            self.turn = (self.turn + 1) % self.producers.len();
+            self.is_begun = self.turn == 0;
         }
         Ok(())
+    }
+
+    /// Whose turn it is.
+    fn producer(&self) -> &BaseProducer<Events> {
+        &self.producers[self.turn]
     }
 
     /// Asks until the brokers answer, unless waiting does not help.
@@ -99,12 +110,14 @@ impl Connection {
     }
 
     fn events(&self) -> &Events {
-        self.producer.context()
+        self.producer().context()
     }
 
     /// Lets librdkafka tell what it has to tell.
     pub(super) fn listen(&self) {
-        self.producer.poll(TICK);
+        for producer in &self.producers {
+            producer.poll(TICK);
+        }
     }
 
     /// All of them or none, and why not.
@@ -114,6 +127,7 @@ impl Connection {
         match begun.and_then(|()| self.transact(batch, deadline)) {
             Ok(()) => {
                 self.events().clear();
+                self.turn = (self.turn + 1) % self.producers.len();
                 vec![Delivery::Confirmed; batch.len()]
             }
             Err(Failure::Whole(why)) => {
@@ -142,15 +156,15 @@ impl Connection {
     /// this connection lasts, since a topic that takes little goes on taking little.
     fn go_one_by_one(&mut self) -> Result<(), String> {
         config::one_by_one(&mut self.config);
-        self.producer = create(&self.config)?;
-        (self.is_one_by_one, self.is_begun) = (true, false);
+        self.producers = create(&self.config, &self.transactional_id)?;
+        (self.is_one_by_one, self.is_begun, self.turn) = (true, false, 0);
         Ok(())
     }
 
     fn transact(&self, batch: &[Arc<Message>], deadline: Instant) -> Result<(), Failure> {
         let whole = |error: KafkaError| Failure::Whole(self.why(&error));
         self.events().take_failed();
-        self.producer.begin_transaction().map_err(whole)?;
+        self.producer().begin_transaction().map_err(whole)?;
         for (place, message) in batch.iter().enumerate() {
             match self.enqueue(place, message, deadline) {
                 Ok(()) => {}
@@ -165,7 +179,7 @@ impl Connection {
         self.drain(deadline);
         self.judge(batch)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        self.producer.commit_transaction(left).map_err(|error| {
+        self.producer().commit_transaction(left).map_err(|error| {
             self.listen();
             Failure::Whole(format!("it is not known whether a batch was committed: {}", self.why(&error)))
         })
@@ -179,7 +193,7 @@ impl Connection {
             .payload(&message.payload)
             .headers(record::headers(message, &self.shop));
         loop {
-            match self.producer.send(record) {
+            match self.producer().send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
                     if Instant::now() < deadline =>
@@ -194,8 +208,8 @@ impl Connection {
 
     /// Until everything that was enqueued is answered.
     fn drain(&self, deadline: Instant) {
-        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(TICK);
+        while self.producer().in_flight_count() > 0 && Instant::now() < deadline {
+            self.producer().poll(TICK);
         }
     }
 
@@ -211,11 +225,11 @@ impl Connection {
         let is_cause = |(_, code): &&(usize, RDKafkaErrorCode)| !is_vague(*code);
         if let Some((place, code)) = failed.iter().find(is_cause).or(failed.first()) {
             let why = self.why(&KafkaError::MessageProduction(*code));
-            let is_of_topic = self.producer.client().fatal_error().is_none();
+            let is_of_topic = self.producer().client().fatal_error().is_none();
             let topic = self.topic_of(&batch[*place]);
             return Err(Failure::Whole(if is_of_topic { format!("{topic}: {why}") } else { why }));
         }
-        if self.producer.in_flight_count() > 0 {
+        if self.producer().in_flight_count() > 0 {
             let why = self.events().trouble().unwrap_or_else(|| "nobody answers".to_owned());
             return Err(Failure::Whole(format!("not everything was taken in time: {why}")));
         }
@@ -224,9 +238,9 @@ impl Connection {
 
     /// Breaks the transaction off, where there is one.
     fn abort(&self) -> Result<(), String> {
-        self.producer.purge(PurgeConfig::default().queue());
+        self.producer().purge(PurgeConfig::default().queue());
         self.drain(Instant::now() + ABORTING);
-        self.producer.abort_transaction(ABORTING).map_err(|error| self.why(&error))
+        self.producer().abort_transaction(ABORTING).map_err(|error| self.why(&error))
     }
 
     /// Sees that each topic is there, when it is met for the first time.
@@ -242,7 +256,7 @@ impl Connection {
     }
 
     fn check_topic(&self, topic: &str) -> Result<(), String> {
-        let metadata = self.producer.client().fetch_metadata(Some(topic), ASKING);
+        let metadata = self.producer().client().fetch_metadata(Some(topic), ASKING);
         self.listen();
         let metadata = metadata.map_err(|error| self.why(&error))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -288,15 +302,16 @@ impl Connection {
     /// What an operator should know of an error.
     fn why(&self, error: &KafkaError) -> String {
         use RDKafkaErrorCode as Code;
-        let fatal = self.producer.client().fatal_error();
+        let fatal = self.producer().client().fatal_error();
         let code = fatal.as_ref().map(|(code, _)| *code).or(error.rdkafka_error_code());
         match code {
             Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => {
                 "fenced off: another leader of this sink publishes now".to_owned()
             }
-            Some(Code::TransactionalIdAuthorizationFailed) => {
-                self.not_allowed(&format!("--transactional-id {}", self.transactional_id))
-            }
+            Some(Code::TransactionalIdAuthorizationFailed) => self.not_allowed(&format!(
+                "--transactional-id {}. --resource-pattern-type prefixed",
+                self.transactional_id
+            )),
             Some(Code::TopicAuthorizationFailed) => self.not_allowed(&format!(
                 "--topic {} --resource-pattern-type prefixed",
                 self.target.topic_prefix
@@ -325,6 +340,11 @@ fn is_vague(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn create(config: &ClientConfig) -> Result<BaseProducer<Events>, String> {
-    config.create_with_context(Events::default()).map_err(|error| config::complaint(&error))
+fn create(config: &ClientConfig, transactional_id: &str) -> Result<[BaseProducer<Events>; 2], String> {
+    let one = |n: usize| {
+        let mut config = config.clone();
+        config.set("transactional.id", format!("{transactional_id}.{n}"));
+        config.create_with_context(Events::default()).map_err(|error| config::complaint(&error))
+    };
+    Ok([one(0)?, one(1)?])
 }

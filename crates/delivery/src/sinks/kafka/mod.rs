@@ -1,7 +1,7 @@
 //! Apache Kafka, by librdkafka.
 //!
-//! A batch is one transaction of a producer whose transactional id is `counterfoil.<shop>.<sink>`: a leader that was stopped
-//! and wakes finds itself fenced off by the one that came after it. Messages are enqueued in the order of the log and an
+//! A batch is one transaction of a producer whose transactional id is `counterfoil.<shop>.<sink>`, with a number behind: two
+//! take turns. A leader that was stopped and wakes finds itself fenced off by the one that came after it. Messages are enqueued in the order of the log and an
 //! idempotent producer keeps it; nothing counts as delivered before the transaction is committed. Whether a commit got
 //! through may stay unknown, then the batch is published again: a consumer that reads `read_committed` sees messages of
 //! broken-off batches never, and those of such a commit twice, with the same id and the same bytes. It drops by `id`, or by

@@ -34,7 +34,7 @@ pub(crate) async fn open(
     secrets: &Secrets,
     context: &Context,
 ) -> Result<Box<dyn Publisher>, String> {
-    let config = config::of(target, secrets, context)?;
+    let config = config::of(target, secrets)?;
     let (jobs, queue) = mpsc::channel();
     let (ready, opened) = oneshot::channel();
     let (target, context) = (target.clone(), context.clone());
