@@ -26,8 +26,9 @@ const ASKING: Duration = Duration::from_secs(2);
 const PUBLISHING: Duration = Duration::from_millis(7_500);
 /// For breaking a transaction off.
 const ABORTING: Duration = Duration::from_millis(1_000);
-/// Between looks at the queue.
-const TICK: Duration = Duration::from_millis(1);
+/// Between looks at the queue. Asked to wait by itself, rdkafka does so to the end whatever comes, and spins through the
+/// last millisecond.
+const TICK: Duration = Duration::from_micros(300);
 
 /// Why a batch was not committed.
 enum Failure {
@@ -116,7 +117,7 @@ impl Connection {
     /// Lets librdkafka tell what it has to tell.
     pub(super) fn listen(&self) {
         for producer in &self.producers {
-            producer.poll(TICK);
+            producer.poll(Duration::ZERO);
         }
     }
 
@@ -199,6 +200,7 @@ impl Connection {
                     if Instant::now() < deadline =>
                 {
                     record = again;
+                    std::thread::sleep(TICK);
                     self.listen();
                 }
                 Err((error, _)) => return Err(error),
@@ -208,8 +210,10 @@ impl Connection {
 
     /// Until everything that was enqueued is answered.
     fn drain(&self, deadline: Instant) {
+        self.listen();
         while self.producer().in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer().poll(TICK);
+            std::thread::sleep(TICK);
+            self.listen();
         }
     }
 
