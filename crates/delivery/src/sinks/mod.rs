@@ -5,6 +5,7 @@
 //! comes behind it of the same key, and tried again by a schedule, until it is a dead letter; everything else goes on. The
 //! same becomes of what is lost again and again while others get through. Where nothing gets through, the sink waits.
 
+mod ahead;
 mod kafka;
 mod nats;
 mod pipeline;

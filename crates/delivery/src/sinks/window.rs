@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::Position;
 
-use crate::Message;
+use crate::{Message, Page};
 
 const ROWS: usize = 4_000;
 const BYTES: usize = 16 << 20;
@@ -43,10 +43,13 @@ impl Window {
         self.entries.is_empty()
     }
 
-    pub(crate) fn add(&mut self, messages: Vec<Message>, seen: Position) {
+    /// Takes what was read, if anything was.
+    pub(crate) fn add(&mut self, page: Option<Page>) {
+        let Some(Page { messages, seen, .. }) = page else { return };
         self.bytes += messages.iter().map(Message::bytes).sum::<usize>();
-        self.entries
-            .extend(messages.into_iter().map(|message| Entry { message: Arc::new(message), is_done: false }));
+        let entries =
+            messages.into_iter().map(|message| Entry { message: Arc::new(message), is_done: false });
+        self.entries.extend(entries);
         self.seen = seen;
     }
 
@@ -97,10 +100,14 @@ mod tests {
         }
     }
 
+    fn page(messages: Vec<Message>, seen: i64) -> Option<Page> {
+        Some(Page { messages, seen: Position(seen), is_end: true })
+    }
+
     #[test]
     fn the_front_passes_nothing_that_is_not_done_with() {
         let mut window = Window::new(Position(9));
-        window.add(vec![message(11), message(13), message(15)], Position(16));
+        window.add(page(vec![message(11), message(13), message(15)], 16));
         assert_eq!(window.settle(), Position(10), "all before the first is done with");
         window.done(1);
         assert_eq!(window.settle(), Position(10));
@@ -115,7 +122,7 @@ mod tests {
     #[test]
     fn it_is_bounded_by_rows() {
         let mut window = Window::new(Position(-1));
-        window.add((0..ROWS as i64).map(message).collect(), Position(ROWS as i64));
+        window.add(page((0..ROWS as i64).map(message).collect(), ROWS as i64));
         assert_eq!(window.room(), 0);
     }
 }

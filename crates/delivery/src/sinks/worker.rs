@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use database::sql;
 use domain::Position;
+use futures_util::future::join;
 use relay::Lease;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::Ahead;
 use super::publisher::{self, Context, Delivery, Publisher};
 use super::settings::{Secrets, Settings};
 use super::store::{Sinks, State};
@@ -17,12 +19,10 @@ use super::suspects::Suspects;
 use super::undelivered::{Rows, Undelivered};
 use super::verdict::{Fate, Verdict, judge};
 use super::window::Window;
-use crate::{Bounds, Error, Message, Selection, Tail, outbox};
+use crate::{Bounds, Error, Message, Selection, Tail};
 
 /// Messages that are published together.
 const BATCH: usize = 1_000;
-/// So many are read at a time.
-const READ: usize = 2_000;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
@@ -185,7 +185,10 @@ impl Worker {
         if self.publisher.is_none() {
             self.open_publisher().await?;
         }
-        self.read().await?;
+        if self.window.open(1).is_empty() {
+            let page = self.ahead().read().await?;
+            self.window.add(page);
+        }
         // What was set aside comes after: it can hold up nothing then, and is left alone while nothing gets through.
         let published = self.publish().await?;
         let retried = self.retry().await?;
@@ -239,21 +242,15 @@ impl Worker {
         Ok(())
     }
 
-    /// Reads ahead, within the window. Nothing more is set aside when too much waits.
-    async fn read(&mut self) -> Result<(), Stop> {
-        let room = self.window.room().min(READ);
-        if room == 0 || self.undelivered.is_full() {
-            return Ok(());
+    /// What may be read within the window. Nothing more is set aside when too much waits.
+    fn ahead(&self) -> Ahead {
+        Ahead {
+            database: self.sinks.database.clone(),
+            shop: self.lease.shop.clone(),
+            selection: self.selection.clone(),
+            after: self.window.seen(),
+            room: if self.undelivered.is_full() { 0 } else { self.window.room() },
         }
-        let client = self.sinks.database.client().await?;
-        let bounds = Bounds::read(&client, &self.lease.shop).await?;
-        if self.window.seen() >= bounds.head {
-            return Ok(());
-        }
-        let seen = self.window.seen();
-        let page = outbox::read(&client, &self.lease.shop, &bounds, seen, room, &self.selection).await?;
-        self.window.add(page.messages, page.seen);
-        Ok(())
     }
 
     /// Publishes what is open, and records what came of it. Whether there was anything to do.
@@ -335,6 +332,7 @@ impl Worker {
         Ok(true)
     }
 
+    /// Publishes them, and reads ahead meanwhile.
     async fn deliver(&mut self, messages: &[Arc<Message>]) -> Result<Vec<Delivery>, Stop> {
         if messages.is_empty() {
             return Ok(Vec::new());
@@ -342,8 +340,11 @@ impl Worker {
         let Some(mut publisher) = self.publisher.take() else {
             return Err(Stop::failing("it is not open"));
         };
-        let deliveries = self.kept(publisher.publish(messages)).await?;
+        let ahead = self.ahead();
+        let (deliveries, page) = self.kept(join(publisher.publish(messages), ahead.read())).await?;
         self.publisher = Some(publisher);
+        // What could not be read is read when there is nothing else to do, and told then.
+        self.window.add(page.unwrap_or_default());
         Ok(deliveries)
     }
 
