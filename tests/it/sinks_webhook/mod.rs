@@ -274,3 +274,17 @@ async fn consumers_in_another_language_verify_and_read_what_is_sent() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "20");
     hooked.running.stop().await;
 }
+
+/// An operator who has mended it looks whether it is mended, and not whether something has happened since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_was_mended_is_well_also_when_nothing_is_to_be_sent() {
+    let hooked = Hooked::create().await;
+    let settings = settings(to("http://127.0.0.1:9/hook"), &[1]);
+    hooked.sink_with("hook", settings.clone(), &[]).await;
+    let failing = hooked.until("hook", "it says what is missing", |sink| sink.error.is_some()).await;
+    assert!(failing.error.unwrap().contains("signing_key") && failing.failing_since.is_some());
+    let key = secrets(&[("signing_key", KEY)]);
+    assert!(hooked.sinks.update(&hooked.shop.shop, "hook", &settings, &key).await.unwrap());
+    hooked.until("hook", "it is well", |sink| sink.error.is_none() && sink.failing_since.is_none()).await;
+    hooked.running.stop().await;
+}

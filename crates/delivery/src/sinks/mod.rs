@@ -12,6 +12,7 @@ mod pipeline;
 mod publisher;
 mod rabbitmq;
 mod settings;
+mod stop;
 mod store;
 mod supervisor;
 mod suspects;

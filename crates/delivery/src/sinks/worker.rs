@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::ahead::Ahead;
 use super::publisher::{self, Context, Delivery, Publisher};
 use super::settings::{Secrets, Settings};
+use super::stop::Stop;
 use super::store::{Sinks, State};
 use super::suspects::Suspects;
 use super::undelivered::{Rows, Undelivered};
@@ -25,45 +26,6 @@ use crate::{Bounds, Error, Message, Selection, Tail};
 const BATCH: usize = 1_000;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-
-/// Why a worker stops, or waits.
-enum Stop {
-    /// Another has the lease, or it cannot be known.
-    Lost,
-    /// The sink was changed: whoever takes it next begins anew.
-    Changed,
-    /// Nothing gets through at the moment.
-    Failing { why: String, wait: Duration },
-    /// The sink wants to be left alone for so long.
-    Paused(Duration),
-}
-
-impl Stop {
-    fn failing(why: impl ToString) -> Self {
-        Self::Failing { why: why.to_string(), wait: Duration::ZERO }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Relay(relay::Error::LeaseLost) => Self::Lost,
-            error => Self::failing(error),
-        }
-    }
-}
-
-impl From<database::Error> for Stop {
-    fn from(error: database::Error) -> Self {
-        Self::failing(error)
-    }
-}
-
-impl From<relay::Error> for Stop {
-    fn from(error: relay::Error) -> Self {
-        Error::from(error).into()
-    }
-}
 
 /// What came of a turn.
 enum Turn {
@@ -106,12 +68,14 @@ impl Worker {
     ) {
         let (shop, database) = (lease.shop.clone(), sinks.database.clone());
         let opened =
-            Self::open(sinks, tail, name.clone(), lease.clone(), Position(checkpoint), heartbeat).await;
+            Self::open(sinks.clone(), tail, name.clone(), lease.clone(), Position(checkpoint), heartbeat)
+                .await;
         let mut worker = match opened {
             Ok(Some(worker)) => worker,
             Ok(None) => return lease.release(&database).await,
             Err(error) => {
                 tracing::warn!(%shop, sink = name, %error, "a sink cannot be begun now");
+                let _ = sinks.tell(&shop, &name, Some(&error.to_string())).await;
                 // The lease runs out meanwhile, so that it is not tried at once again.
                 return;
             }
@@ -198,6 +162,10 @@ impl Worker {
         if self.undelivered.is_full() {
             let why = "too many events were refused one by one: none is set aside any more";
             return Err(Stop::failing(why));
+        }
+        if self.window.is_empty() {
+            // The way is open, and nothing waits to be sent.
+            self.tell(None).await;
         }
         Ok(Turn::Idle)
     }
