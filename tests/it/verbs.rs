@@ -106,6 +106,7 @@ async fn sinks_consumers_and_the_feed_are_run_from_the_command_line() {
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
+    person.fails("feed --after 7-3", 1, "Go on after 0-start");
     person.does("consumers delete shipping");
     person.does("sinks delete mail");
     assert_eq!(person.shows("sinks list"), json!([]));

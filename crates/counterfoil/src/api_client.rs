@@ -184,6 +184,9 @@ fn problem(status: StatusCode, value: &Value) -> anyhow::Error {
             said = format!("{said}: {}", text(part));
         }
     }
+    if !text("resume_after").is_empty() {
+        said = format!("{said} Go on after {}.", text("resume_after"));
+    }
     for error in value.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
         said = format!("{said}\n  {} {}", part("pointer"), part("detail"));
