@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use delivery::{RetentionOptions, prune};
+use delivery::{Bounds, CursorError, Error, RetentionOptions, Selection, prune};
 use domain::{Position, ShopId};
 use event_log::{Filter, Kind};
 use futures_util::future::join_all;
@@ -339,6 +339,15 @@ async fn a_cursor_that_leads_nowhere_is_told_where_to_go_on() {
     );
     let resume = problem["resume_after"].as_str().unwrap();
     assert_eq!(resume, format!("1-{}", end - 3));
+    // The log's own door says the same, once it has looked at the shop's row again.
+    let path = format!("/v1/events?after=0-{}", end - 3);
+    let told = wait_until(DEADLINE, async || {
+        let (status, of_log) = served.get(&path, &served.viewer_key).await;
+        status == 409
+            && of_log["code"] == problem["code"]
+            && of_log["resume_after"] == problem["resume_after"]
+    });
+    assert!(told.await);
     receive(&served, 5, 1).await;
     let (_, behind, _) = page(&served, &format!("kind=all&after=1-{end}")).await;
     assert_eq!(behind[0]["type"], "log.forked", "the first event of an epoch");
@@ -443,6 +452,65 @@ async fn schemas_and_the_asyncapi_document_are_there_for_everybody() {
     let (status, document) = served.get("/asyncapi.json", "").await;
     assert_eq!((status, &document["asyncapi"]), (200, &json!("3.0.0")));
     assert_eq!(served.get("/schemas/no.such.json", "").await.0, 404);
+    served.stop().await;
+}
+
+/// What was pruned between the look at the bounds and the rows is no gap that nobody sees.
+#[tokio::test]
+async fn a_page_that_is_pruned_under_its_reader_is_refused_and_not_given_with_a_hole() {
+    let served = Served::start(Limits::default()).await;
+    receive(&served, 0, 10).await;
+    let client = served.database.client().await.unwrap();
+    let bounds = Bounds::read(&client, &shop()).await.unwrap();
+    let now = RetentionOptions { keep: Duration::ZERO, lost_after: DEADLINE, every: DEADLINE };
+    assert!(prune(&served.database, &shop(), now).await.unwrap().0 > 5);
+    let read = delivery::read(&client, &shop(), &bounds, Position(3), 5, &Selection::default()).await;
+    assert!(matches!(read, Err(Error::Cursor(CursorError::Pruned { .. }))), "{read:?}");
+    drop(client);
+    served.stop().await;
+}
+
+/// P8: whoever has lost a sink's lease moves nothing, sets nothing aside and takes nothing away.
+#[tokio::test]
+async fn a_leader_of_a_sink_that_was_fenced_off_records_nothing() {
+    let served = Served::start(Limits::default()).await;
+    let superuser = served.test_superuser().await;
+    let there = "INSERT INTO counterfoil.checkpoints (shop_id, consumer, position, epoch) VALUES ('demo', 'sink:s', 5, 2);
+        INSERT INTO counterfoil.undelivered VALUES ('demo', 's', 3, 'order:1', 'order.paid', 'waiting', 1, now(), 'no')";
+    superuser.batch_execute(there).await.unwrap();
+    let client = served.database.client().await.unwrap();
+    let records = async |epoch: i64, from: i64| -> i64 {
+        let (texts, numbers) = (|text: &str| vec![text.to_owned()], vec![4_i64]);
+        let parameters: database::Parameters<'_> = &[
+            &SHOP,
+            &"s",
+            &epoch,
+            &from,
+            &9_i64,
+            &3_000_i64,
+            &vec![3_i64],
+            &numbers,
+            &texts("order:2"),
+            &texts("order.paid"),
+            &texts("dead"),
+            &vec![1_i32],
+            &vec![0_i64],
+            &texts("no"),
+        ];
+        let row = client.query_one(&database::sql::delivery::RECORD_PROGRESS, parameters).await.unwrap();
+        row.get(0)
+    };
+    let is = "SELECT (SELECT position FROM counterfoil.checkpoints WHERE consumer = 'sink:s'),
+        (SELECT string_agg(position::text, ',') FROM counterfoil.undelivered)";
+    for (epoch, from) in [(1, 5), (2, 4), (3, 5)] {
+        assert_eq!(records(epoch, from).await, 0, "epoch {epoch}, from {from}");
+        let row = superuser.query_one(is, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, &str>(1)), (5, "3"));
+    }
+    assert_eq!(records(2, 5).await, 1);
+    let row = superuser.query_one(is, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, &str>(1)), (9, "4"));
+    drop(client);
     served.stop().await;
 }
 

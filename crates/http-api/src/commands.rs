@@ -5,6 +5,7 @@ use std::time::Duration;
 use access::{Identity, Role};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use delivery::{Bounds, Cursor, CursorError};
 use domain::{Key, Position, ShopId};
 use intake::{Accepted, By, CommandError, CommandKind, InvalidCommand, command};
 use read_models::ReadModels;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::app::{Api, Shared};
 use crate::counters::CommandResult;
 use crate::problem::{Code, Problem};
-use crate::{body, events, request, views};
+use crate::{body, downstream, events, request, views};
 
 /// How often the checkpoint is read while the relay runs in another process.
 const POLL: Duration = Duration::from_millis(100);
@@ -70,7 +71,7 @@ async fn take(
     let body = body::read(request, payload, limits.command_body, limits.body_deadline, &api.bodies).await?;
     let subject = match subject {
         Some(text) if kind.subject() == Some("of") => {
-            Some(request::position(&text, epoch(api, &identity.shop).await?)?.0.into())
+            Some(position(api, &identity.shop, &text).await?.0.into())
         }
         subject => subject.map(Value::from),
     };
@@ -109,6 +110,27 @@ pub(crate) fn refused(error: CommandError) -> Problem {
         CommandError::Unavailable { what, source } => Problem::unavailable(what, source.as_ref()),
         CommandError::Busy => Problem::new(Code::Unavailable, "Too much is waiting already."),
         error @ CommandError::Internal(_) => Problem::internal(&error),
+    }
+}
+
+/// A position as clients write it; of another epoch it is answered with where to go on, as everywhere.
+pub(crate) async fn position(api: &Api, shop: &ShopId, text: &str) -> Result<Position, Problem> {
+    let epoch = epoch(api, shop).await?;
+    match request::position(text, epoch) {
+        Err(problem) if problem.code() == Code::EpochChanged => {}
+        read => return read,
+    }
+    let Ok(cursor) = text.parse::<Cursor>() else { return request::position(text, epoch) };
+    let (database, shop) = (api.database.clone(), shop.clone());
+    let bounds = async move {
+        let client = database.client().await?;
+        Bounds::read(&client, &shop).await
+    };
+    let bounds = api.run(bounds).await?.map_err(|error| downstream::problem(&error))?;
+    match bounds.resume(cursor) {
+        Err(forked @ CursorError::Forked(_)) => Err(downstream::problem(&forked.into())),
+        // The shop's row was read a moment before it forked.
+        _ => Ok(cursor.position),
     }
 }
 

@@ -25,7 +25,7 @@ async fn list(api: Shared, request: HttpRequest) -> Result<HttpResponse, Problem
     let query = Query::of(&request, &["after", "limit", "kind", "type", "key"])?;
     let epoch = commands::epoch(&api, &identity.shop).await?;
     let after = match query.text("after") {
-        Some(text) => request::position(text, epoch)?,
+        Some(text) => commands::position(&api, &identity.shop, text).await?,
         None => Position(-1),
     };
     let limit = query.limit()?;
@@ -74,7 +74,7 @@ fn filter(query: &Query) -> Result<Filter, Problem> {
 async fn get(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let identity = request::authorize(&api, &request, request::EVENT_READERS).await?;
     let epoch = commands::epoch(&api, &identity.shop).await?;
-    let position = request::position(&path, epoch)?;
+    let position = commands::position(&api, &identity.shop, &path).await?;
     let event = read_at(&api, &identity.shop, position).await?;
     let event = event.ok_or_else(|| Problem::new(Code::NotFound, "Nothing stands at this position yet."))?;
     let mut document = document(&event, epoch)?;
@@ -137,7 +137,7 @@ async fn retranslate(
 ) -> Result<HttpResponse, Problem> {
     let identity = request::authorize(&api, &request, &[Role::Operator]).await?;
     let epoch = commands::epoch(&api, &identity.shop).await?;
-    let position = request::position(&path, epoch)?;
+    let position = commands::position(&api, &identity.shop, &path).await?;
     let (intake, by) = (api.intake.clone(), By { shop: identity.shop, key_id: identity.key_id });
     let answer =
         api.run(async move { intake.retranslate(&by, position).await }).await?.map_err(commands::refused)?;

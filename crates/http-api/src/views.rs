@@ -167,7 +167,7 @@ pub(crate) async fn get_dead_letter(
     position: &str,
 ) -> Result<HttpResponse, Problem> {
     let (identity, epoch) = reader(api, request).await?;
-    let position = request::position(position, epoch)?;
+    let position = commands::position(api, &identity.shop, position).await?;
     let row =
         read(api, move |client| async move { dead_letters::get(&client, &identity.shop, position).await })
             .await?;
