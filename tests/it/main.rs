@@ -3,7 +3,6 @@
 
 mod access;
 mod architecture;
-mod audit;
 mod away;
 mod bad_input;
 mod bench;
@@ -36,6 +35,7 @@ mod sinks_kafka;
 mod sinks_nats;
 mod sinks_rabbitmq;
 mod sinks_webhook;
+mod soundness;
 mod take_over;
 mod upgrade;
 mod verbs;

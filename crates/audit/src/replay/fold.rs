@@ -1,0 +1,86 @@
+//! Folds the recorded outcomes, and decides nothing: what the read models must show.
+
+use std::sync::Arc;
+
+use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact, State};
+use event_log::Event;
+
+use super::pairing::{Decided, Pairing, Stray};
+use super::{End, Mismatch, Mismatches};
+
+/// A fold under way. Events go in in position order, from the first.
+#[derive(Debug)]
+pub struct Fold {
+    state: State,
+    pairing: Pairing,
+    mismatches: Mismatches,
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Self { state: State::empty(), pairing: Pairing::default(), mismatches: Mismatches::default() }
+    }
+}
+
+impl Fold {
+    /// Takes the next event.
+    pub fn push(&mut self, event: Event) {
+        let Self { state, pairing, mismatches } = self;
+        if let Err(Stray(position, what)) = pairing.push(event, |decided| apply(state, &decided, mismatches))
+        {
+            mismatches.add(position, what);
+        }
+    }
+
+    /// Folds what is left, and goes on from there with the next event.
+    pub fn settle(&mut self, end: End) {
+        let Self { state, pairing, mismatches } = self;
+        pairing.finish(end, |decided| apply(state, &decided, mismatches));
+    }
+
+    /// The state, and what could not be folded.
+    #[must_use]
+    pub fn finish(mut self, end: End) -> (State, Vec<Mismatch>) {
+        self.settle(end);
+        (self.state, self.mismatches.into_vec())
+    }
+}
+
+fn apply(state: &mut State, decided: &Decided, mismatches: &mut Mismatches) {
+    let outcomes = read(&decided.outcomes, mismatches);
+    state.mark_stored();
+    fold(state, &decided.fact, &outcomes, mismatches);
+}
+
+/// The outcomes within the events.
+pub(super) fn read(events: &[Event], mismatches: &mut Mismatches) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(events.len());
+    for event in events {
+        match event.outcome() {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(unknown) => mismatches.add(event.position, unknown.0),
+        }
+    }
+    outcomes
+}
+
+/// Folds all outcomes of a fact.
+pub(super) fn fold(
+    state: &mut State,
+    fact: &Arc<ReceivedFact>,
+    outcomes: &[Outcome],
+    mismatches: &mut Mismatches,
+) {
+    for outcome in outcomes {
+        let context =
+            Context { position: fact.position, at: fact.at, fact_at: fact.at, answers: outcome.answers };
+        if let Err(error) = state.evolve(&context, outcome.kind, &outcome.change) {
+            mismatches.add(fact.position, format!("{} cannot be folded: {error}", outcome.kind.name()));
+        }
+    }
+    // What is parked is decided later, from the fact itself.
+    let was_parked = outcomes.iter().any(|outcome| outcome.kind == OutcomeType::EventParked);
+    if was_parked || matches!(fact.fact, Ok(Fact::EventRedriven(_))) {
+        state.attach(fact);
+    }
+}
