@@ -13,12 +13,15 @@ mod projection;
 pub mod query;
 mod rows;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Violation, check};
-pub use compare::{Difference, compare_live};
+pub use compare::{ColumnDifference, Difference, Found, compare_live, compare_table};
 pub use projection::{CONSUMER, ReadModels, Redrives};
+pub use rows::Cells;
 pub use store::Changes;
+pub use table::{RowKey, Table};
 
 pub use relay::Error;
