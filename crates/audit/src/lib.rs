@@ -6,13 +6,15 @@
 //! Never: write anything but the tree's tables and notes, and destroy evidence in any other way than through `evidence`.
 
 mod error;
+mod finding;
 mod progress;
 mod replay;
 mod source;
 mod verify;
 
 pub use error::Error;
+pub use finding::{Finding, Findings};
 pub use progress::Progress;
 pub use replay::{End, Fold, Mismatch, Replay, Replayed, replay};
 pub use source::{Point, Snapshot, Source, Take, read_into};
-pub use verify::{Verification, verify};
+pub use verify::{EvidenceCounts, Verification, Verifier, verify};

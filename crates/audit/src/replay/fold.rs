@@ -1,55 +1,63 @@
 //! Folds the recorded outcomes, and decides nothing: what the read models must show.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact, State};
-use event_log::Event;
+use event_log::{Event, Kind};
+use relay::received;
 
-use super::pairing::{Decided, Pairing, Stray};
-use super::{End, Mismatch, Mismatches};
+use super::{Mismatch, Mismatches};
 
-/// A fold under way. Events go in in position order, from the first.
+/// A fold under way. Events go in in position order, from the first; after each one the state is the one as of it.
 #[derive(Debug)]
 pub struct Fold {
     state: State,
-    pairing: Pairing,
+    /// Facts whose outcomes may still come.
+    waiting: VecDeque<Arc<ReceivedFact>>,
     mismatches: Mismatches,
 }
 
 impl Default for Fold {
     fn default() -> Self {
-        Self { state: State::empty(), pairing: Pairing::default(), mismatches: Mismatches::default() }
+        Self { state: State::empty(), waiting: VecDeque::new(), mismatches: Mismatches::default() }
     }
 }
 
 impl Fold {
     /// Takes the next event.
     pub fn push(&mut self, event: Event) {
-        let Self { state, pairing, mismatches } = self;
-        if let Err(Stray(position, what)) = pairing.push(event, |decided| apply(state, &decided, mismatches))
-        {
-            mismatches.add(position, what);
+        match (event.kind, event.cause) {
+            (Kind::Fact, _) => self.waiting.push_back(Arc::new(received(&event))),
+            (Kind::Outcome, Some(cause)) => {
+                while self.waiting.front().is_some_and(|fact| fact.position < cause) {
+                    self.waiting.pop_front();
+                }
+                let Some(fact) = self.waiting.front().filter(|fact| fact.position == cause) else {
+                    let what = format!("an outcome of {cause}, which is no fact that waits");
+                    return self.mismatches.add(event.position, what);
+                };
+                // Nothing is stored here, so that nothing of what changed has to be remembered.
+                self.state.mark_stored();
+                let outcomes = read(std::slice::from_ref(&event), &mut self.mismatches);
+                fold(&mut self.state, fact, &outcomes, &mut self.mismatches);
+            }
+            // Notes decide nothing.
+            _ => {}
         }
     }
 
-    /// Folds what is left, and goes on from there with the next event.
-    pub fn settle(&mut self, end: End) {
-        let Self { state, pairing, mismatches } = self;
-        pairing.finish(end, |decided| apply(state, &decided, mismatches));
+    /// The state as of the last event.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// The state, and what could not be folded.
     #[must_use]
-    pub fn finish(mut self, end: End) -> (State, Vec<Mismatch>) {
-        self.settle(end);
+    pub fn finish(self) -> (State, Vec<Mismatch>) {
         (self.state, self.mismatches.into_vec())
     }
-}
-
-fn apply(state: &mut State, decided: &Decided, mismatches: &mut Mismatches) {
-    let outcomes = read(&decided.outcomes, mismatches);
-    state.mark_stored();
-    fold(state, &decided.fact, &outcomes, mismatches);
 }
 
 /// The outcomes within the events.

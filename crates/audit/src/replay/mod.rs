@@ -83,6 +83,18 @@ impl Replay {
         }
     }
 
+    /// Decides what was decided as of the last event: no fact has its outcomes on both sides of it.
+    pub fn settle(&mut self) {
+        let Self { pairing, decider } = self;
+        pairing.finish(End::Cut, |decided| decider.decide(&decided));
+    }
+
+    /// The fold of the recorded outcomes, as far as they were decided.
+    #[must_use]
+    pub fn folded(&self) -> &State {
+        self.decider.folded.as_ref().unwrap_or(&self.decider.decided)
+    }
+
     /// Ends the replay.
     #[must_use]
     pub fn finish(mut self, end: End) -> Replayed {

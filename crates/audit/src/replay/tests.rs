@@ -71,7 +71,7 @@ fn given_a_log_that_is_cut_when_it_is_replayed_then_what_stands_behind_the_cut_i
             fold.push(event.clone());
         }
         let replayed = replay.finish(End::Cut);
-        let (state, mismatches) = fold.finish(End::Cut);
+        let (state, mismatches) = fold.finish();
         assert_eq!((replayed.mismatches.as_slice(), mismatches.as_slice()), (&[][..], &[][..]));
         let sku = "A".parse().unwrap();
         let folded = state.stock.get(&sku).map_or(0, domain::Stock::on_hand);

@@ -54,6 +54,13 @@ impl Source {
         }
     }
 
+    /// Gives back what it holds.
+    pub async fn close(self) {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.close().await,
+        }
+    }
+
     /// At most `limit` entries behind a position.
     ///
     /// # Errors
@@ -109,9 +116,9 @@ pub async fn read_into<T: Take>(
     source: &Source,
     through: Position,
     mut taker: T,
-    progress: &Progress,
+    (what, progress): (&'static str, &Progress),
 ) -> Result<T, Error> {
-    progress.begin(u64::try_from(through.0 + 1).unwrap_or(0));
+    progress.begin(what, u64::try_from(through.0 + 1).unwrap_or(0));
     let (send_raw, mut raw) = mpsc::channel::<Vec<(Position, String)>>(AHEAD);
     let (send, mut decoded) = mpsc::channel::<Vec<Event>>(AHEAD);
     // Reading JSON takes as long as deciding.

@@ -1,19 +1,33 @@
 //! Compares all there is of a log with each other.
 
+mod evidence;
+mod rows;
+
+use ::evidence::Vault;
 use database::Database;
 use domain::ShopId;
+use paypal::TrustAnchors;
 use read_models::{Difference, Violation, check, compare_live};
 use serde::Serialize;
 
-use crate::{Error, Mismatch, Progress, Replay, Snapshot, Source, read_into};
+use crate::{Error, Findings, Mismatch, Progress, Replay, Snapshot, Source, read_into};
+
+pub use evidence::EvidenceCounts;
+use evidence::Opener;
 
 /// What a whole verification found; everything is empty where all is well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verification {
+    /// How many events were compared with their columns and outbox rows.
+    pub events: u64,
+    /// What was checked of their evidence.
+    pub evidence: EvidenceCounts,
     /// How many facts were decided again.
     pub facts: u64,
     /// How many outcomes were compared.
     pub outcomes: u64,
+    /// Events that are not as their entries are, or whose evidence is not.
+    pub findings: Findings,
     /// Decisions that are others now than they were.
     pub mismatches: Vec<Mismatch>,
     /// Rows that are not as replay makes them.
@@ -26,29 +40,73 @@ impl Verification {
     /// Whether all is well.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.mismatches.is_empty() && self.differences.is_empty() && self.violations.is_empty()
+        self.findings.is_empty()
+            && self.mismatches.is_empty()
+            && self.differences.is_empty()
+            && self.violations.is_empty()
     }
 }
 
-/// Replays the whole log, compares every decision and every row, and checks every invariant, over one snapshot.
-///
-/// # Errors
-/// The database cannot be had, or the log cannot be read.
-pub async fn verify(database: &Database, shop: &ShopId) -> Result<Verification, Error> {
-    let snapshot = Snapshot::take(database, shop).await?;
-    let source = Source::Snapshot(snapshot);
+/// How thoroughly a log is verified.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Verifier<'a> {
+    /// Opens evidence; without it only the hashes of what is sealed are compared.
+    pub vault: Option<&'a Vault>,
+    /// Whose signatures are believed; without them callbacks' are not judged.
+    pub anchors: Option<&'a TrustAnchors>,
+}
+
+impl Verifier<'_> {
+    /// Compares every event with its columns, its outbox row and its evidence, replays the whole log, compares every
+    /// decision and every row, and checks every invariant; all of it over one snapshot.
+    ///
+    /// # Errors
+    /// The database cannot be had; [`Error::Evidence`] when the vault is not that of the shop.
+    pub async fn verify(
+        &self,
+        database: &Database,
+        shop: &ShopId,
+        progress: &Progress,
+    ) -> Result<Verification, Error> {
+        let snapshot = Snapshot::take(database, shop).await?;
+        let opener = match self.vault {
+            Some(vault) => Some(Opener::new(&snapshot, vault, self.anchors).await?),
+            None => None,
+        };
+        let mut findings = Findings::default();
+        let (events, evidence) =
+            rows::verify_rows(&snapshot, opener.as_ref(), progress, &mut findings).await?;
+        let mut verification = Verification { events, evidence, findings, ..Verification::default() };
+        let source = Source::Snapshot(snapshot);
+        replay(&source, progress, &mut verification).await?;
+        source.close().await;
+        Ok(verification)
+    }
+}
+
+async fn replay(source: &Source, progress: &Progress, found: &mut Verification) -> Result<(), Error> {
     let head = source.head();
-    let replay = read_into(&source, head, Replay::default(), &Progress::default()).await?;
+    let replay = match read_into(source, head, Replay::default(), ("decisions", progress)).await {
+        Ok(replay) => replay,
+        // It stands among the findings already, and nothing behind it can be decided.
+        Err(Error::Log(event_log::Error::Entry { .. })) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let replayed = replay.finish(source.end(head));
     let Source::Snapshot(snapshot) = source;
     let client = snapshot.client()?;
-    let verification = Verification {
-        facts: replayed.facts,
-        outcomes: replayed.outcomes,
-        differences: compare_live(client, shop, replayed.folded()).await?,
-        violations: check(client, shop).await?,
-        mismatches: replayed.mismatches,
-    };
-    snapshot.close().await;
-    Ok(verification)
+    progress.begin("read models", 0);
+    found.differences = compare_live(client, snapshot.shop(), replayed.folded()).await?;
+    found.violations = check(client, snapshot.shop()).await?;
+    (found.facts, found.outcomes, found.mismatches) =
+        (replayed.facts, replayed.outcomes, replayed.mismatches);
+    Ok(())
+}
+
+/// As [`Verifier::verify`], of all that can be verified without keys.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn verify(database: &Database, shop: &ShopId) -> Result<Verification, Error> {
+    Verifier::default().verify(database, shop, &Progress::default()).await
 }
