@@ -5,6 +5,8 @@
 //!
 //! Never: write anything but the tree's tables and notes, and destroy evidence in any other way than through `evidence`.
 
+mod as_of;
+mod digest;
 mod error;
 mod finding;
 mod progress;
@@ -12,9 +14,11 @@ mod replay;
 mod source;
 mod verify;
 
+pub use as_of::{Model, Subject, as_of};
+pub use digest::{DIGESTED, Digest, Digests, line, record_digest};
 pub use error::Error;
 pub use finding::{Finding, Findings};
 pub use progress::Progress;
-pub use replay::{End, Fold, Mismatch, Replay, Replayed, replay};
+pub use replay::{End, Fold, Mismatch, Replay, Replayed, Run, replay, run};
 pub use source::{Point, Snapshot, Source, Take, read_into};
 pub use verify::{EvidenceCounts, Verification, Verifier, verify};

@@ -90,6 +90,14 @@ pub(crate) enum Verb {
     /// How far each shop's read models are, and who keeps them
     #[command(subcommand)]
     Projections(verbs::projections::Projections),
+    /// Compare the log with its copies, its evidence, its decisions and the read models
+    Verify(verbs::audit::verify::Verify),
+    /// Decide and fold the log from nothing, and compare
+    Replay(verbs::audit::replay::Replay),
+    /// What was: one order, article, coupon or buyer at a point of the log
+    AsOf(verbs::audit::as_of::AsOf),
+    /// Record a digest of each read model in the log, made from the log alone
+    Digest(verbs::audit::digest::Digest),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

@@ -21,7 +21,7 @@ pub use check::{Violation, check};
 pub use compare::{ColumnDifference, Difference, Found, compare_live, compare_table};
 pub use projection::{CONSUMER, ReadModels, Redrives};
 pub use rows::Cells;
-pub use store::Changes;
+pub use store::{Changes, is_empty, store_state};
 pub use table::{RowKey, Table};
 
 pub use relay::Error;

@@ -7,6 +7,7 @@
 
 mod fold;
 mod pairing;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub use fold::Fold;
 pub use pairing::End;
 use pairing::{Decided, Pairing, Stray};
+pub use run::{Run, run};
 
 /// Where a decision is another one now than it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,8 +2,8 @@
 
 mod snapshot;
 
-use domain::{Position, Timestamp};
-use event_log::Event;
+use domain::{Key, Position, Timestamp};
+use event_log::{Event, Kind, NoteType};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -68,6 +68,54 @@ impl Source {
     pub async fn entries(&self, after: Position, limit: i64) -> Result<Vec<(Position, String)>, Error> {
         match self {
             Self::Snapshot(snapshot) => snapshot.entries(after, limit).await,
+        }
+    }
+
+    /// The outcomes in a range that mention a text, in order, at most `limit` of them.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn mentions(
+        &self,
+        (after, through): (Position, Position),
+        limit: i64,
+        text: &str,
+    ) -> Result<Vec<Event>, Error> {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.mentions((after, through), limit, text).await,
+        }
+    }
+
+    /// The outcomes with a key up to a position, in order.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn outcomes_of_key(&self, key: &Key, through: Position) -> Result<Vec<Event>, Error> {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.events_of_key(Kind::Outcome, key, &[], through).await,
+        }
+    }
+
+    /// The events at these positions, in order.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn at(&self, positions: &[Position]) -> Result<Vec<Event>, Error> {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.at(positions).await,
+        }
+    }
+
+    /// The notes of a type, in order.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn notes(&self, kind: NoteType) -> Result<Vec<Event>, Error> {
+        match self {
+            Self::Snapshot(snapshot) => {
+                let key = Key::Shop(snapshot.shop().clone());
+                snapshot.events_of_key(Kind::Note, &key, &[kind.name()], snapshot.head()).await
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use database::{Client, Database, sql};
-use domain::{Position, ShopId};
+use domain::{Key, Position, ShopId};
+use event_log::{Event, Filter, Kind};
 use read_models::CONSUMER;
 
 use crate::Error;
@@ -11,6 +12,9 @@ use crate::Error;
 /// It holds nothing that anybody waits for, and may think about a long log for longer than a writer.
 const BEGIN: &str =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '600s'";
+
+/// Events of a key are read so many at a time.
+const PAGE: i64 = 1_000;
 
 /// One snapshot of a shop's log and tables.
 pub struct Snapshot {
@@ -82,6 +86,58 @@ impl Snapshot {
         let rows = self.client()?.query(&sql::event_log::READ_LOG, &parameters).await?;
         let read = |row: &tokio_postgres::Row| Ok((Position(row.try_get(0)?), row.try_get(1)?));
         rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>().map_err(Error::from)
+    }
+
+    /// The outcomes in a range that mention a text, in order, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The database's, or an entry that cannot be read.
+    pub async fn mentions(
+        &self,
+        (after, through): (Position, Position),
+        limit: i64,
+        text: &str,
+    ) -> Result<Vec<Event>, Error> {
+        let shop = self.shop.as_str();
+        let rows = self
+            .client()?
+            .query(&sql::audit::READ_MENTIONS, &[&shop, &after.0, &through.0, &limit, &text])
+            .await?;
+        let read = |row: &tokio_postgres::Row| Ok(Event::decode(Position(row.try_get(0)?), row.try_get(1)?)?);
+        rows.iter().map(read).collect()
+    }
+
+    /// The events with a key up to a position, of a kind and of some types (all when none is named), in order.
+    ///
+    /// # Errors
+    /// The database's, or an entry that cannot be read.
+    pub async fn events_of_key(
+        &self,
+        kind: Kind,
+        key: &Key,
+        types: &[&str],
+        through: Position,
+    ) -> Result<Vec<Event>, Error> {
+        let types = types.iter().map(|name| (*name).to_owned()).collect();
+        let filter = Filter { kinds: vec![kind], types, key: Some(key.clone()) };
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let after = events.last().map_or(Position(-1), |event| event.position);
+            let page = event_log::read(self.client()?, &self.shop, after, PAGE, &filter).await?;
+            let is_last = (page.len() as i64) < PAGE || page.iter().any(|event| event.position > through);
+            events.extend(page.into_iter().filter(|event| event.position <= through));
+            if is_last {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// The events at these positions, in order.
+    ///
+    /// # Errors
+    /// The database's, or an entry that cannot be read.
+    pub async fn at(&self, positions: &[Position]) -> Result<Vec<Event>, Error> {
+        Ok(event_log::read_at(self.client()?, &self.shop, positions).await?)
     }
 
     /// Ends the snapshot, so that its session can be used again.

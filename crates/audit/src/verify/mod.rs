@@ -10,7 +10,8 @@ use paypal::TrustAnchors;
 use read_models::{Difference, Violation, check, compare_live};
 use serde::Serialize;
 
-use crate::{Error, Findings, Mismatch, Progress, Replay, Snapshot, Source, read_into};
+use crate::replay::run;
+use crate::{Error, Findings, Mismatch, Progress, Snapshot, Source};
 
 pub use evidence::EvidenceCounts;
 use evidence::Opener;
@@ -26,6 +27,8 @@ pub struct Verification {
     pub facts: u64,
     /// How many outcomes were compared.
     pub outcomes: u64,
+    /// How many recorded digests of read models were compared.
+    pub digests: u64,
     /// Events that are not as their entries are, or whose evidence is not.
     pub findings: Findings,
     /// Decisions that are others now than they were.
@@ -85,21 +88,20 @@ impl Verifier<'_> {
 }
 
 async fn replay(source: &Source, progress: &Progress, found: &mut Verification) -> Result<(), Error> {
-    let head = source.head();
-    let replay = match read_into(source, head, Replay::default(), ("decisions", progress)).await {
-        Ok(replay) => replay,
+    let run = match run(source, source.head(), progress).await {
+        Ok(run) => run,
         // It stands among the findings already, and nothing behind it can be decided.
         Err(Error::Log(event_log::Error::Entry { .. })) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let replayed = replay.finish(source.end(head));
     let Source::Snapshot(snapshot) = source;
     let client = snapshot.client()?;
-    progress.begin("read models", 0);
-    found.differences = compare_live(client, snapshot.shop(), replayed.folded()).await?;
+    progress.begin("comparing the read models", 0);
+    found.differences = compare_live(client, snapshot.shop(), run.replayed.folded()).await?;
     found.violations = check(client, snapshot.shop()).await?;
-    (found.facts, found.outcomes, found.mismatches) =
-        (replayed.facts, replayed.outcomes, replayed.mismatches);
+    (found.facts, found.outcomes, found.digests) = (run.replayed.facts, run.replayed.outcomes, run.digests);
+    found.mismatches = run.replayed.mismatches;
+    found.mismatches.extend(run.mismatches);
     Ok(())
 }
 

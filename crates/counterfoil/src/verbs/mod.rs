@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod consumers;
 pub(crate) mod dead_letters;
@@ -47,6 +48,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Sinks(verb) => verb.run(globals).await,
         Verb::Projections(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
+        Verb::Verify(verb) => verb.run(globals).await,
+        Verb::Replay(verb) => verb.run(globals).await,
+        Verb::AsOf(verb) => verb.run(globals).await,
+        Verb::Digest(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,
     }
