@@ -1,6 +1,9 @@
 //! What keeps an audit from coming to an end; what it finds is no error.
 
-use domain::Position;
+use std::io;
+use std::path::Path;
+
+use domain::{Position, RULES_LATEST};
 
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +20,32 @@ pub enum Error {
     /// A point of the log that is not there.
     #[error("{0} is not in the log, which ends at {1}")]
     OutOfRange(String, Position),
+    /// Rules that this version does not know.
+    #[error("rules {0} are not known to this version, which knows up to {RULES_LATEST}")]
+    UnknownRules(u32),
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {why}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// A task of the audit panicked.
     #[error("the audit failed: {0}")]
     Failed(String),
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        Self::File { path: path.display().to_string(), why: error.to_string() }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
 }
 
 impl From<database::Error> for Error {

@@ -8,11 +8,13 @@
 mod as_of;
 mod digest;
 mod error;
+pub mod export;
 mod finding;
 mod progress;
 mod replay;
 mod source;
 mod verify;
+mod what_if;
 
 pub use as_of::{Model, Subject, as_of};
 pub use digest::{DIGESTED, Digest, Digests, line, record_digest};
@@ -22,3 +24,4 @@ pub use progress::Progress;
 pub use replay::{End, Fold, Mismatch, Replay, Replayed, Run, replay, run};
 pub use source::{Point, Snapshot, Source, Take, read_into};
 pub use verify::{EvidenceCounts, Verification, Verifier, verify};
+pub use what_if::{Assumptions, OrderDifference, Standing, WhatIf, what_if};

@@ -96,6 +96,10 @@ pub(crate) enum Verb {
     Replay(verbs::audit::replay::Replay),
     /// What was: one order, article, coupon or buyer at a point of the log
     AsOf(verbs::audit::as_of::AsOf),
+    /// Decide the log anew under other rules or settings, and show what would have become of each order
+    WhatIf(verbs::audit::what_if::WhatIf),
+    /// Write the log and the read models into files, with a manifest
+    Export(verbs::audit::export::Export),
     /// Record a digest of each read model in the log, made from the log alone
     Digest(verbs::audit::digest::Digest),
     /// Measure throughput and latency against the plain transaction

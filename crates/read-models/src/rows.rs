@@ -86,6 +86,9 @@ macro_rules! tables {
         pub(crate) struct $row { $(pub(crate) $field: $type,)* }
 
         impl $row {
+            /// The names of the columns.
+            pub(crate) const NAMES: &[&str] = &[$(stringify!($field),)*];
+
             /// Reads the next columns, in the order in which they stand here.
             pub(crate) fn read(row: &Row, columns: &mut RangeFrom<usize>) -> Result<Self, Error> {
                 let mut next = || columns.next().unwrap_or_default();

@@ -13,8 +13,8 @@ use crate::convert::{
     payment_to_row, points_to_row, stock_to_row,
 };
 use crate::rows::{
-    Cells, CouponBuyerRow, CouponRow, OrderRow, ParkedGroupRow, ParkedKeyRow, ParkedRow, PaymentCaptureRow,
-    PaymentRow, PointsRow, StockRow,
+    Cells, CouponBuyerRow, CouponRow, OrderRow, OrderStandingRow, OrderTermsRow, ParkedGroupRow,
+    ParkedKeyRow, ParkedRow, PaymentCaptureRow, PaymentRow, PointsRow, StockRow,
 };
 
 /// A table of the read models.
@@ -92,6 +92,23 @@ impl Table {
             Self::Parked => &["position"],
             Self::ParkedGroups => &["group_position"],
             Self::ParkedKeys => &["key"],
+        }
+    }
+
+    /// Its columns behind the shop, in their order.
+    #[must_use]
+    pub fn columns(self) -> Vec<&'static str> {
+        match self {
+            Self::Orders => [OrderStandingRow::NAMES, OrderTermsRow::NAMES].concat(),
+            Self::Payments => PaymentRow::NAMES.to_vec(),
+            Self::PaymentCaptures => PaymentCaptureRow::NAMES.to_vec(),
+            Self::Stock => StockRow::NAMES.to_vec(),
+            Self::Coupons => CouponRow::NAMES.to_vec(),
+            Self::CouponBuyers => CouponBuyerRow::NAMES.to_vec(),
+            Self::Points => PointsRow::NAMES.to_vec(),
+            Self::Parked => ParkedRow::NAMES.to_vec(),
+            Self::ParkedGroups => ParkedGroupRow::NAMES.to_vec(),
+            Self::ParkedKeys => ParkedKeyRow::NAMES.to_vec(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod snapshot;
 
-use domain::{Key, Position, Timestamp};
+use domain::{Key, Position, ShopId, Timestamp};
 use event_log::{Event, Kind, NoteType};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -35,6 +35,14 @@ pub enum Point {
 }
 
 impl Source {
+    /// Whose log it is.
+    #[must_use]
+    pub fn shop(&self) -> &ShopId {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.shop(),
+        }
+    }
+
     /// The last position; -1 for an empty log.
     #[must_use]
     pub fn head(&self) -> Position {

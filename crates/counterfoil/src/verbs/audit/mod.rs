@@ -2,8 +2,10 @@
 
 pub(crate) mod as_of;
 pub(crate) mod digest;
+pub(crate) mod export;
 pub(crate) mod replay;
 pub(crate) mod verify;
+pub(crate) mod what_if;
 
 use std::future::Future;
 use std::time::Duration;
