@@ -681,6 +681,38 @@ COMMENT ON COLUMN counterfoil.points.held IS 'Set aside for open orders.';
 
 COMMENT ON COLUMN counterfoil.points."position" IS 'The fact that changed the row last.';
 
+CREATE TABLE counterfoil.replaced_rows (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    rebuild text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    model text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    old jsonb,
+    new jsonb,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    undone_at timestamp with time zone
+);
+
+COMMENT ON TABLE counterfoil.replaced_rows IS 'Rows of read models that a rebuild replaced, as they were and as they were made';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.rebuild IS 'The rebuild''s id';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.n IS 'Counts the rows of one rebuild';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.model IS 'The model that was rebuilt';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.table_name IS 'The row''s table';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.old IS 'The row as it was; null: there was none';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.new IS 'The row as it was made; null: it was removed';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.at IS 'When';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.undone_at IS 'When the way back was taken';
+
 CREATE TABLE counterfoil.schema_history (
     version integer NOT NULL,
     name character varying(255),
@@ -920,6 +952,8 @@ ALTER TABLE ONLY counterfoil.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (shop_id, id_kind, id);
 ALTER TABLE ONLY counterfoil.points
     ADD CONSTRAINT points_pkey PRIMARY KEY (shop_id, buyer_id);
+ALTER TABLE ONLY counterfoil.replaced_rows
+    ADD CONSTRAINT replaced_rows_pkey PRIMARY KEY (shop_id, rebuild, n);
 ALTER TABLE ONLY counterfoil.schema_history
     ADD CONSTRAINT schema_history_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY counterfoil.shop_settings

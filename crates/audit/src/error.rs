@@ -37,6 +37,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// For closures of [`database::Database::run_tx`]: what the transaction has to know, or this error handed through,
+    /// which [`Error::from`] gives back.
+    pub(crate) fn abort(self) -> database::Error {
+        match self {
+            Self::Log(error) => error.abort(),
+            Self::ReadModels(read_models::Error::Database(error)) => error,
+            other => database::Error::abort(other),
+        }
+    }
+
     pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
         Self::File { path: path.display().to_string(), why: error.to_string() }
     }
@@ -50,7 +60,13 @@ impl From<serde_json::Error> for Error {
 
 impl From<database::Error> for Error {
     fn from(error: database::Error) -> Self {
-        Self::Log(error.into())
+        match error {
+            database::Error::Aborted(reason) => match reason.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(reason) => Self::Log(database::Error::Aborted(reason).into()),
+            },
+            error => Self::Log(error.into()),
+        }
     }
 }
 

@@ -96,6 +96,8 @@ pub(crate) enum Verb {
     Replay(verbs::audit::replay::Replay),
     /// What was: one order, article, coupon or buyer at a point of the log
     AsOf(verbs::audit::as_of::AsOf),
+    /// Bring a read model to what the log says, while callbacks keep coming
+    Rebuild(verbs::audit::rebuild::Rebuild),
     /// Decide the log anew under other rules or settings, and show what would have become of each order
     WhatIf(verbs::audit::what_if::WhatIf),
     /// Write the log and the read models into files, with a manifest

@@ -26,6 +26,12 @@ pub struct Difference {
     pub table: &'static str,
     /// The row's key.
     pub key: String,
+    /// The same, column by column.
+    #[serde(skip)]
+    pub row: RowKey,
+    /// The currency of its amounts, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// What is wrong with it.
     pub found: Found,
     /// The columns that differ; of a row that one side lacks, all.
@@ -132,9 +138,11 @@ fn difference(table: Table, live: Option<&Cells>, replayed: Option<&Cells>) -> O
         _ => (Found::Changed, live),
     };
     let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let key = table.key(row.unwrap_or(&empty)).into_iter().map(text).collect::<Vec<_>>().join("/");
+    let row = row.unwrap_or(&empty);
+    let key = table.key(row).into_iter().map(text).collect::<Vec<_>>().join("/");
+    let currency = row.get("currency").and_then(Value::as_str).map(str::to_owned);
     let columns = columns(live.unwrap_or(&empty), replayed.unwrap_or(&empty));
-    Some(Difference { table: table.name(), key, found, columns })
+    Some(Difference { table: table.name(), key, row: table.key(row), currency, found, columns })
 }
 
 fn columns(live: &Cells, replayed: &Cells) -> Vec<ColumnDifference> {
@@ -164,7 +172,9 @@ async fn compare_settings(
     let key = shop.to_string();
     Ok((!columns.is_empty()).then_some(Difference {
         table: "shop_settings",
+        row: vec![Value::from(key.as_str())],
         key,
+        currency: None,
         found: Found::Changed,
         columns,
     }))

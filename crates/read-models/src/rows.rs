@@ -40,8 +40,12 @@ macro_rules! form {
 }
 
 /// A column's value as it is shown.
-trait Cell {
+trait Cell: Sized {
+    /// `None` for null.
     fn cell(&self, form: Form) -> Option<Value>;
+
+    /// Takes it back; `None` where it is of another type.
+    fn of(value: Option<&Value>, form: Form) -> Option<Self>;
 }
 
 impl Cell for String {
@@ -53,11 +57,26 @@ impl Cell for String {
             Form::Lines => self.split('\n').filter(|line| !line.is_empty()).collect(),
         })
     }
+
+    fn of(value: Option<&Value>, form: Form) -> Option<Self> {
+        match form {
+            Form::Plain => value?.as_str().map(str::to_owned),
+            Form::Json => value.map(Value::to_string),
+            Form::Lines => {
+                let lines: Option<Vec<&str>> = value?.as_array()?.iter().map(Value::as_str).collect();
+                lines.map(|lines| lines.join("\n"))
+            }
+        }
+    }
 }
 
 impl Cell for i64 {
     fn cell(&self, _: Form) -> Option<Value> {
         Some(Value::from(*self))
+    }
+
+    fn of(value: Option<&Value>, _: Form) -> Option<Self> {
+        value?.as_i64()
     }
 }
 
@@ -65,17 +84,32 @@ impl Cell for bool {
     fn cell(&self, _: Form) -> Option<Value> {
         Some(Value::from(*self))
     }
+
+    fn of(value: Option<&Value>, _: Form) -> Option<Self> {
+        value?.as_bool()
+    }
 }
 
 impl Cell for DateTime<Utc> {
     fn cell(&self, _: Form) -> Option<Value> {
         Some(Value::from(Timestamp::new(*self).to_string()))
     }
+
+    fn of(value: Option<&Value>, _: Form) -> Option<Self> {
+        value?.as_str()?.parse().ok()
+    }
 }
 
 impl<T: Cell> Cell for Option<T> {
     fn cell(&self, form: Form) -> Option<Value> {
         self.as_ref().and_then(|value| value.cell(form))
+    }
+
+    fn of(value: Option<&Value>, form: Form) -> Option<Self> {
+        match value {
+            None => Some(None),
+            some => T::of(some, form).map(Some),
+        }
     }
 }
 
@@ -93,6 +127,18 @@ macro_rules! tables {
             pub(crate) fn read(row: &Row, columns: &mut RangeFrom<usize>) -> Result<Self, Error> {
                 let mut next = || columns.next().unwrap_or_default();
                 Ok(Self { $($field: row.try_get(next())?,)* })
+            }
+
+            /// Takes back what [`Self::show`] gave.
+            #[allow(dead_code, reason = "rows of parked facts are never put back")]
+            pub(crate) fn of_cells(cells: &Cells) -> Result<Self, Error> {
+                let odd = |column: &str| Error::Corrupt(format!("{column} of a row that was kept"));
+                Ok(Self {
+                    $($field: {
+                        let value = cells.get(stringify!($field));
+                        Cell::of(value, form!($($form)?)).ok_or_else(|| odd(stringify!($field)))?
+                    },)*
+                })
             }
 
             /// Adds the columns that are not null.
@@ -149,6 +195,11 @@ impl OrderRow {
         Ok(Self { standing, terms: OrderTermsRow::read(row, columns)? })
     }
 
+    /// Takes back what [`Self::show`] gave.
+    pub(crate) fn of_cells(cells: &Cells) -> Result<Self, Error> {
+        Ok(Self { standing: OrderStandingRow::of_cells(cells)?, terms: OrderTermsRow::of_cells(cells)? })
+    }
+
     /// Adds the columns that are not null.
     pub(crate) fn show(&self, cells: &mut Cells) {
         self.standing.show(cells);
@@ -180,6 +231,14 @@ impl OrderColumns {
         let mut parameters = self.standing.parameters(shop);
         parameters.extend(self.terms.parameters(shop).drain(1..));
         parameters
+    }
+}
+
+impl FromIterator<OrderRow> for OrderColumns {
+    fn from_iter<I: IntoIterator<Item = OrderRow>>(rows: I) -> Self {
+        let mut columns = Self::default();
+        rows.into_iter().for_each(|row| columns.push(row));
+        columns
     }
 }
 

@@ -135,6 +135,27 @@ impl Table {
         }
     }
 
+    /// Reads the rows with some keys, and removes them; `None` for those that only decisions make and remove.
+    pub(crate) fn load_and_delete(self) -> Option<(&'static Query, &'static Query)> {
+        use sql::read_models as q;
+        match self {
+            Self::Orders => Some((&q::LOAD_ORDERS, &q::DELETE_ORDERS)),
+            Self::Payments => Some((&q::LOAD_PAYMENTS, &q::DELETE_PAYMENTS)),
+            Self::PaymentCaptures => Some((&q::LOAD_PAYMENT_CAPTURES, &q::DELETE_PAYMENT_CAPTURES)),
+            Self::Stock => Some((&q::LOAD_STOCK, &q::DELETE_STOCK)),
+            Self::Coupons => Some((&q::LOAD_COUPONS, &q::DELETE_COUPONS)),
+            Self::CouponBuyers => Some((&q::LOAD_COUPON_BUYERS, &q::DELETE_COUPON_BUYERS)),
+            Self::Points => Some((&q::LOAD_POINTS, &q::DELETE_POINTS)),
+            Self::Parked | Self::ParkedGroups | Self::ParkedKeys => None,
+        }
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
     /// What [`Table::scan`] read.
     pub(crate) fn show(self, row: &Row) -> Result<Cells, Error> {
         let (mut cells, columns) = (Cells::new(), &mut (0..));

@@ -53,6 +53,12 @@ impl Fold {
         &self.state
     }
 
+    /// What could not be folded.
+    #[must_use]
+    pub fn mismatches(&self) -> &[Mismatch] {
+        self.mismatches.as_slice()
+    }
+
     /// The state, and what could not be folded.
     #[must_use]
     pub fn finish(self) -> (State, Vec<Mismatch>) {

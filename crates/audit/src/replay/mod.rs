@@ -45,6 +45,10 @@ impl Mismatches {
         }
     }
 
+    pub(crate) fn as_slice(&self) -> &[Mismatch] {
+        &self.first
+    }
+
     pub(crate) fn into_vec(self) -> Vec<Mismatch> {
         self.first
     }

@@ -3,6 +3,7 @@
 pub(crate) mod as_of;
 pub(crate) mod digest;
 pub(crate) mod export;
+pub(crate) mod rebuild;
 pub(crate) mod replay;
 pub(crate) mod verify;
 pub(crate) mod what_if;
@@ -102,7 +103,9 @@ pub(crate) async fn shown<T>(progress: &Progress, work: impl Future<Output = T>)
 /// What somebody who audits can mend or has found keeps its words; the rest is a failure.
 pub(crate) fn told(error: Error) -> anyhow::Error {
     match &error {
+        Error::UnknownRules(_) => exit::usage(error.to_string()),
         Error::OutOfRange(..)
+        | Error::File { .. }
         | Error::Log(event_log::Error::Entry { .. } | event_log::Error::UnknownShop) => {
             exit::finding(error.to_string())
         }
