@@ -33,6 +33,26 @@ pub enum Error {
     /// The number of hashes is not that of the size, or they lead to another root.
     #[error("the proof does not lead to the root")]
     NotProven,
+    /// A kind of key that this crate does not have, by its number in the registry of `signed-note`.
+    #[error("keys of type {0} are not supported, only 1 (Ed25519) and 4 (Ed25519 cosignatures)")]
+    UnsupportedKey(u8),
+    /// The signature of a known key, by its name.
+    #[error("the signature of {0} does not hold")]
+    BadSignature(String),
+    /// There are only signatures of others.
+    #[error("it is not signed by a known key for its origin")]
+    NotSigned,
+    /// Fewer witnesses than the policy asks for.
+    #[error("not enough witnesses of the policy have cosigned")]
+    NoQuorum,
+    /// A line of a policy file.
+    #[error("line {line} of the policy: {why}")]
+    Policy {
+        /// From 1.
+        line: usize,
+        /// The rule that it breaks.
+        why: String,
+    },
 }
 
 impl Error {

@@ -1,6 +1,8 @@
 //! Against golden bytes, against what others wrote, and against bad input.
 
+mod files;
 mod malformed;
+mod notes;
 mod oracle;
 mod proofs;
 mod tree;
@@ -23,12 +25,12 @@ fn leaf(position: u64) -> Hash {
 
 /// The tiles of a log, as its files would be.
 #[derive(Default)]
-struct Log {
+struct Tree {
     growth: Growth,
     tiles: HashMap<Tile, Vec<u8>>,
 }
 
-impl Log {
+impl Tree {
     fn of(size: u64) -> Self {
         let mut log = Self::default();
         log.grow(size);

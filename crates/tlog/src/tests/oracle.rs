@@ -43,7 +43,7 @@ fn path(tile: &tlog_tiles::tile::Tile) -> Tile {
 }
 
 fn agree_on_the_tree(size: u64) {
-    let (log, sumdb) = (Log::of(size), Sumdb::of(size));
+    let (log, sumdb) = (Tree::of(size), Sumdb::of(size));
     assert_eq!(log.growth.root(), sumdb::tree_hash(size, &sumdb).unwrap().0, "{size}");
     let tiles = tlog_tiles::tile::Tile::new_tiles(8, 0, size);
     assert_eq!(tiles.iter().map(path).collect::<Vec<_>>(), tiles_between(0, size));
@@ -72,7 +72,7 @@ fn agree_on_the_tree(size: u64) {
 }
 
 fn agree_on_inclusion(
-    log: &Log,
+    log: &Tree,
     sumdb: &Sumdb,
     merkle: &MemoryBackedTree<Sha256, Vec<u8>>,
     index: u64,
@@ -89,7 +89,7 @@ fn agree_on_inclusion(
 }
 
 fn agree_on_consistency(
-    log: &Log,
+    log: &Tree,
     sumdb: &Sumdb,
     merkle: &MemoryBackedTree<Sha256, Vec<u8>>,
     old: u64,

@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn every_proof_of_small_trees_holds() {
     let sizes = 70;
-    let logs: Vec<Log> = (0..=sizes).map(Log::of).collect();
+    let logs: Vec<Tree> = (0..=sizes).map(Tree::of).collect();
     let largest = &logs[sizes as usize];
     for size in 0..=sizes {
         let root = logs[size as usize].growth.root();
@@ -29,7 +29,7 @@ fn every_proof_of_small_trees_holds() {
 
 #[test]
 fn what_is_missing_or_broken_is_named() {
-    let log = Log::of(70_000);
+    let log = Tree::of(70_000);
     let plan = Plan::inclusion(69_999, 70_000).unwrap();
     let edge: Tile = "tile/0/273.p/112".parse().unwrap();
     assert!(plan.tiles().contains(&edge));
@@ -56,7 +56,7 @@ fn proofs_over_trees_too_large_to_build_are_planned() {
 proptest! {
     #[test]
     fn a_proof_needs_no_more_than_its_tiles((size, index, old) in (1_u64..70_000).prop_flat_map(|size| (Just(size), 0..size, 0..=size))) {
-        let log = Log::of(size);
+        let log = Tree::of(size);
         for plan in [Plan::inclusion(index, size).unwrap(), Plan::consistency(old, size).unwrap()] {
             let tiles = plan.tiles();
             prop_assert!(tiles.len() <= 6);
@@ -72,7 +72,7 @@ proptest! {
         bit in 0_usize..256,
         other in 0_u64..4_000,
     ) {
-        let log = Log::of(size);
+        let log = Tree::of(size);
         let (root, leaf) = (log.growth.root(), leaf(index));
         let proof = log.hashes(&Plan::inclusion(index, size).unwrap());
         let refused = |leaf: &Hash, index, size, proof: &[Hash], root: &Hash| verify_inclusion(leaf, index, size, proof, root).is_err();
@@ -98,8 +98,8 @@ proptest! {
         which: prop::sample::Index,
         bit in 0_usize..256,
     ) {
-        let log = Log::of(size);
-        let (root, old_root) = (log.growth.root(), Log::of(old).growth.root());
+        let log = Tree::of(size);
+        let (root, old_root) = (log.growth.root(), Tree::of(old).growth.root());
         let proof = log.hashes(&Plan::consistency(old, size).unwrap());
         let refused = |old, size, proof: &[Hash], old_root: &Hash, root: &Hash| verify_consistency(old, size, proof, old_root, root).is_err();
         prop_assert!(!refused(old, size, &proof, &old_root, &root));

@@ -65,7 +65,7 @@ fn bundle(bundle: Bundle) -> Vec<u8> {
 #[test]
 fn roots_tiles_and_bundles_are_the_golden_ones() {
     for (size, root, bytes) in GOLDEN {
-        let log = Log::of(size);
+        let log = Tree::of(size);
         assert_eq!(hex::encode(log.growth.root()), root, "{size}");
         let mut digest = Context::new(&SHA256);
         for tile in tiles_between(0, size) {
@@ -143,7 +143,7 @@ fn a_million_leaves_have_their_root_and_it_is_said_how_long_it_took() {
 proptest! {
     #[test]
     fn growing_in_steps_gives_the_tiles_between_and_the_same_bytes(steps in prop::collection::vec(0_u64..700, 0..8)) {
-        let mut log = Log::default();
+        let mut log = Tree::default();
         let mut frontier = Frontier::new();
         for step in steps {
             let (old, new) = (log.growth.size(), log.growth.size() + step);
@@ -160,7 +160,7 @@ proptest! {
             prop_assert_eq!(stored.root(), log.growth.root());
         }
         // All that a log of this size serves, whatever the steps.
-        let whole = Log::of(log.growth.size());
+        let whole = Tree::of(log.growth.size());
         for (tile, bytes) in &whole.tiles {
             prop_assert_eq!(log.tiles.get(tile), Some(bytes));
         }
@@ -168,10 +168,10 @@ proptest! {
 
     #[test]
     fn a_tree_goes_on_from_its_right_edge_alone(old in 0_u64..70_000, more in 0_u64..1_000) {
-        let mut before = Log::of(old);
+        let mut before = Tree::of(old);
         let edge = right_edge(old);
         prop_assert!(edge.iter().all(|tile| !tile.is_full()) && edge.len() <= 3);
-        let mut loaded = Log { growth: Growth::load(old, |tile| edge.contains(&tile).then(|| before.tile(tile))?).unwrap(), ..Log::default() };
+        let mut loaded = Tree { growth: Growth::load(old, |tile| edge.contains(&tile).then(|| before.tile(tile))?).unwrap(), ..Tree::default() };
         prop_assert_eq!(loaded.growth.root(), before.growth.root());
         prop_assert_eq!(loaded.grow(old + more), before.grow(old + more));
         prop_assert_eq!(loaded.growth.root(), before.growth.root());
@@ -182,9 +182,9 @@ proptest! {
 
     #[test]
     fn the_right_edge_is_loaded_from_wider_tiles_too(size in 1_u64..2_000, more in 1_u64..2_000) {
-        let later = Log::of(size + more);
+        let later = Tree::of(size + more);
         let wider = |tile: Tile| Tile::at(tile.level, tile.index, size + more).and_then(|tile| later.tile(tile));
-        prop_assert_eq!(Growth::load(size, wider).unwrap().root(), Log::of(size).growth.root());
+        prop_assert_eq!(Growth::load(size, wider).unwrap().root(), Tree::of(size).growth.root());
     }
 
     #[test]
