@@ -3,6 +3,7 @@
 
 mod access;
 mod architecture;
+mod auditor;
 mod away;
 mod bad_input;
 mod bench;

@@ -18,6 +18,7 @@ use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
 use read_models::ReadModels;
 use relay::{Relay, RelayHandle};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use test_support::{TestDatabase, wait_until};
 
@@ -129,6 +130,16 @@ impl Served {
     /// The database as its owner has it.
     pub(crate) fn owner(&self) -> Database {
         self.test_database.database_owner()
+    }
+
+    /// How its owner reaches the database.
+    pub(crate) fn url_owner(&self) -> SecretString {
+        self.test_database.url_owner()
+    }
+
+    /// The authority's root, PEM.
+    pub(crate) fn root_pem(&self) -> &str {
+        self.authority.root_pem()
     }
 
     /// A session that may break things.
