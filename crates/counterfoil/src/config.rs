@@ -120,6 +120,9 @@ pub(crate) struct ServiceArgs {
         value_name = "TIME"
     )]
     pub(crate) reader_lost_after: Duration,
+    /// Record a digest of the read models in the log so often, at multiples of it in UTC, as 1d or 12h
+    #[arg(long, env = "COUNTERFOIL_DIGEST_EVERY", default_value = "1d", value_parser = duration, value_name = "TIME")]
+    pub(crate) digest_every: Duration,
     /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,

@@ -30,7 +30,7 @@ pub use error::{AppendError, Error};
 pub use event::{EntryEvidence, Event, Kind, UnknownOutcome};
 pub use fact::{Appended, Certificate, Conflict, Dedupe, NewFact, SealedEvidence, Transmission};
 pub use fork::{Forked, fork};
-pub use note::{NewNote, NoteType, NotedAt, append_note};
+pub use note::{NewNote, NoteType, NotedAt, append_note, find_note};
 pub use notify::channel;
 pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};
 pub use read::{Filter, head, outcomes_of, read, read_all, read_at};

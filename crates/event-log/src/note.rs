@@ -84,14 +84,28 @@ pub async fn append_note(client: &Client, shop: &ShopId, note: &NewNote) -> Resu
     let written = Written::new(shop, note)?;
     let name = shop.as_str();
     client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
-    let (types, ids) = (vec![note.kind.name()], vec![note.id.as_str()]);
-    if let Some(known) = client.query_opt(&sql::event_log::FIND_COMMANDS, &[&name, &types, &ids]).await? {
-        return Ok(NotedAt { position: Position(known.try_get("position")?), was_known: true });
+    if let Some(position) = find_note(client, shop, note.kind, &note.id).await? {
+        return Ok(NotedAt { position, was_known: true });
     }
     let head = client.query_one(&sql::event_log::FIND_HEAD, &[&name]).await?;
     let (position, at) = next_of(&head)?;
     written.insert(client, shop, position, at).await?;
     Ok(NotedAt { position: Position(position), was_known: false })
+}
+
+/// Where a note stands, if it was appended.
+///
+/// # Errors
+/// The database's.
+pub async fn find_note(
+    client: &Client,
+    shop: &ShopId,
+    kind: NoteType,
+    id: &str,
+) -> Result<Option<Position>, Error> {
+    let (types, ids) = (vec![kind.name()], vec![id]);
+    let row = client.query_opt(&sql::event_log::FIND_COMMANDS, &[&shop.as_str(), &types, &ids]).await?;
+    Ok(row.map(|row| row.try_get("position")).transpose()?.map(Position))
 }
 
 /// A note as an entry that only lacks its time.

@@ -4,9 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
-use audit::{Fold, Point, Progress, Snapshot, Source, Subject, as_of, read_into, run};
+use audit::{Fold, Point, Progress, Snapshot, Subject, as_of, read_into, run};
 use database::Database;
-use domain::{Fact, Position, ShopId};
+use domain::{Fact, Position, ShopId, Source};
 use event_log::{Appender, Dedupe, NewFact};
 use read_models::ReadModels;
 use relay::Relay;
@@ -73,7 +73,7 @@ pub(crate) async fn measure(
     let (mut replays, mut folds, mut verifies, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut events = 0;
     for round in 1..=rounds {
-        let source = Source::Snapshot(Snapshot::take(&owner, &ground.shop).await?);
+        let source = audit::Source::Snapshot(Snapshot::take(&owner, &ground.shop).await?);
         let head = source.locate(Point::Head).await?;
         events = head.0 + 1;
         let per_s = |began: Instant| events as f64 / began.elapsed().as_secs_f64();
@@ -172,11 +172,16 @@ fn capture(n: i64) -> Value {
 
 fn fact(n: usize, name: &str, data: &Value) -> anyhow::Result<NewFact> {
     let fact = Fact::from_data(name, &data.to_string()).map_err(|unknown| anyhow::anyhow!(unknown.0))?;
-    let dedupe = Dedupe::Command { id: n.to_string(), content_sha256: [0; 32] };
+    let dedupe = match fact.source() {
+        Source::Callback => {
+            Dedupe::Callback { event_key: format!("WH-{n}"), body_mac: [0; 32], transmission: None }
+        }
+        _ => Dedupe::Command { id: n.to_string(), content_sha256: [0; 32] },
+    };
     Ok(NewFact { fact, by: "counterfoil bench".to_owned(), dedupe, evidence: None, certificate: None })
 }
 
-async fn look(source: &Source, head: Position, orders: i64) -> anyhow::Result<Vec<f64>> {
+async fn look(source: &audit::Source, head: Position, orders: i64) -> anyhow::Result<Vec<f64>> {
     let mut took = Vec::new();
     for n in 0..LOOKS {
         let order = format!("order-{:08}", n * (orders / LOOKS).max(1) % orders);

@@ -25,12 +25,16 @@ pub(crate) struct Digest {
     /// As of this position or time; else of now
     #[arg(long, value_name = "POSITION|TIME", value_parser = point)]
     as_of: Option<Point>,
+    /// A name: what has been recorded under it is not recorded again
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 impl Digest {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         let (database, shop) = self.log.open(globals).await?;
-        let (progress, id) = (Progress::default(), random_id()?);
+        let progress = Progress::default();
+        let id = self.name.map_or_else(random_id, Ok)?;
         let point = self.as_of.unwrap_or(Point::Head);
         let recording = record_digest(&database, &shop, point, (&id, "counterfoil digest"), &progress);
         let recorded = shown(&progress, recording).await.map_err(told)?;
