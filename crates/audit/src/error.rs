@@ -17,6 +17,9 @@ pub enum Error {
     /// Evidence cannot be read.
     #[error(transparent)]
     Evidence(#[from] evidence::Error),
+    /// The tree cannot be read.
+    #[error(transparent)]
+    Tree(Box<crate::tree::Error>),
     /// A point of the log that is not there.
     #[error("{0} is not in the log, which ends at {1}")]
     OutOfRange(String, Position),
@@ -49,6 +52,12 @@ impl Error {
 
     pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
         Self::File { path: path.display().to_string(), why: error.to_string() }
+    }
+}
+
+impl From<crate::tree::Error> for Error {
+    fn from(error: crate::tree::Error) -> Self {
+        Self::Tree(Box::new(error))
     }
 }
 

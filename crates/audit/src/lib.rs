@@ -26,5 +26,5 @@ pub use progress::Progress;
 pub use rebuild::{Rebuildable, Rebuilt, rebuild, undo};
 pub use replay::{End, Fold, Mismatch, Replay, Replayed, Run, replay, run};
 pub use source::{Point, Snapshot, Source, Take, read_into};
-pub use verify::{EvidenceCounts, Verification, Verifier, verify};
+pub use verify::{EvidenceCounts, TreeCounts, Verification, Verifier, verify};
 pub use what_if::{Assumptions, OrderDifference, Standing, WhatIf, what_if};

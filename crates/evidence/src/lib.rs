@@ -21,4 +21,4 @@ pub use error::Error;
 pub use hash_key::HashKey;
 pub use key::KeyEncryptionKey;
 pub use rows::{Row, destroy, load};
-pub use vault::{Sealed, Vault};
+pub use vault::{DataKey, Sealed, Vault};

@@ -29,6 +29,7 @@ pub use keys::LogKeys;
 pub use origin::Origin;
 pub use status::{TreeStatus, trees};
 pub use store::{Published, Trees};
+pub(crate) use store::{Size, Tiles, root, size};
 pub use supervisor::{Growing, Options};
 
 /// Whose checkpoint and lease the tree's are.

@@ -1,6 +1,7 @@
 //! Compares evidence with the entries that rest on it: hashes, commitment, PayPal's signature and chain at the time of the
 //! transmission, and what the body says.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -9,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use database::sql;
 use domain::{Fact, Position, Source as FactSource};
 use event_log::{Event, NoteType};
-use evidence::{CallbackEvidence, HashKey, Vault, VerifiedBy};
+use evidence::{CallbackEvidence, DataKey, HashKey, Vault, VerifiedBy};
 use paypal::{Environment, ExplainRequest, TrustAnchors, explain};
 use serde::{Deserialize, Serialize};
 
@@ -32,16 +33,26 @@ pub struct EvidenceCounts {
     pub translated: u64,
     /// Pieces that nobody can open any more, as the log says.
     pub erased: u64,
+    /// Pieces that a bundle leaves out.
+    pub left_out: u64,
 }
 
-/// A piece of evidence: its sealed bytes, and its wrapped key as far as that is there.
-pub(super) struct Piece {
-    sealed: Vec<u8>,
-    wrapped_key: Option<Vec<u8>>,
+/// A piece of evidence: its sealed bytes, and its key as far as that is there.
+pub(crate) struct Piece {
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) key: Option<PieceKey>,
+}
+
+/// The key of a piece.
+pub(crate) enum PieceKey {
+    /// Under the key-encryption key.
+    Wrapped(Vec<u8>),
+    /// For whoever has the bundle.
+    Released(DataKey),
 }
 
 /// Reads the evidence of some positions.
-pub(super) async fn load(
+pub(crate) async fn load(
     snapshot: &Snapshot,
     after: i64,
     through: i64,
@@ -49,24 +60,27 @@ pub(super) async fn load(
     let (client, shop) = (snapshot.client()?, snapshot.shop().as_str());
     let rows = client.query(&sql::audit::READ_EVIDENCE, &[&shop, &after, &through]).await?;
     let piece = |row: &tokio_postgres::Row| {
-        Ok((row.try_get(0)?, Piece { sealed: row.try_get(1)?, wrapped_key: row.try_get(2)? }))
+        let wrapped: Option<Vec<u8>> = row.try_get(2)?;
+        Ok((row.try_get(0)?, Piece { sealed: row.try_get(1)?, key: wrapped.map(PieceKey::Wrapped) }))
     };
     rows.iter().map(piece).collect::<Result<_, tokio_postgres::Error>>().map_err(Error::from)
 }
 
 /// What opening and judging evidence takes.
-pub(super) struct Opener<'a> {
-    vault: &'a Vault,
-    anchors: Option<&'a TrustAnchors>,
-    shop: String,
-    environment: Option<Environment>,
-    hash_key: HashKey,
+pub(crate) struct Opener<'a> {
+    /// Opens wrapped keys.
+    pub(crate) vault: Option<&'a Vault>,
+    pub(crate) anchors: Option<&'a TrustAnchors>,
+    pub(crate) shop: String,
+    pub(crate) environment: Option<Environment>,
+    /// Without it, bodies that name odd ids are not compared with their entries.
+    pub(crate) hash_key: Option<HashKey>,
     /// The certificates that are kept, PEM, by the hexadecimal SHA-256.
-    certificates: HashMap<String, String>,
+    pub(crate) certificates: HashMap<String, String>,
 }
 
 impl<'a> Opener<'a> {
-    pub(super) async fn new(
+    pub(crate) async fn new(
         snapshot: &Snapshot,
         vault: &'a Vault,
         anchors: Option<&'a TrustAnchors>,
@@ -75,24 +89,22 @@ impl<'a> Opener<'a> {
         let row = client.query_one(&sql::audit::GET_SHOP, &[&shop]).await?;
         let wrapped: Vec<u8> = row.try_get("hash_key_wrapped")?;
         let environment: &str = row.try_get("environment")?;
-        let mut certificates = HashMap::new();
-        for row in client.query(&sql::audit::LIST_CERTIFICATES, &[&shop]).await? {
-            let der: &[u8] = row.try_get("der")?;
-            certificates.insert(hex::encode(digest(&SHA256, der)), pem(der));
-        }
         Ok(Self {
-            vault,
+            vault: Some(vault),
             anchors,
             shop: shop.to_owned(),
             environment: environment.parse().ok(),
-            hash_key: HashKey::unwrap(vault, shop, &wrapped)?,
-            certificates,
+            hash_key: Some(HashKey::unwrap(vault, shop, &wrapped)?),
+            certificates: certificates(snapshot).await?,
         })
     }
 
     fn open(&self, event: &Event, piece: &Piece, judged: &mut Judged<'_>) -> Option<Vec<u8>> {
-        let wrapped = piece.wrapped_key.as_ref()?;
-        let (salt, plain) = match self.vault.open_with_salt(&self.shop, &piece.sealed, wrapped) {
+        let opened = match piece.key.as_ref()? {
+            PieceKey::Wrapped(wrapped) => self.vault?.open_with_salt(&self.shop, &piece.sealed, wrapped),
+            PieceKey::Released(key) => key.open(&self.shop, &piece.sealed),
+        };
+        let (salt, plain) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 judged.findings.add(event.position, EVIDENCE, error.to_string());
@@ -131,7 +143,15 @@ impl<'a> Opener<'a> {
         if matches!(fact, Fact::CallbackUnreadable(_) | Fact::CallbackRevised(_)) {
             return;
         }
-        let says = paypal::translate(&callback.body, &|text: &str| self.hash_key.pseudonym(text)).fact;
+        let asked = Cell::new(false);
+        let pseudonym = |text: &str| {
+            asked.set(true);
+            self.hash_key.as_ref().map_or_else(String::new, |key| key.pseudonym(text))
+        };
+        let says = paypal::translate(&callback.body, &pseudonym).fact;
+        if asked.get() && self.hash_key.is_none() {
+            return;
+        }
         if says == *fact {
             judged.counts.translated += 1;
         } else {
@@ -161,9 +181,9 @@ impl<'a> Opener<'a> {
 }
 
 /// What the evidence of a log comes to. Evidence is judged before the notes that speak of it are seen.
-pub(super) struct Judged<'a> {
-    pub(super) findings: &'a mut Findings,
-    pub(super) counts: EvidenceCounts,
+pub(crate) struct Judged<'a> {
+    pub(crate) findings: &'a mut Findings,
+    pub(crate) counts: EvidenceCounts,
     /// Pieces without a key.
     keyless: Vec<i64>,
     /// Facts whose keys were destroyed, as the log says.
@@ -172,6 +192,8 @@ pub(super) struct Judged<'a> {
     otherwise: BTreeMap<i64, String>,
     /// Callbacks that were read again.
     retranslated: BTreeSet<i64>,
+    /// Evidence may be left out, and keys not released.
+    may_lack: bool,
 }
 
 #[derive(Deserialize)]
@@ -180,7 +202,7 @@ struct ErasedData {
 }
 
 impl<'a> Judged<'a> {
-    pub(super) fn new(findings: &'a mut Findings) -> Self {
+    pub(crate) fn new(findings: &'a mut Findings) -> Self {
         Self {
             findings,
             counts: EvidenceCounts::default(),
@@ -188,11 +210,17 @@ impl<'a> Judged<'a> {
             erased: BTreeSet::new(),
             otherwise: BTreeMap::new(),
             retranslated: BTreeSet::new(),
+            may_lack: false,
         }
     }
 
+    /// Of a bundle, which need not have all evidence and keys.
+    pub(crate) fn of_bundle(findings: &'a mut Findings) -> Self {
+        Self { may_lack: true, ..Self::new(findings) }
+    }
+
     /// Compares an event with its evidence.
-    pub(super) fn event(&mut self, event: &Event, piece: Option<&Piece>, opener: Option<&Opener<'_>>) {
+    pub(crate) fn event(&mut self, event: &Event, piece: Option<&Piece>, opener: Option<&Opener<'_>>) {
         if event.type_name == NoteType::SubjectErased.name()
             && let Ok(data) = serde_json::from_str::<ErasedData>(event.data())
         {
@@ -204,6 +232,10 @@ impl<'a> Judged<'a> {
         }
         let (said, piece) = match (event.evidence(), piece) {
             (None, None) => return,
+            (Some(_), None) if self.may_lack => {
+                self.counts.left_out += 1;
+                return;
+            }
             (Some(_), None) => {
                 return self.findings.add(
                     event.position,
@@ -228,7 +260,7 @@ impl<'a> Judged<'a> {
             );
         }
         self.counts.hashed += 1;
-        if piece.wrapped_key.is_none() {
+        if piece.key.is_none() {
             self.keyless.push(event.position.0);
             return;
         }
@@ -240,11 +272,11 @@ impl<'a> Judged<'a> {
     }
 
     /// What only the whole log can tell.
-    pub(super) fn finish(mut self) -> EvidenceCounts {
+    pub(crate) fn finish(mut self) -> EvidenceCounts {
         for position in std::mem::take(&mut self.keyless) {
             if self.erased.contains(&position) {
                 self.counts.erased += 1;
-            } else {
+            } else if !self.may_lack {
                 self.findings.add(
                     Position(position),
                     EVIDENCE,
@@ -265,6 +297,17 @@ impl<'a> Judged<'a> {
         }
         self.counts
     }
+}
+
+/// The certificates that are kept, PEM, by the hexadecimal SHA-256.
+pub(crate) async fn certificates(snapshot: &Snapshot) -> Result<HashMap<String, String>, Error> {
+    let (client, shop) = (snapshot.client()?, snapshot.shop().as_str());
+    let mut certificates = HashMap::new();
+    for row in client.query(&sql::audit::LIST_CERTIFICATES, &[&shop]).await? {
+        let der: &[u8] = row.try_get("der")?;
+        certificates.insert(hex::encode(digest(&SHA256, der)), pem(der));
+    }
+    Ok(certificates)
 }
 
 fn pem(der: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 mod evidence;
 mod rows;
+mod tree;
 
 use ::evidence::Vault;
 use database::Database;
@@ -15,6 +16,7 @@ use crate::{Error, Findings, Mismatch, Progress, Snapshot, Source};
 
 pub use evidence::EvidenceCounts;
 use evidence::Opener;
+pub use tree::TreeCounts;
 
 /// What a whole verification found; everything is empty where all is well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -23,6 +25,8 @@ pub struct Verification {
     pub events: u64,
     /// What was checked of their evidence.
     pub evidence: EvidenceCounts,
+    /// What was compared of the Merkle tree.
+    pub tree: TreeCounts,
     /// How many facts were decided again.
     pub facts: u64,
     /// How many outcomes were compared.
@@ -77,9 +81,9 @@ impl Verifier<'_> {
             None => None,
         };
         let mut findings = Findings::default();
-        let (events, evidence) =
+        let (events, evidence, tree) =
             rows::verify_rows(&snapshot, opener.as_ref(), progress, &mut findings).await?;
-        let mut verification = Verification { events, evidence, findings, ..Verification::default() };
+        let mut verification = Verification { events, evidence, tree, findings, ..Verification::default() };
         let source = Source::Snapshot(snapshot);
         replay(&source, progress, &mut verification).await?;
         source.close().await;

@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::evidence::{self, EvidenceCounts, Judged, Opener};
+use super::tree::{TreeCounts, TreeWalk};
 use crate::{Error, Findings, Progress, Snapshot};
 
 /// Each with its evidence, which may be large.
@@ -29,6 +30,7 @@ struct Walk<'a> {
     /// The ids of facts whose outcomes may still come.
     facts: VecDeque<(Position, Uuid)>,
     judged: Judged<'a>,
+    tree: TreeWalk,
 }
 
 /// Reads every event with all there is of it. Gives how many there are, and what was checked of their evidence: with an
@@ -38,12 +40,13 @@ pub(super) async fn verify_rows(
     opener: Option<&Opener<'_>>,
     progress: &Progress,
     findings: &mut Findings,
-) -> Result<(u64, EvidenceCounts), Error> {
+) -> Result<(u64, EvidenceCounts, TreeCounts), Error> {
     let (client, shop) = (snapshot.client()?, snapshot.shop().as_str());
     let pruned = client.query_opt(&sql::delivery::READ_PRUNED, &[&shop]).await?;
     let pruned_through = pruned.map(|row| row.try_get(0)).transpose()?.unwrap_or(-1);
     let judged = Judged::new(findings);
-    let mut walk = Walk { next: 0, last_at: None, pruned_through, facts: VecDeque::new(), judged };
+    let tree = TreeWalk::begin(snapshot).await?;
+    let mut walk = Walk { next: 0, last_at: None, pruned_through, facts: VecDeque::new(), judged, tree };
     progress.begin("events and evidence", u64::try_from(snapshot.head().0 + 1).unwrap_or(0));
     let mut after = -1_i64;
     loop {
@@ -51,10 +54,12 @@ pub(super) async fn verify_rows(
         let Some(last) = rows.last() else { break };
         let through: i64 = last.try_get("position")?;
         let mut evidence = evidence::load(snapshot, after, through).await?;
+        walk.tree.expect(snapshot, after, through).await?;
         for row in &rows {
             let position: i64 = row.try_get("position")?;
             let piece = evidence.remove(&position);
             if let Some(event) = walk.step(Position(position), row)? {
+                walk.tree.event(&event);
                 walk.judged.event(&event, piece.as_ref(), opener);
             }
         }
@@ -65,11 +70,13 @@ pub(super) async fn verify_rows(
                 "there is evidence of an event that is not there",
             );
         }
+        walk.tree.compare(snapshot, walk.judged.findings).await?;
         after = through;
         progress.add(rows.len() as u64);
         tokio::task::yield_now().await;
     }
-    Ok((u64::try_from(walk.next).unwrap_or(0), walk.judged.finish()))
+    let tree = walk.tree.finish(snapshot, walk.judged.findings).await?;
+    Ok((u64::try_from(walk.next).unwrap_or(0), walk.judged.finish(), tree))
 }
 
 impl Walk<'_> {
@@ -85,9 +92,11 @@ impl Walk<'_> {
         }
         self.next = here.0 + 1;
         let entry: &str = row.try_get("entry")?;
-        if row.try_get::<_, &[u8]>("leaf_hash")? != leaf_hash(entry) {
+        let leaf = leaf_hash(entry);
+        if row.try_get::<_, &[u8]>("leaf_hash")? != leaf {
             self.add(here, COLUMNS, "leaf_hash is not the entry's: one of them was changed");
         }
+        self.tree.push(here, leaf, self.judged.findings);
         let event = match Event::decode(here, entry.to_owned()) {
             Ok(event) => event,
             Err(error) => {

@@ -82,7 +82,7 @@ fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
     let evidence = &found.evidence;
     output::note(&format!(
         "{}: {} events, {} facts decided again, {} outcomes compared, {} digests; evidence: {} hashed, {} opened, \
-         {} signatures, {} translations, {} erased.",
+         {} signatures, {} translations, {} erased; tree: {} events, {} tiles, {} checkpoints.",
         if found.is_clean() { "All of it holds" } else { "It does NOT hold" },
         found.events,
         found.facts,
@@ -93,6 +93,9 @@ fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
         evidence.signed,
         evidence.translated,
         evidence.erased,
+        found.tree.size,
+        found.tree.tiles,
+        found.tree.checkpoints,
     ));
     Ok(())
 }
