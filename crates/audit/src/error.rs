@@ -61,6 +61,12 @@ impl From<crate::tree::Error> for Error {
     }
 }
 
+impl From<tlog::Error> for Error {
+    fn from(error: tlog::Error) -> Self {
+        crate::tree::Error::from(error).into()
+    }
+}
+
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::Failed(error.to_string())

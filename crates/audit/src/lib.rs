@@ -6,6 +6,7 @@
 //! Never: write anything but the tree's tables and notes, and destroy evidence in any other way than through `evidence`.
 
 mod as_of;
+pub mod bundle;
 mod digest;
 mod error;
 pub mod export;
@@ -19,6 +20,7 @@ mod verify;
 mod what_if;
 
 pub use as_of::{Model, Subject, as_of};
+pub use bundle::Bundle;
 pub use digest::{DIGESTED, Digest, Digests, line, record_digest};
 pub use error::Error;
 pub use finding::{Finding, Findings};

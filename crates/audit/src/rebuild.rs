@@ -97,7 +97,9 @@ pub async fn rebuild(
     }
     progress.begin("comparing", 0);
     let mut differences = Vec::new();
-    let Source::Snapshot(snapshot) = source;
+    let Source::Snapshot(snapshot) = source else {
+        return Err(Error::Failed("only what is in a database can be rebuilt".to_owned()));
+    };
     for table in model.tables() {
         differences.extend(compare_table(snapshot.client()?, shop, fold.state(), *table).await?);
     }

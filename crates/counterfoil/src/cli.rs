@@ -102,6 +102,8 @@ pub(crate) enum Verb {
     WhatIf(verbs::audit::what_if::WhatIf),
     /// Write the log and the read models into files, with a manifest
     Export(verbs::audit::export::Export),
+    /// Write an evidence bundle: everything an auditor needs, in one folder, without a database
+    Evidence(verbs::audit::evidence::Evidence),
     /// Record a digest of each read model in the log, made from the log alone
     Digest(verbs::audit::digest::Digest),
     /// Measure throughput and latency against the plain transaction

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use database::Database;
 use domain::{ShopId, Timestamp};
 use event_log::NoteType;
@@ -87,7 +87,7 @@ fn last_end(now: DateTime<Utc>, every: Duration) -> Option<Timestamp> {
 
 async fn record(database: &Database, shop: &ShopId, end: Timestamp, name: &str) -> anyhow::Result<()> {
     // What was recorded at the very end belongs to the next day.
-    let as_of = Timestamp::new(end.as_datetime() - TimeDelta::microseconds(1));
+    let as_of = end.just_before();
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["digest", "--shop", shop.as_str(), "--as-of", &as_of.to_string(), "--name", name])

@@ -13,8 +13,10 @@ use event_log::Event;
 use read_models::{Cells, Table};
 use serde::Serialize;
 
-use crate::{DIGESTED, Error, Fold, Progress, Source, Take, line, read_into};
-use files::{NewFile, Written};
+use crate::{Error, Fold, Progress, Source, Take, line, read_into};
+use files::NewFile;
+pub use files::Written;
+pub(crate) use files::{make_empty, write_whole};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -167,10 +169,4 @@ fn totals(state: &State) -> BTreeMap<String, Totals> {
         sums.refund_due_minor += i128::from(order.money.refund_due_minor);
     }
     totals
-}
-
-/// Whether a table's digest can stand in the log.
-#[must_use]
-pub fn is_digested(table: Table) -> bool {
-    DIGESTED.contains(&table)
 }

@@ -7,7 +7,7 @@ use event_log::{Event, Kind, NoteType};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::{End, Error, Progress};
+use crate::{Bundle, End, Error, Progress};
 
 pub use snapshot::Snapshot;
 
@@ -21,6 +21,8 @@ const AHEAD: usize = 2;
 pub enum Source {
     /// In a database, as it was at one moment.
     Snapshot(Snapshot),
+    /// In a bundle, on disk.
+    Bundle(Bundle),
 }
 
 /// Where in a log: `as of` it, everything up to it counts.
@@ -40,6 +42,7 @@ impl Source {
     pub fn shop(&self) -> &ShopId {
         match self {
             Self::Snapshot(snapshot) => snapshot.shop(),
+            Self::Bundle(bundle) => bundle.shop(),
         }
     }
 
@@ -48,6 +51,7 @@ impl Source {
     pub fn head(&self) -> Position {
         match self {
             Self::Snapshot(snapshot) => snapshot.head(),
+            Self::Bundle(bundle) => bundle.head(),
         }
     }
 
@@ -58,7 +62,7 @@ impl Source {
             Self::Snapshot(snapshot) if through >= snapshot.head() => {
                 End::Decided(snapshot.decided_through())
             }
-            Self::Snapshot(_) => End::Cut,
+            Self::Snapshot(_) | Self::Bundle(_) => End::Cut,
         }
     }
 
@@ -66,6 +70,7 @@ impl Source {
     pub async fn close(self) {
         match self {
             Self::Snapshot(snapshot) => snapshot.close().await,
+            Self::Bundle(_) => {}
         }
     }
 
@@ -76,6 +81,7 @@ impl Source {
     pub async fn entries(&self, after: Position, limit: i64) -> Result<Vec<(Position, String)>, Error> {
         match self {
             Self::Snapshot(snapshot) => snapshot.entries(after, limit).await,
+            Self::Bundle(bundle) => bundle.entries(after, limit),
         }
     }
 
@@ -91,6 +97,14 @@ impl Source {
     ) -> Result<Vec<Event>, Error> {
         match self {
             Self::Snapshot(snapshot) => snapshot.mentions((after, through), limit, text).await,
+            Self::Bundle(bundle) => {
+                let within = |event: &Event| event.position > after && event.position <= through;
+                let mut events = bundle.scan(|event| {
+                    within(event) && event.kind == Kind::Outcome && event.entry.contains(text)
+                })?;
+                events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                Ok(events)
+            }
         }
     }
 
@@ -101,6 +115,8 @@ impl Source {
     pub async fn outcomes_of_key(&self, key: &Key, through: Position) -> Result<Vec<Event>, Error> {
         match self {
             Self::Snapshot(snapshot) => snapshot.events_of_key(Kind::Outcome, key, &[], through).await,
+            Self::Bundle(bundle) => bundle
+                .scan(|event| event.kind == Kind::Outcome && event.key == *key && event.position <= through),
         }
     }
 
@@ -111,6 +127,7 @@ impl Source {
     pub async fn at(&self, positions: &[Position]) -> Result<Vec<Event>, Error> {
         match self {
             Self::Snapshot(snapshot) => snapshot.at(positions).await,
+            Self::Bundle(bundle) => bundle.scan(|event| positions.contains(&event.position)),
         }
     }
 
@@ -123,6 +140,9 @@ impl Source {
             Self::Snapshot(snapshot) => {
                 let key = Key::Shop(snapshot.shop().clone());
                 snapshot.events_of_key(Kind::Note, &key, &[kind.name()], snapshot.head()).await
+            }
+            Self::Bundle(bundle) => {
+                bundle.scan(|event| event.kind == Kind::Note && event.type_name == kind.name())
             }
         }
     }

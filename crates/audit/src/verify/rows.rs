@@ -22,13 +22,19 @@ const ENTRY: &str = "entry";
 const OUTBOX: &str = "outbox";
 const LOG: &str = "log";
 
-/// What is remembered from one event to the next.
-struct Walk<'a> {
+/// What only the entries tell: dense, canonical, in the order of time, with the ids that follow from each other.
+#[derive(Default)]
+pub(super) struct Entries {
     next: i64,
     last_at: Option<Timestamp>,
-    pruned_through: i64,
     /// The ids of facts whose outcomes may still come.
     facts: VecDeque<(Position, Uuid)>,
+}
+
+/// What is remembered from one event to the next.
+struct Walk<'a> {
+    entries: Entries,
+    pruned_through: i64,
     judged: Judged<'a>,
     tree: TreeWalk,
 }
@@ -46,7 +52,7 @@ pub(super) async fn verify_rows(
     let pruned_through = pruned.map(|row| row.try_get(0)).transpose()?.unwrap_or(-1);
     let judged = Judged::new(findings);
     let tree = TreeWalk::begin(snapshot).await?;
-    let mut walk = Walk { next: 0, last_at: None, pruned_through, facts: VecDeque::new(), judged, tree };
+    let mut walk = Walk { entries: Entries::default(), pruned_through, judged, tree };
     progress.begin("events and evidence", u64::try_from(snapshot.head().0 + 1).unwrap_or(0));
     let mut after = -1_i64;
     loop {
@@ -76,7 +82,7 @@ pub(super) async fn verify_rows(
         tokio::task::yield_now().await;
     }
     let tree = walk.tree.finish(snapshot, walk.judged.findings).await?;
-    Ok((u64::try_from(walk.next).unwrap_or(0), walk.judged.finish(), tree))
+    Ok((u64::try_from(walk.entries.next).unwrap_or(0), walk.judged.finish(), tree))
 }
 
 impl Walk<'_> {
@@ -86,33 +92,14 @@ impl Walk<'_> {
 
     /// The event, where its entry can be read.
     fn step(&mut self, here: Position, row: &Row) -> Result<Option<Event>, Error> {
-        if here.0 != self.next {
-            let what = format!("positions {} to {} are missing before it", self.next, here.0 - 1);
-            self.add(here, LOG, what);
-        }
-        self.next = here.0 + 1;
         let entry: &str = row.try_get("entry")?;
         let leaf = leaf_hash(entry);
         if row.try_get::<_, &[u8]>("leaf_hash")? != leaf {
             self.add(here, COLUMNS, "leaf_hash is not the entry's: one of them was changed");
         }
         self.tree.push(here, leaf, self.judged.findings);
-        let event = match Event::decode(here, entry.to_owned()) {
-            Ok(event) => event,
-            Err(error) => {
-                self.add(here, ENTRY, error.to_string());
-                return Ok(None);
-            }
-        };
-        if !is_canonical(entry) {
-            self.add(here, ENTRY, "it is not RFC 8785 JSON");
-        }
-        if self.last_at.is_some_and(|last| event.at < last) {
-            self.add(here, LOG, format!("its time {} is before the one before it", event.at));
-        }
-        self.last_at = self.last_at.max(Some(event.at));
+        let Some(event) = self.entries.step(here, entry, self.judged.findings) else { return Ok(None) };
         self.columns(row, &event)?;
-        self.id(&event);
         if here.0 > self.pruned_through || row.try_get::<_, Option<Uuid>>("outbox_id")?.is_some() {
             self.outbox(row, &event)?;
         }
@@ -162,9 +149,36 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+impl Entries {
+    /// The event, where the entry can be read.
+    pub(super) fn step(&mut self, here: Position, entry: &str, findings: &mut Findings) -> Option<Event> {
+        if here.0 != self.next {
+            let what = format!("positions {} to {} are missing before it", self.next, here.0 - 1);
+            findings.add(here, LOG, what);
+        }
+        self.next = here.0 + 1;
+        let event = match Event::decode(here, entry.to_owned()) {
+            Ok(event) => event,
+            Err(error) => {
+                findings.add(here, ENTRY, error.to_string());
+                return None;
+            }
+        };
+        if !is_canonical(entry) {
+            findings.add(here, ENTRY, "it is not RFC 8785 JSON");
+        }
+        if self.last_at.is_some_and(|last| event.at < last) {
+            findings.add(here, LOG, format!("its time {} is before the one before it", event.at));
+        }
+        self.last_at = self.last_at.max(Some(event.at));
+        self.id(&event, findings);
+        Some(event)
+    }
 
     /// An outcome's id follows from its fact's.
-    fn id(&mut self, event: &Event) {
+    fn id(&mut self, event: &Event, findings: &mut Findings) {
         match (event.kind, event.cause, event.n) {
             (Kind::Fact, ..) => self.facts.push_back((event.position, event.id)),
             (Kind::Outcome, Some(cause), Some(n)) => {
@@ -173,7 +187,8 @@ impl Walk<'_> {
                 }
                 let derived = self.facts.front().filter(|(position, _)| *position == cause);
                 if derived.is_none_or(|(_, id)| outcome_id(id, n) != event.id) {
-                    self.add(event.position, ENTRY, format!("its id is not that of outcome {n} of {cause}"));
+                    let what = format!("its id is not that of outcome {n} of {cause}");
+                    findings.add(event.position, ENTRY, what);
                 }
             }
             _ => {}

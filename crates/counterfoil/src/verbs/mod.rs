@@ -54,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::WhatIf(verb) => verb.run(globals).await,
         Verb::Export(verb) => verb.run(globals).await,
         Verb::Rebuild(verb) => verb.run(globals).await,
+        Verb::Evidence(verb) => verb.run(globals).await,
         Verb::Digest(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,

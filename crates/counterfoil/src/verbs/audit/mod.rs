@@ -2,6 +2,7 @@
 
 pub(crate) mod as_of;
 pub(crate) mod digest;
+pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod rebuild;
 pub(crate) mod replay;
@@ -109,7 +110,10 @@ pub(crate) fn told(error: Error) -> anyhow::Error {
         | Error::Log(event_log::Error::Entry { .. } | event_log::Error::UnknownShop) => {
             exit::finding(error.to_string())
         }
-        Error::Evidence(evidence::Error::Locked) => exit::config(
+        Error::Tree(tree) if matches!(**tree, audit::tree::Error::NotPublished) => {
+            exit::finding(error.to_string())
+        }
+        Error::Evidence(::evidence::Error::Locked) => exit::config(
             "the key-encryption key is not the one that the shop's evidence was sealed under: see --kek-file",
         ),
         _ => error.into(),

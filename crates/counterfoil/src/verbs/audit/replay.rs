@@ -1,7 +1,9 @@
 //! `replay`: decides and folds the log from nothing.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context;
-use audit::{Digests, Point, Progress, Run, Snapshot, Source, run};
+use audit::{Bundle, Digests, Point, Progress, Run, Snapshot, Source, run};
 use clap::Args;
 use database::Database;
 use domain::ShopId;
@@ -28,7 +30,8 @@ Exit 0: all is as it was. Exit 1: the first decisions, digests and (with --diff)
 Examples:
   counterfoil replay --diff
   counterfoil replay --to 2026-11-25T00:00:00Z -o json
-  counterfoil replay --to 5000 --into scratch")]
+  counterfoil replay --to 5000 --into scratch
+  counterfoil replay --bundle november/")]
 pub(crate) struct Replay {
     #[command(flatten)]
     log: LogArgs,
@@ -41,10 +44,16 @@ pub(crate) struct Replay {
     /// Compare with the live read models, row by row
     #[arg(long, conflicts_with = "to")]
     diff: bool,
+    /// Replay this evidence bundle, and ask no database
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["diff", "into"])]
+    bundle: Option<PathBuf>,
 }
 
 impl Replay {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        if let Some(folder) = &self.bundle {
+            return self.replay_bundle(folder, globals).await;
+        }
         let (database, shop) = self.log.open(globals).await?;
         let scratch = match &self.into {
             Some(schema) => Some(scratch(&self.log.database, globals, schema, &shop).await?),
@@ -54,19 +63,31 @@ impl Replay {
         let source = Source::Snapshot(Snapshot::take(&database, &shop).await.map_err(told)?);
         let through = source.locate(self.to.unwrap_or(Point::Head)).await.map_err(told)?;
         let ran = shown(&progress, run(&source, through, &progress)).await.map_err(told)?;
-        let Source::Snapshot(snapshot) = source;
         let mut differences = Vec::new();
-        if self.diff {
+        if let Source::Snapshot(snapshot) = &source
+            && self.diff
+        {
             let comparing = compare_live(snapshot.client()?, &shop, ran.replayed.folded());
             differences = shown(&progress, comparing).await?;
         }
-        snapshot.close().await;
+        source.close().await;
         if let Some(scratch) = &scratch {
             let client = scratch.client().await?;
             shown(&progress, store_state(&client, &shop, ran.replayed.folded())).await?;
         }
         print(globals.output, &ran, &differences)?;
         Ok(if ran.is_clean() && differences.is_empty() { Exit::Ok } else { Exit::Finding })
+    }
+}
+
+impl Replay {
+    async fn replay_bundle(&self, folder: &Path, globals: &Globals) -> anyhow::Result<Exit> {
+        let source = Source::Bundle(Bundle::open(folder).map_err(told)?);
+        let through = source.locate(self.to.unwrap_or(Point::Head)).await.map_err(told)?;
+        let progress = Progress::default();
+        let ran = shown(&progress, run(&source, through, &progress)).await.map_err(told)?;
+        print(globals.output, &ran, &[])?;
+        Ok(if ran.is_clean() { Exit::Ok } else { Exit::Finding })
     }
 }
 

@@ -1,6 +1,8 @@
 //! `verify`: compares all there is of a log with each other.
 
-use audit::{Progress, Verification, Verifier};
+use std::path::{Path, PathBuf};
+
+use audit::{Bundle, Progress, Verification, Verifier};
 use clap::Args;
 use evidence::{KeyEncryptionKey, Vault};
 use paypal::TrustAnchors;
@@ -25,12 +27,17 @@ back; every piece of evidence against the hash and the commitment in its entry, 
 time of its transmission, and what its body says against what its entry says; every decision made again; every row of the
 read models; the rules as SQL; the digests that the log has. Nothing is written.
 
+With --bundle a folder that `counterfoil evidence` wrote is verified, and no database is asked: its manifest, tree and
+signature, the evidence in it, every decision, and the exported read models. --vkey says which key must have signed it; else
+the one in the folder is believed.
+
 Without a key-encryption key evidence is compared as far as it is sealed. --roots says whose signatures are believed.
 Exit 0: all of it holds. Exit 1: the first places where it does not are shown, in the order of the log.
 
 Examples:
   counterfoil verify
-  counterfoil verify --shop shop-eu --roots /etc/counterfoil/roots -o json")]
+  counterfoil verify --shop shop-eu --roots /etc/counterfoil/roots -o json
+  counterfoil verify --bundle november/ --vkey shop-eu.vkey --roots roots/")]
 pub(crate) struct Verify {
     #[command(flatten)]
     log: LogArgs,
@@ -38,13 +45,22 @@ pub(crate) struct Verify {
     kek: KekArgs,
     #[command(flatten)]
     trust: TrustArgs,
+    /// Verify this evidence bundle
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+    /// File with the key that must have signed the bundle's checkpoint, as C2SP signed-note has it
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    vkey: Option<PathBuf>,
 }
 
 impl Verify {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         let project = Project::find(globals.project.as_deref());
-        let vault = self.vault(project.as_ref())?;
         let anchors = self.anchors(project.as_ref())?;
+        if let Some(folder) = &self.bundle {
+            return self.verify_bundle(folder, &anchors, globals).await;
+        }
+        let vault = self.vault(project.as_ref())?;
         let (database, shop) = self.log.open(globals).await?;
         let verifier = Verifier { vault: vault.as_ref(), anchors: Some(&anchors) };
         let progress = Progress::default();
@@ -53,6 +69,27 @@ impl Verify {
         if vault.is_none() {
             output::note(
                 "Without --kek-file evidence was compared as far as it is sealed, and no signature judged.",
+            );
+        }
+        Ok(if found.is_clean() { Exit::Ok } else { Exit::Finding })
+    }
+
+    async fn verify_bundle(
+        &self,
+        folder: &Path,
+        anchors: &TrustAnchors,
+        globals: &Globals,
+    ) -> anyhow::Result<Exit> {
+        let vkey = self.vkey.as_deref().map(read_vkey).transpose()?;
+        let bundle = Bundle::open(folder).map_err(told)?;
+        let verifier = Verifier { vault: None, anchors: Some(anchors) };
+        let progress = Progress::default();
+        let verifying = verifier.verify_bundle(bundle, vkey.as_ref(), &progress);
+        let found = shown(&progress, verifying).await.map_err(told)?;
+        print(globals.output, &found)?;
+        if vkey.is_none() {
+            output::note(
+                "The key is the folder's own: compare log.vkey with one you have from elsewhere, or give --vkey.",
             );
         }
         Ok(if found.is_clean() { Exit::Ok } else { Exit::Finding })
@@ -69,6 +106,12 @@ impl Verify {
         let of_dev = project.map(|project| project.path("paypal")).filter(|folder| folder.is_dir());
         trust::anchors(self.trust.roots.as_deref().or(of_dev.as_deref()))
     }
+}
+
+fn read_vkey(file: &Path) -> anyhow::Result<tlog::Verifier> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| exit::usage(format!("{} cannot be read: {error}", file.display())))?;
+    text.trim().parse().map_err(|error| exit::usage(format!("{} is no key: {error}", file.display())))
 }
 
 fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
