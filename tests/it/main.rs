@@ -23,6 +23,7 @@ mod moves;
 mod plans;
 mod program;
 mod promises;
+mod reconcile;
 mod relay;
 mod restart;
 mod schema;

@@ -14,6 +14,12 @@ pub enum Error {
     /// Evidence cannot be read.
     #[error(transparent)]
     Evidence(#[from] evidence::Error),
+    /// A settlement report that cannot be read.
+    #[error(transparent)]
+    Report(#[from] crate::settlement::Malformed),
+    /// A settlement report of another account.
+    #[error(transparent)]
+    Account(#[from] crate::settlement::OtherAccount),
     /// A point of the log that is not there.
     #[error("{0} is not in the log, which ends at {1}")]
     OutOfRange(String, Position),

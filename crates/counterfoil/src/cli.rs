@@ -90,6 +90,8 @@ pub(crate) enum Verb {
     /// How far each shop's read models are, and who keeps them
     #[command(subcommand)]
     Projections(verbs::projections::Projections),
+    /// Compare PayPal's settlement report with the log: what never came, and what nobody sent
+    Reconcile(verbs::reconcile::Reconcile),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

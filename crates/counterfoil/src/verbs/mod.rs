@@ -14,6 +14,7 @@ pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod postgres;
 pub(crate) mod projections;
+pub(crate) mod reconcile;
 pub(crate) mod serve;
 pub(crate) mod shops;
 pub(crate) mod sinks;
@@ -21,8 +22,10 @@ pub(crate) mod stock;
 pub(crate) mod trigger;
 pub(crate) mod webhook;
 
+use domain::{BuyerId, ShopId};
+
 use crate::cli::{Cli, Verb};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 
 /// Does what the command line says.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -46,6 +49,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Listen(verb) => verb.run(globals).await,
         Verb::Sinks(verb) => verb.run(globals).await,
         Verb::Projections(verb) => verb.run(globals).await,
+        Verb::Reconcile(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,
@@ -57,4 +61,37 @@ pub(crate) fn random_id() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system has no randomness"))?;
     Ok(hex::encode(bytes))
+}
+
+/// A shop that is named on the command line.
+pub(crate) fn parse_shop(text: &str) -> anyhow::Result<ShopId> {
+    ShopId::parse(text).map_err(|error| exit::usage(format!("{text:?} cannot be a shop's name: {error}")))
+}
+
+/// Who does what the log will say; opaque, for no personal data belongs into the log.
+pub(crate) fn by(named: Option<&str>, verb: &str) -> anyhow::Result<String> {
+    match named {
+        Some(name) => opaque("--by", name),
+        None => Ok(verb.to_owned()),
+    }
+}
+
+/// A reference that will stand in the log for ever: it has the shape of an id, so that no personal data can hide in it.
+pub(crate) fn opaque(what: &str, text: &str) -> anyhow::Result<String> {
+    let parsed = BuyerId::parse(text);
+    parsed.map(|id| id.to_string()).map_err(|error| {
+        exit::usage(format!("{what} {text:?} stands in the log for ever, so it must be opaque: {error}"))
+    })
+}
+
+/// What kept an audit from coming to an end: what can be mended is a finding, trouble with the database keeps its cause.
+pub(crate) fn told(error: audit::Error) -> anyhow::Error {
+    use event_log::Error as Log;
+    match error {
+        audit::Error::Log(Log::Database(error))
+        | audit::Error::Evidence(evidence::Error::Database(error)) => error.into(),
+        audit::Error::Log(Log::UnknownShop | Log::Entry { .. }) => exit::finding(error.to_string()),
+        audit::Error::Account(_) | audit::Error::Report(_) => exit::finding(error.to_string()),
+        error => error.into(),
+    }
 }
