@@ -12,6 +12,7 @@ mod cli;
 mod contract;
 mod crash;
 mod downstream;
+mod erasure;
 mod event_log;
 mod feed;
 mod ground;

@@ -1,6 +1,6 @@
 //! What keeps an audit from coming to an end; what it finds is no error.
 
-use domain::Position;
+use domain::{BuyerId, Position};
 
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,22 @@ pub enum Error {
     /// A settlement report of another account.
     #[error(transparent)]
     Account(#[from] crate::settlement::OtherAccount),
+    /// Evidence that a legal hold keeps from being destroyed.
+    #[error("the legal hold {case} on the buyer {buyer} keeps this evidence: lift it first")]
+    Held {
+        /// Whose.
+        buyer: BuyerId,
+        /// Why.
+        case: String,
+    },
+    /// A legal hold that is not there.
+    #[error("no legal hold {case} is on the buyer {buyer}")]
+    NoHold {
+        /// Whose.
+        buyer: BuyerId,
+        /// Why.
+        case: String,
+    },
     /// A point of the log that is not there.
     #[error("{0} is not in the log, which ends at {1}")]
     OutOfRange(String, Position),
@@ -28,9 +44,27 @@ pub enum Error {
     Failed(String),
 }
 
+impl Error {
+    /// For closures of [`database::Database::run_tx`]: what the transaction has to know, or this error handed through,
+    /// which [`Error::from`] gives back.
+    pub(crate) fn abort(self) -> database::Error {
+        match self {
+            Self::Log(error) => error.abort(),
+            Self::Evidence(evidence::Error::Database(error)) => error,
+            other => database::Error::abort(other),
+        }
+    }
+}
+
 impl From<database::Error> for Error {
     fn from(error: database::Error) -> Self {
-        Self::Log(error.into())
+        match error {
+            database::Error::Aborted(reason) => match reason.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(reason) => Self::Log(database::Error::Aborted(reason).into()),
+            },
+            error => Self::Log(error.into()),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The auditor: makes everything again from the log alone, and says where it is not as it was.
 //!
 //! [`Source`] is a log to audit, [`Replay`] decides it anew, [`Fold`] only folds what was decided, [`verify()`] compares
-//! all there is with each other, [`settlement`] compares PayPal's own reports with the log.
+//! all there is with each other, [`settlement`] compares PayPal's own reports with the log, and [`erasure`] makes a person's
+//! evidence unreadable.
 //!
 //! Never: write anything but the tree's tables and notes, and destroy evidence in any other way than through `evidence`.
 
+pub mod erasure;
 mod error;
 mod progress;
 mod replay;

@@ -92,6 +92,11 @@ pub(crate) enum Verb {
     Projections(verbs::projections::Projections),
     /// Compare PayPal's settlement report with the log: what never came, and what nobody sent
     Reconcile(verbs::reconcile::Reconcile),
+    /// Make the evidence of a buyer's orders unreadable, for good
+    Erase(verbs::erase::Erase),
+    /// Keep a buyer's evidence from being destroyed
+    #[command(subcommand)]
+    LegalHold(verbs::legal_hold::LegalHold),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

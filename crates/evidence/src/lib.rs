@@ -18,5 +18,5 @@ mod vault;
 pub use callback::{CallbackEvidence, VerifiedBy};
 pub use error::Error;
 pub use key::KeyEncryptionKey;
-pub use rows::{Row, destroy, load};
+pub use rows::{Row, destroy, list_keys, load};
 pub use vault::{Sealed, Vault};

@@ -5,9 +5,11 @@ pub(crate) mod consumers;
 pub(crate) mod dead_letters;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod erase;
 pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod keys;
+pub(crate) mod legal_hold;
 pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod orders;
@@ -50,6 +52,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Sinks(verb) => verb.run(globals).await,
         Verb::Projections(verb) => verb.run(globals).await,
         Verb::Reconcile(verb) => verb.run(globals).await,
+        Verb::Erase(verb) => verb.run(globals).await,
+        Verb::LegalHold(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,
@@ -66,6 +70,11 @@ pub(crate) fn random_id() -> anyhow::Result<String> {
 /// A shop that is named on the command line.
 pub(crate) fn parse_shop(text: &str) -> anyhow::Result<ShopId> {
     ShopId::parse(text).map_err(|error| exit::usage(format!("{text:?} cannot be a shop's name: {error}")))
+}
+
+/// A buyer that is named on the command line.
+pub(crate) fn parse_buyer(text: &str) -> anyhow::Result<BuyerId> {
+    BuyerId::parse(text).map_err(|error| exit::usage(format!("{text:?} cannot be a buyer: {error}")))
 }
 
 /// Who does what the log will say; opaque, for no personal data belongs into the log.
@@ -91,7 +100,13 @@ pub(crate) fn told(error: audit::Error) -> anyhow::Error {
         audit::Error::Log(Log::Database(error))
         | audit::Error::Evidence(evidence::Error::Database(error)) => error.into(),
         audit::Error::Log(Log::UnknownShop | Log::Entry { .. }) => exit::finding(error.to_string()),
-        audit::Error::Account(_) | audit::Error::Report(_) => exit::finding(error.to_string()),
+        audit::Error::Evidence(error) => {
+            exit::config(format!("{error}: is it the key-encryption key of `serve`?"))
+        }
+        audit::Error::Account(_)
+        | audit::Error::Report(_)
+        | audit::Error::Held { .. }
+        | audit::Error::NoHold { .. } => exit::finding(error.to_string()),
         error => error.into(),
     }
 }
