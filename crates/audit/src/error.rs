@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use domain::{Position, RULES_LATEST};
+use domain::{BuyerId, Position, RULES_LATEST};
 
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,28 @@ pub enum Error {
     /// The tree cannot be read.
     #[error(transparent)]
     Tree(Box<crate::tree::Error>),
+    /// A settlement report that cannot be read.
+    #[error(transparent)]
+    Report(#[from] crate::settlement::Malformed),
+    /// A settlement report of another account.
+    #[error(transparent)]
+    Account(#[from] crate::settlement::OtherAccount),
+    /// Evidence that a legal hold keeps from being destroyed.
+    #[error("the legal hold {case} on the buyer {buyer} keeps this evidence: lift it first")]
+    Held {
+        /// Whose.
+        buyer: BuyerId,
+        /// Why.
+        case: String,
+    },
+    /// A legal hold that is not there.
+    #[error("no legal hold {case} is on the buyer {buyer}")]
+    NoHold {
+        /// Whose.
+        buyer: BuyerId,
+        /// Why.
+        case: String,
+    },
     /// A point of the log that is not there.
     #[error("{0} is not in the log, which ends at {1}")]
     OutOfRange(String, Position),
@@ -45,7 +67,8 @@ impl Error {
     pub(crate) fn abort(self) -> database::Error {
         match self {
             Self::Log(error) => error.abort(),
-            Self::ReadModels(read_models::Error::Database(error)) => error,
+            Self::ReadModels(read_models::Error::Database(error))
+            | Self::Evidence(evidence::Error::Database(error)) => error,
             other => database::Error::abort(other),
         }
     }

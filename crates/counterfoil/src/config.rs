@@ -154,7 +154,7 @@ impl ServiceArgs {
 }
 
 /// A number with its unit: s, m, h or d.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let odd = || "give a number with its unit, as 90s, 30m, 12h or 7d".to_owned();
     let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let seconds = match unit {

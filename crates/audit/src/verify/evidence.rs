@@ -9,11 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use database::sql;
 use domain::{Fact, Position, Source as FactSource};
-use event_log::{Event, NoteType};
+use event_log::Event;
 use evidence::{CallbackEvidence, DataKey, HashKey, Vault, VerifiedBy};
 use paypal::{Environment, ExplainRequest, TrustAnchors, explain};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::erasure::ErasedPositions;
 use crate::{Error, Findings, Snapshot};
 
 const EVIDENCE: &str = "evidence";
@@ -187,7 +188,7 @@ pub(crate) struct Judged<'a> {
     /// Pieces without a key.
     keyless: Vec<i64>,
     /// Facts whose keys were destroyed, as the log says.
-    erased: BTreeSet<i64>,
+    erased: ErasedPositions,
     /// Callbacks that say something else by the translation of this version.
     otherwise: BTreeMap<i64, String>,
     /// Callbacks that were read again.
@@ -196,18 +197,13 @@ pub(crate) struct Judged<'a> {
     may_lack: bool,
 }
 
-#[derive(Deserialize)]
-struct ErasedData {
-    positions: Vec<i64>,
-}
-
 impl<'a> Judged<'a> {
     pub(crate) fn new(findings: &'a mut Findings) -> Self {
         Self {
             findings,
             counts: EvidenceCounts::default(),
             keyless: Vec::new(),
-            erased: BTreeSet::new(),
+            erased: ErasedPositions::default(),
             otherwise: BTreeMap::new(),
             retranslated: BTreeSet::new(),
             may_lack: false,
@@ -221,11 +217,7 @@ impl<'a> Judged<'a> {
 
     /// Compares an event with its evidence.
     pub(crate) fn event(&mut self, event: &Event, piece: Option<&Piece>, opener: Option<&Opener<'_>>) {
-        if event.type_name == NoteType::SubjectErased.name()
-            && let Ok(data) = serde_json::from_str::<ErasedData>(event.data())
-        {
-            self.erased.extend(data.positions);
-        }
+        self.erased.note(event);
         let fact = event.fact().ok();
         if let Some(Fact::CallbackRetranslated(retranslation)) = &fact {
             self.retranslated.insert(retranslation.of.0);
@@ -274,7 +266,7 @@ impl<'a> Judged<'a> {
     /// What only the whole log can tell.
     pub(crate) fn finish(mut self) -> EvidenceCounts {
         for position in std::mem::take(&mut self.keyless) {
-            if self.erased.contains(&position) {
+            if self.erased.accounts_for(Position(position)) {
                 self.counts.erased += 1;
             } else if !self.may_lack {
                 self.findings.add(

@@ -74,22 +74,28 @@ fn contract(note: NoteType) -> (&'static str, &'static [&'static str], Value) {
             &[
                 "amount_differs",
                 "as_of",
+                "from",
                 "matched",
                 "missing_here",
                 "missing_there",
+                "other",
                 "rows",
                 "sha256",
                 "timing",
+                "to",
             ],
             json!({
                 "amount_differs": count("Transactions whose amounts differ."),
                 "as_of": position("The last position of the log that was compared."),
+                "from": time("When the report's period begins."),
                 "matched": count("Transactions that agree."),
                 "missing_here": count("Transactions that the log does not have."),
                 "missing_there": count("Payments of the period that the report does not have."),
-                "rows": count("Rows of the report."),
+                "other": count("Transactions that are no sale and no refund: they are not compared."),
+                "rows": count("Transactions that the report lists."),
                 "sha256": sha256("Of the report, byte for byte."),
                 "timing": count("Transactions at the edges of the period."),
+                "to": time("When it ends."),
             }),
         ),
     }
@@ -104,6 +110,10 @@ fn hold() -> Value {
 
 fn position(description: &str) -> Value {
     json!({"type": "integer", "minimum": -1, "maximum": domain::MINOR_MAX, "description": description})
+}
+
+fn time(description: &str) -> Value {
+    json!({"type": "string", "format": "date-time", "description": description})
 }
 
 fn count(description: &str) -> Value {

@@ -101,22 +101,25 @@ pub(crate) async fn shown<T>(progress: &Progress, work: impl Future<Output = T>)
     }
 }
 
-/// What somebody who audits can mend or has found keeps its words; the rest is a failure.
+/// What somebody who audits can mend or has found keeps its words; trouble with the database keeps its cause.
 pub(crate) fn told(error: Error) -> anyhow::Error {
-    match &error {
+    match error {
+        Error::Log(event_log::Error::Database(error)) | Error::Evidence(evidence::Error::Database(error)) => {
+            error.into()
+        }
         Error::UnknownRules(_) => exit::usage(error.to_string()),
         Error::OutOfRange(..)
         | Error::File { .. }
+        | Error::Account(_)
+        | Error::Report(_)
+        | Error::Held { .. }
+        | Error::NoHold { .. }
         | Error::Log(event_log::Error::Entry { .. } | event_log::Error::UnknownShop) => {
             exit::finding(error.to_string())
         }
-        Error::Tree(tree) if matches!(**tree, audit::tree::Error::NotPublished) => {
-            exit::finding(error.to_string())
-        }
-        Error::Evidence(::evidence::Error::Locked) => exit::config(
-            "the key-encryption key is not the one that the shop's evidence was sealed under: see --kek-file",
-        ),
-        _ => error.into(),
+        Error::Tree(tree) if matches!(*tree, audit::tree::Error::NotPublished) => exit::finding(tree.to_string()),
+        Error::Evidence(error) => exit::config(format!("{error}: is --kek-file the key of `serve`?")),
+        error => error.into(),
     }
 }
 
