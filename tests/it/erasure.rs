@@ -308,16 +308,16 @@ async fn a_hold_that_comes_behind_the_plan_keeps_everything_and_what_comes_then_
     erasure::place_hold(&owner, &shop.shop, &buyer, "7-O-1", "a-test").await.unwrap();
     let held = erasure::erase(&owner, &shop.shop, &plan, "x", "a-test").await.unwrap_err();
     assert!(matches!(held, Error::Held { ref case, .. } if case == "7-O-1"), "{held}");
-    assert_eq!(planned(&owner, &shop.shop).await.readable, [0], "its key is there");
+    assert_eq!(planned(&owner, &shop.shop).await.readable, [Position(0)], "its key is there");
     erasure::lift_hold(&owner, &shop.shop, &buyer, "7-O-1", "a-test").await.unwrap();
 
     granted(&shop, &sealed, 2).await;
     let erased = erasure::erase(&owner, &shop.shop, &plan, "x", "a-test").await.unwrap();
     assert_eq!(erased.keys_destroyed, 1, "what came behind the plan is not in it");
     let rest = planned(&owner, &shop.shop).await;
-    assert_eq!((rest.facts, rest.readable.as_slice()), (2, &[3][..]));
+    assert_eq!((rest.facts, rest.readable.as_slice()), (2, &[Position(3)][..]));
     assert!(erasure::erase(&shop.database, &shop.shop, &rest, "x", "a-test").await.is_err(), "serve may not");
-    assert_eq!(planned(&owner, &shop.shop).await.readable, [3]);
+    assert_eq!(planned(&owner, &shop.shop).await.readable, [Position(3)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

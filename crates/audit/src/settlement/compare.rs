@@ -233,14 +233,11 @@ pub enum OtherAccount {
 /// younger than an hour.
 ///
 /// # Errors
-/// [`Error::Account`]; [`Error::Failed`] when the log cannot be folded, as after a tampering: `verify` says more.
+/// [`Error::Account`]; [`Error::Unfoldable`], as after a tampering.
 pub fn compare(report: &Report, books: Books, end: End, options: &Options) -> Result<Comparison, Error> {
     let books = books.close(end);
     if let Some(mismatch) = books.mismatches.first() {
-        return Err(Error::Failed(format!(
-            "the log cannot be folded at {}: {}",
-            mismatch.position, mismatch.what
-        )));
+        return Err(Error::Unfoldable(mismatch.clone()));
     }
     let payee = books.state.shop.settings.payee.as_ref().map(|payee| payee.as_str());
     let sections = sections_of(report, options.account.as_deref().or(payee))?;

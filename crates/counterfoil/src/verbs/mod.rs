@@ -105,6 +105,7 @@ pub(crate) fn told(error: audit::Error) -> anyhow::Error {
         }
         audit::Error::Account(_)
         | audit::Error::Report(_)
+        | audit::Error::Unfoldable(_)
         | audit::Error::Held { .. }
         | audit::Error::NoHold { .. } => exit::finding(error.to_string()),
         error => error.into(),
