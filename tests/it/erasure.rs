@@ -158,18 +158,18 @@ async fn an_erased_buyer_is_unreadable_while_money_replay_and_verification_stay(
     assert_eq!(readable(&before), 12, "each buyer has five callbacks and a reason");
     let (_, order) = served.get("/v1/orders/E-1", &served.viewer_key).await;
 
-    let erase = format!("erase {SHOP} --buyer bea --basis GDPR-7 --kek-file kek");
+    let erase = format!("erase --shop {SHOP} --buyer bea --basis GDPR-7 --kek-file kek");
     operator.fails(&erase, 2, "--yes");
-    operator.fails(&format!("erase {SHOP} --buyer bea --yes"), 2, "--basis");
-    operator.fails(&format!("erase {SHOP} --buyer nobody --basis x --yes"), 1, "no buyer nobody");
-    operator.fails(&format!("erase {SHOP} --buyer bea --basis Robin@home --yes"), 2, "opaque");
-    operator.fails("erase nowhere --buyer bea --basis x --yes", 1, "no such shop");
-    let plan = operator.shows(&format!("erase {SHOP} --buyer bea --dry-run --kek-file kek"), 0);
+    operator.fails(&format!("erase --shop {SHOP} --buyer bea --yes"), 2, "--basis");
+    operator.fails(&format!("erase --shop {SHOP} --buyer nobody --basis x --yes"), 1, "no buyer nobody");
+    operator.fails(&format!("erase --shop {SHOP} --buyer bea --basis Robin@home --yes"), 2, "opaque");
+    operator.fails("erase --shop nowhere --buyer bea --basis x --yes", 1, "no such shop");
+    let plan = operator.shows(&format!("erase --shop {SHOP} --buyer bea --dry-run --kek-file kek"), 0);
     assert_eq!(
         (&plan["orders"], &plan["facts_with_evidence"], &plan["keys"]),
         (&json!(1), &json!(6), &json!(6))
     );
-    let without = operator.shows(&format!("erase {SHOP} --buyer bea --dry-run"), 0);
+    let without = operator.shows(&format!("erase --shop {SHOP} --buyer bea --dry-run"), 0);
     assert_eq!(
         (&without["keys"], &without["unopened"]),
         (&json!(5), &json!(2)),
@@ -219,24 +219,24 @@ async fn an_erased_buyer_is_unreadable_while_money_replay_and_verification_stay(
 async fn a_legal_hold_keeps_a_buyers_evidence_until_it_is_lifted() {
     let served = served_sales().await;
     let operator = Operator::of(&served);
-    let on = |verb: &str, case: &str| format!("legal-hold {verb} {SHOP} --buyer bea --case {case}");
+    let on = |verb: &str, case: &str| format!("legal-hold {verb} --shop {SHOP} --buyer bea --case {case}");
     let placed = operator.shows(&on("place", "7-O-1"), 0);
     assert_eq!((&placed["was_known"], &placed["in_force"]), (&json!(false), &json!(true)));
     let again = operator.shows(&on("place", "7-O-1"), 0);
     assert_eq!((&again["was_known"], &again["position"]), (&json!(true), &placed["position"]));
     operator.shows(&on("place", "8-O-2"), 0);
     operator.fails(&on("lift", "9-O-3"), 1, "no legal hold 9-O-3 is on the buyer bea");
-    let erase = format!("erase {SHOP} --buyer bea --basis GDPR-7 --yes");
+    let erase = format!("erase --shop {SHOP} --buyer bea --basis GDPR-7 --yes");
     operator.fails(&erase, 1, "7-O-1 on bea, 8-O-2 on bea");
-    let plan = operator.shows(&format!("erase {SHOP} --buyer bea --dry-run"), 1);
+    let plan = operator.shows(&format!("erase --shop {SHOP} --buyer bea --dry-run"), 1);
     assert_eq!(plan["holds"].as_array().unwrap().len(), 2);
     operator.shows(&on("lift", "7-O-1"), 0);
     operator.fails(&erase, 1, "8-O-2");
-    let listed = operator.shows(&format!("legal-hold list {SHOP}"), 0);
+    let listed = operator.shows(&format!("legal-hold list --shop {SHOP}"), 0);
     assert_eq!((listed[0]["case"].as_str(), listed.as_array().unwrap().len()), (Some("8-O-2"), 1));
-    assert_eq!(operator.shows(&format!("legal-hold list {SHOP} --buyer ann"), 0), json!([]));
+    assert_eq!(operator.shows(&format!("legal-hold list --shop {SHOP} --buyer ann"), 0), json!([]));
     assert_eq!(readable(&opened(&served).await), 12, "nothing was destroyed");
-    let other = operator.shows(&format!("erase {SHOP} --buyer ann --basis GDPR-8 --yes"), 0);
+    let other = operator.shows(&format!("erase --shop {SHOP} --buyer ann --basis GDPR-8 --yes"), 0);
     assert_eq!(other["keys_destroyed"], 5, "the hold is on the other one");
     operator.shows(&on("lift", "8-O-2"), 0);
     // The same case may come up again.
@@ -255,21 +255,21 @@ async fn what_a_restored_backup_brings_back_is_erased_again() {
     let superuser = served.test_superuser().await;
     superuser.batch_execute("CREATE TABLE backup AS SELECT * FROM counterfoil.evidence_keys").await.unwrap();
     let restore = "INSERT INTO counterfoil.evidence_keys SELECT * FROM backup ON CONFLICT DO NOTHING";
-    let erase = format!("erase {SHOP} --basis GDPR-7 --kek-file kek --yes --buyer");
+    let erase = format!("erase --shop {SHOP} --basis GDPR-7 --kek-file kek --yes --buyer");
     operator.shows(&format!("{erase} bea"), 0);
     operator.shows(&format!("{erase} ann"), 0);
     assert_eq!(readable(&opened(&served).await), 0);
     superuser.batch_execute(restore).await.unwrap();
     assert_eq!(readable(&opened(&served).await), 12, "the backup un-erases");
 
-    operator.shows(&format!("legal-hold place {SHOP} --buyer ann --case 7-O-1"), 0);
+    operator.shows(&format!("legal-hold place --shop {SHOP} --buyer ann --case 7-O-1"), 0);
     let head = served.events().await;
-    operator.fails(&format!("erase {SHOP} --again"), 2, "--yes");
-    let again = operator.shows(&format!("erase {SHOP} --again --yes"), 1);
+    operator.fails(&format!("erase --shop {SHOP} --again"), 2, "--yes");
+    let again = operator.shows(&format!("erase --shop {SHOP} --again --yes"), 1);
     assert_eq!((&again["keys_destroyed"], &again["holds"][0]["case"]), (&json!(6), &json!("7-O-1")));
     assert_eq!(readable(&opened(&served).await), 6, "what a hold keeps is left");
-    operator.shows(&format!("legal-hold lift {SHOP} --buyer ann --case 7-O-1"), 0);
-    let again = operator.shows(&format!("erase {SHOP} --again --yes"), 0);
+    operator.shows(&format!("legal-hold lift --shop {SHOP} --buyer ann --case 7-O-1"), 0);
+    let again = operator.shows(&format!("erase --shop {SHOP} --again --yes"), 0);
     assert_eq!((&again["keys_destroyed"], readable(&opened(&served).await)), (&json!(6), 0));
     assert_eq!(served.events().await, head + 1, "the first notes account for it; only the lifting is new");
     soundness::assert_sound(&served.database, &shop()).await;
@@ -308,16 +308,16 @@ async fn a_hold_that_comes_behind_the_plan_keeps_everything_and_what_comes_then_
     erasure::place_hold(&owner, &shop.shop, &buyer, "7-O-1", "a-test").await.unwrap();
     let held = erasure::erase(&owner, &shop.shop, &plan, "x", "a-test").await.unwrap_err();
     assert!(matches!(held, Error::Held { ref case, .. } if case == "7-O-1"), "{held}");
-    assert_eq!(planned(&owner, &shop.shop).await.readable, [0], "its key is there");
+    assert_eq!(planned(&owner, &shop.shop).await.readable, [Position(0)], "its key is there");
     erasure::lift_hold(&owner, &shop.shop, &buyer, "7-O-1", "a-test").await.unwrap();
 
     granted(&shop, &sealed, 2).await;
     let erased = erasure::erase(&owner, &shop.shop, &plan, "x", "a-test").await.unwrap();
     assert_eq!(erased.keys_destroyed, 1, "what came behind the plan is not in it");
     let rest = planned(&owner, &shop.shop).await;
-    assert_eq!((rest.facts, rest.readable.as_slice()), (2, &[3][..]));
+    assert_eq!((rest.facts, rest.readable.as_slice()), (2, &[Position(3)][..]));
     assert!(erasure::erase(&shop.database, &shop.shop, &rest, "x", "a-test").await.is_err(), "serve may not");
-    assert_eq!(planned(&owner, &shop.shop).await.readable, [3]);
+    assert_eq!(planned(&owner, &shop.shop).await.readable, [Position(3)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,7 +76,7 @@ impl Auditor<'_> {
     fn reconcile(&self, text: &str, more: &str) -> Output {
         std::fs::write(self.dir.path().join("STL.CSV"), text).unwrap();
         let mut command = binary::command(self.dir.path());
-        command.args(["reconcile", SHOP, "--settlement", "STL.CSV"]).args(more.split_whitespace());
+        command.args(["reconcile", "--shop", SHOP, "--settlement", "STL.CSV"]).args(more.split_whitespace());
         command.env("MAINTENANCE_DATABASE_URL", self.served.owner_url());
         command.output().unwrap()
     }

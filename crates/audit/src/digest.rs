@@ -147,7 +147,7 @@ pub async fn record_digest(
     source.close().await;
     let (state, mismatches) = fold.finish();
     if let Some(mismatch) = mismatches.first() {
-        return Err(Error::Failed(format!("at {}: {}", mismatch.position, mismatch.what)));
+        return Err(Error::Unfoldable(mismatch.clone()));
     }
     let digests = Digests::of(&state, as_of)?;
     let note = NewNote {

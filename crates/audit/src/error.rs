@@ -42,6 +42,9 @@ pub enum Error {
         /// Why.
         case: String,
     },
+    /// A log whose outcomes contradict each other: `verify` says more.
+    #[error("the log cannot be folded at {}: {}; `verify` says more", .0.position, .0.what)]
+    Unfoldable(crate::Mismatch),
     /// A point of the log that is not there.
     #[error("{0} is not in the log, which ends at {1}")]
     OutOfRange(String, Position),

@@ -93,7 +93,7 @@ pub async fn rebuild(
     let as_of = source.head();
     let fold = read_into(&source, as_of, Fold::default(), ("folding", progress)).await?;
     if let Some(mismatch) = fold.mismatches().first() {
-        return Err(Error::Failed(format!("at {}: {}", mismatch.position, mismatch.what)));
+        return Err(Error::Unfoldable(mismatch.clone()));
     }
     progress.begin("comparing", 0);
     let mut differences = Vec::new();

@@ -6,7 +6,7 @@ use domain::{Position, State, Timestamp};
 use event_log::Event;
 use serde_json::{Value, json};
 
-use crate::{End, Take};
+use crate::Take;
 
 /// A log under way.
 pub(crate) struct Story {
@@ -66,11 +66,6 @@ impl Story {
     pub(crate) fn give<T: Take>(&self, mut taker: T) -> T {
         self.events.iter().cloned().for_each(|event| taker.take(event));
         taker
-    }
-
-    /// Everything is decided.
-    pub(crate) fn end(&self) -> End {
-        End::Decided(Position(i64::try_from(self.events.len()).unwrap()))
     }
 }
 

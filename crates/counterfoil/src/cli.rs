@@ -107,12 +107,12 @@ pub(crate) enum Verb {
     /// Record a digest of each read model in the log, made from the log alone
     Digest(verbs::audit::digest::Digest),
     /// Compare PayPal's settlement report with the log: what never came, and what nobody sent
-    Reconcile(verbs::reconcile::Reconcile),
+    Reconcile(verbs::audit::reconcile::Reconcile),
     /// Make the evidence of a buyer's orders unreadable, for good
-    Erase(verbs::erase::Erase),
+    Erase(verbs::audit::erase::Erase),
     /// Keep a buyer's evidence from being destroyed
     #[command(subcommand)]
-    LegalHold(verbs::legal_hold::LegalHold),
+    LegalHold(verbs::audit::legal_hold::LegalHold),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

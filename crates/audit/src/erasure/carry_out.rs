@@ -56,7 +56,8 @@ struct Task {
 
 impl Task {
     async fn run(&self, client: &Client) -> Result<Erasure, Error> {
-        let destroyed = evidence::destroy(client, self.shop.as_str(), &self.plan.readable).await?;
+        let readable: Vec<i64> = self.plan.readable.iter().map(|position| position.0).collect();
+        let destroyed = evidence::destroy(client, self.shop.as_str(), &readable).await?;
         if destroyed.is_empty() {
             return Ok(Erasure::default());
         }

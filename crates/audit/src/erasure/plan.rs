@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use database::Database;
-use domain::{BuyerId, ShopId};
+use domain::{BuyerId, Position, ShopId};
 use evidence::Vault;
 
 use super::holds::{Hold, holds_of};
@@ -20,7 +20,7 @@ pub struct Plan {
     /// How many facts about them rest on evidence.
     pub facts: usize,
     /// The facts among them whose evidence can still be read.
-    pub readable: Vec<i64>,
+    pub readable: Vec<Position>,
     /// Callbacks of which the log does not know whom they are about, and which nobody opened to look.
     pub unopened: usize,
     /// What keeps it from being done: holds on the buyer, and on others who share evidence with them.
@@ -65,7 +65,7 @@ pub async fn plan(
         buyer: buyer.clone(),
         orders: trace.orders.len(),
         facts: sealed.len(),
-        readable,
+        readable: readable.into_iter().map(Position).collect(),
         unopened: if vault.is_none() { trace.unnamed.len() } else { 0 },
         holds,
         is_known: !trace.is_empty(),

@@ -99,7 +99,7 @@ pub async fn export(
     let mut files = vec![taker.events.finish()?];
     let (state, mismatches) = taker.fold.finish();
     if let Some(mismatch) = mismatches.first() {
-        return Err(Error::Failed(format!("at {}: {}", mismatch.position, mismatch.what)));
+        return Err(Error::Unfoldable(mismatch.clone()));
     }
     progress.begin("writing the read models", TABLES.len() as u64);
     for table in TABLES {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::{Fact, Payment, PaymentKey, PaymentKind, PaymentState, Position, State, Timestamp};
 use event_log::{Event, Kind};
 
-use crate::{End, Fold, Mismatch, Take};
+use crate::{Fold, Mismatch, Take};
 
 /// Takes a log and keeps its books.
 #[derive(Debug, Default)]

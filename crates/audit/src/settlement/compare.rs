@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::books::{Books, Closed, moved_money};
 use super::{Report, Section, Transaction};
-use crate::{End, Error};
+use crate::Error;
 
 /// A transaction that a report lists has its callback after this, in seconds, or has lost it.
 const GRACE_S: i64 = 3_600;
@@ -233,14 +233,11 @@ pub enum OtherAccount {
 /// younger than an hour.
 ///
 /// # Errors
-/// [`Error::Account`]; [`Error::Failed`] when the log cannot be folded, as after a tampering: `verify` says more.
+/// [`Error::Account`]; [`Error::Unfoldable`], as after a tampering.
 pub fn compare(report: &Report, books: Books, options: &Options) -> Result<Comparison, Error> {
     let books = books.close();
     if let Some(mismatch) = books.mismatches.first() {
-        return Err(Error::Failed(format!(
-            "the log cannot be folded at {}: {}",
-            mismatch.position, mismatch.what
-        )));
+        return Err(Error::Unfoldable(mismatch.clone()));
     }
     let payee = books.state.shop.settings.payee.as_ref().map(|payee| payee.as_str());
     let sections = sections_of(report, options.account.as_deref().or(payee))?;

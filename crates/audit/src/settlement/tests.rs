@@ -285,6 +285,16 @@ fn a_capture_that_waits_to_be_decided_is_missing_and_its_fact_is_named() {
 }
 
 #[test]
+fn a_log_that_contradicts_itself_is_no_measure() {
+    let mut story = a_day();
+    let capture = story.events.iter().position(|event| event.type_name == "payment.captured").unwrap();
+    story.events.remove(capture);
+    let report = read(&text(&its_report())).unwrap();
+    let error = compare(&report, story.give(Books::default()), &options()).unwrap_err();
+    assert!(matches!(error, crate::Error::Unfoldable(_)), "{error}");
+}
+
+#[test]
 fn a_report_of_another_account_is_refused() {
     let mut story = a_day();
     let report = read(&text(&its_report())).unwrap();

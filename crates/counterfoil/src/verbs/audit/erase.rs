@@ -11,14 +11,13 @@ use domain::ShopId;
 use evidence::{KeyEncryptionKey, Vault};
 use serde_json::{Value, json};
 
+use super::{LogArgs, shown as waited_for, told};
 use crate::cli::Globals;
-use crate::config::{DatabaseArgs, KekArgs};
+use crate::config::KekArgs;
 use crate::exit::{self, Exit};
 use crate::output;
 use crate::project::Project;
-use crate::verbs::serve::is_migrated;
-use crate::verbs::audit::told;
-use crate::verbs::{by, opaque, parse_buyer, parse_shop};
+use crate::verbs::{by, opaque, parse_buyer};
 
 /// Make the evidence of a buyer's orders unreadable, for good
 #[derive(Debug, Args)]
@@ -38,16 +37,14 @@ A legal hold on the buyer, or on one who shares evidence with them, refuses: exi
 Works on the database itself, as its owner: MAINTENANCE_DATABASE_URL, else DATABASE_URL, else that of `dev` in this folder.
 
 Examples:
-  counterfoil erase shop-eu --buyer B-1042 --dry-run
-  counterfoil erase shop-eu --buyer B-1042 --basis GDPR-2026-17
-  counterfoil erase shop-eu --again --yes")]
+  counterfoil erase --buyer B-1042 --dry-run
+  counterfoil erase --shop shop-eu --buyer B-1042 --basis GDPR-2026-17
+  counterfoil erase --again --yes")]
 pub(crate) struct Erase {
     #[command(flatten)]
-    database: DatabaseArgs,
+    log: LogArgs,
     #[command(flatten)]
     kek: KekArgs,
-    /// The shop
-    shop: String,
     /// The buyer, as the shop calls them
     #[arg(long, value_name = "ID", required_unless_present = "again")]
     buyer: Option<String>,
@@ -70,7 +67,6 @@ pub(crate) struct Erase {
 
 impl Erase {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
-        let shop = parse_shop(&self.shop)?;
         let buyer = self.buyer.as_deref().map(parse_buyer).transpose()?;
         let basis = self.basis.as_deref().map(|basis| opaque("--basis", basis)).transpose()?;
         let by = by(self.by.as_deref(), "counterfoil erase")?;
@@ -80,14 +76,13 @@ impl Erase {
         }
         let project = Project::find(globals.project.as_deref());
         let vault = self.vault(project.as_ref())?;
-        let url = self.database.owner_url(project.as_ref())?;
-        is_migrated(&url, &self.database.schema).await?;
-        let database = Database::connect(self.database.pool(url, "counterfoil erase", 2)).await?;
+        let (database, shop) = self.log.open(globals).await?;
         let Some(buyer) = buyer else {
             return again(globals, &database, &shop, is_asked).await;
         };
         let progress = Progress::default();
-        let plan = erasure::plan(&database, &shop, &buyer, vault.as_ref(), &progress).await.map_err(told)?;
+        let planning = erasure::plan(&database, &shop, &buyer, vault.as_ref(), &progress);
+        let plan = waited_for(&progress, planning).await.map_err(told)?;
         if !plan.is_known {
             return Err(exit::finding(format!("the log of {shop} knows no buyer {buyer}")));
         }

@@ -2,9 +2,12 @@
 
 pub(crate) mod as_of;
 pub(crate) mod digest;
+pub(crate) mod erase;
 pub(crate) mod evidence;
 pub(crate) mod export;
+pub(crate) mod legal_hold;
 pub(crate) mod rebuild;
+pub(crate) mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod verify;
 pub(crate) mod what_if;
@@ -22,6 +25,7 @@ use crate::cli::Globals;
 use crate::config::DatabaseArgs;
 use crate::exit;
 use crate::project::Project;
+use crate::verbs::parse_shop;
 use crate::verbs::serve::is_migrated;
 
 /// Whose log, and where it is.
@@ -42,8 +46,7 @@ impl LogArgs {
         is_migrated(&url, &self.database.schema).await?;
         let database = Database::connect(self.database.pool(url, "counterfoil audit", 2)).await?;
         let shop = match &self.shop {
-            Some(name) => ShopId::parse(name)
-                .map_err(|error| exit::usage(format!("{name:?} cannot be a shop's name: {error}")))?,
+            Some(name) => parse_shop(name)?,
             None => the_only_shop(&database).await?,
         };
         Ok((database, shop))
@@ -104,20 +107,22 @@ pub(crate) async fn shown<T>(progress: &Progress, work: impl Future<Output = T>)
 /// What somebody who audits can mend or has found keeps its words; trouble with the database keeps its cause.
 pub(crate) fn told(error: Error) -> anyhow::Error {
     match error {
-        Error::Log(event_log::Error::Database(error)) | Error::Evidence(evidence::Error::Database(error)) => {
-            error.into()
-        }
+        Error::Log(event_log::Error::Database(error))
+        | Error::Evidence(::evidence::Error::Database(error)) => error.into(),
         Error::UnknownRules(_) => exit::usage(error.to_string()),
         Error::OutOfRange(..)
         | Error::File { .. }
         | Error::Account(_)
         | Error::Report(_)
+        | Error::Unfoldable(_)
         | Error::Held { .. }
         | Error::NoHold { .. }
         | Error::Log(event_log::Error::Entry { .. } | event_log::Error::UnknownShop) => {
             exit::finding(error.to_string())
         }
-        Error::Tree(tree) if matches!(*tree, audit::tree::Error::NotPublished) => exit::finding(tree.to_string()),
+        Error::Tree(tree) if matches!(*tree, audit::tree::Error::NotPublished) => {
+            exit::finding(tree.to_string())
+        }
         Error::Evidence(error) => exit::config(format!("{error}: is --kek-file the key of `serve`?")),
         error => error.into(),
     }

@@ -12,14 +12,12 @@ use database::Database;
 use domain::{ShopId, Timestamp};
 use serde_json::{Value, json};
 
+use super::{LogArgs, shown, told};
 use crate::cli::Globals;
-use crate::config::{DatabaseArgs, duration};
+use crate::config::duration;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
-use crate::project::Project;
-use crate::verbs::serve::is_migrated;
-use crate::verbs::audit::told;
-use crate::verbs::{by, parse_shop};
+use crate::verbs::by;
 
 const TOTALS: &[Column] = &[
     Column::text("CLASS", "class"),
@@ -64,13 +62,11 @@ the log. A file that is not as PayPal writes it is named with its line, and noth
 Reads the database itself, as its owner: MAINTENANCE_DATABASE_URL, else DATABASE_URL, else that of `dev` in this folder.
 
 Examples:
-  counterfoil reconcile shop-eu --settlement STL-20261125.01.009.CSV
-  counterfoil reconcile shop-eu --settlement STL-20261125.01.009.CSV --late 2h -o json --dry-run")]
+  counterfoil reconcile --settlement STL-20261125.01.009.CSV
+  counterfoil reconcile --shop shop-eu --settlement STL-20261125.01.009.CSV --late 2h -o json --dry-run")]
 pub(crate) struct Reconcile {
     #[command(flatten)]
-    database: DatabaseArgs,
-    /// The shop
-    shop: String,
+    log: LogArgs,
     /// PayPal's report
     #[arg(long, value_name = "FILE")]
     settlement: PathBuf,
@@ -90,13 +86,9 @@ pub(crate) struct Reconcile {
 
 impl Reconcile {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
-        let shop = parse_shop(&self.shop)?;
         let by = by(self.by.as_deref(), "counterfoil reconcile")?;
         let report = self.read().await?;
-        let project = Project::find(globals.project.as_deref());
-        let url = self.database.owner_url(project.as_ref())?;
-        is_migrated(&url, &self.database.schema).await?;
-        let database = Database::connect(self.database.pool(url, "counterfoil reconcile", 2)).await?;
+        let (database, shop) = self.log.open(globals).await?;
         let comparison = self.compare(&database, &shop, report).await?;
         let noted = match self.dry_run {
             true => None,
@@ -125,9 +117,9 @@ impl Reconcile {
         let snapshot = Snapshot::take(database, shop).await.map_err(told)?;
         let source = Source::Snapshot(snapshot);
         let head = source.head();
-        let books = read_into(&source, head, Books::default(), ("reading the log", &Progress::default()))
-            .await
-            .map_err(told)?;
+        let progress = Progress::default();
+        let reading = read_into(&source, head, Books::default(), ("reading the log", &progress));
+        let books = shown(&progress, reading).await.map_err(told)?;
         let options = Options {
             account: self.account.clone(),
             now: Timestamp::new(database.now().await?),
