@@ -681,6 +681,38 @@ COMMENT ON COLUMN counterfoil.points.held IS 'Set aside for open orders.';
 
 COMMENT ON COLUMN counterfoil.points."position" IS 'The fact that changed the row last.';
 
+CREATE TABLE counterfoil.replaced_rows (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    rebuild text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    model text NOT NULL COLLATE pg_catalog."C",
+    table_name text NOT NULL COLLATE pg_catalog."C",
+    old jsonb,
+    new jsonb,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    undone_at timestamp with time zone
+);
+
+COMMENT ON TABLE counterfoil.replaced_rows IS 'Rows of read models that a rebuild replaced, as they were and as they were made';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.rebuild IS 'The rebuild''s id';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.n IS 'Counts the rows of one rebuild';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.model IS 'The model that was rebuilt';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.table_name IS 'The row''s table';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.old IS 'The row as it was; null: there was none';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.new IS 'The row as it was made; null: it was removed';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.at IS 'When';
+
+COMMENT ON COLUMN counterfoil.replaced_rows.undone_at IS 'When the way back was taken';
+
 CREATE TABLE counterfoil.schema_history (
     version integer NOT NULL,
     name character varying(255),
@@ -824,6 +856,87 @@ COMMENT ON COLUMN counterfoil.transmissions.body_mac IS 'HMAC-SHA256 of the raw 
 
 COMMENT ON COLUMN counterfoil.transmissions.headers IS 'Its five headers, compact JSON; empty where it brought the callback, whose evidence has them';
 
+CREATE TABLE counterfoil.tree_checkpoints (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    epoch integer NOT NULL,
+    note text NOT NULL,
+    signed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone,
+    CONSTRAINT tree_checkpoints_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT tree_checkpoints_size_check CHECK ((size > 0))
+);
+
+COMMENT ON TABLE counterfoil.tree_checkpoints IS 'What each log has signed (c2sp.org/tlog-checkpoint), one root a size; what was not published goes when a later one is';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.shop_id IS 'Whose log';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.size IS 'The size of the tree';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.root IS 'Its root';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.epoch IS 'The epoch of the log, which its origin tells';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.note IS 'The signed note, byte for byte; cosignatures are added below';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.signed_at IS 'When it was signed';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.published_at IS 'When it was published; null: it was not';
+
+CREATE TABLE counterfoil.tree_tiles (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    level smallint NOT NULL,
+    index bigint NOT NULL,
+    width smallint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT tree_tiles_check CHECK ((octet_length(hashes) = (32 * width))),
+    CONSTRAINT tree_tiles_index_check CHECK ((index >= 0)),
+    CONSTRAINT tree_tiles_level_check CHECK (((level >= 0) AND (level <= 63))),
+    CONSTRAINT tree_tiles_width_check CHECK (((width >= 1) AND (width <= 256)))
+);
+
+ALTER TABLE ONLY counterfoil.tree_tiles ALTER COLUMN hashes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE counterfoil.tree_tiles IS 'The tree as tiles (c2sp.org/tlog-tiles), each as wide as it is by now: a narrower one is its beginning';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.shop_id IS 'Whose log';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.level IS '0: leaf hashes; above: roots of full tiles of the level below';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.index IS 'Which tile of the level, from the left';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.width IS 'How many hashes; with 256 it never changes again';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.hashes IS 'The hashes, 32 bytes each';
+
+CREATE TABLE counterfoil.trees (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    published_size bigint,
+    published_at timestamp with time zone,
+    error text,
+    CONSTRAINT trees_check CHECK ((published_size <= size)),
+    CONSTRAINT trees_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT trees_size_check CHECK ((size >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE counterfoil.trees IS 'How far each log''s Merkle tree (RFC 6962) is; whoever has the lease of the consumer tree grows it';
+
+COMMENT ON COLUMN counterfoil.trees.shop_id IS 'Whose log';
+
+COMMENT ON COLUMN counterfoil.trees.size IS 'So many events are in the tree: those at positions below';
+
+COMMENT ON COLUMN counterfoil.trees.root IS 'The root over them, SHA-256';
+
+COMMENT ON COLUMN counterfoil.trees.published_size IS 'The size of the checkpoint that was published last';
+
+COMMENT ON COLUMN counterfoil.trees.published_at IS 'When it was';
+
+COMMENT ON COLUMN counterfoil.trees.error IS 'Why the tree does not grow; null: it does, or was not tried';
+
 CREATE TABLE counterfoil.undelivered (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     sink text NOT NULL COLLATE pg_catalog."C",
@@ -920,6 +1033,8 @@ ALTER TABLE ONLY counterfoil.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (shop_id, id_kind, id);
 ALTER TABLE ONLY counterfoil.points
     ADD CONSTRAINT points_pkey PRIMARY KEY (shop_id, buyer_id);
+ALTER TABLE ONLY counterfoil.replaced_rows
+    ADD CONSTRAINT replaced_rows_pkey PRIMARY KEY (shop_id, rebuild, n);
 ALTER TABLE ONLY counterfoil.schema_history
     ADD CONSTRAINT schema_history_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY counterfoil.shop_settings
@@ -932,6 +1047,12 @@ ALTER TABLE ONLY counterfoil.stock
     ADD CONSTRAINT stock_pkey PRIMARY KEY (shop_id, sku);
 ALTER TABLE ONLY counterfoil.transmissions
     ADD CONSTRAINT transmissions_pkey PRIMARY KEY (shop_id, transmission_id);
+ALTER TABLE ONLY counterfoil.tree_checkpoints
+    ADD CONSTRAINT tree_checkpoints_pkey PRIMARY KEY (shop_id, size);
+ALTER TABLE ONLY counterfoil.tree_tiles
+    ADD CONSTRAINT tree_tiles_pkey PRIMARY KEY (shop_id, level, index);
+ALTER TABLE ONLY counterfoil.trees
+    ADD CONSTRAINT trees_pkey PRIMARY KEY (shop_id);
 ALTER TABLE ONLY counterfoil.undelivered
     ADD CONSTRAINT undelivered_pkey PRIMARY KEY (shop_id, sink, "position");
 ALTER TABLE ONLY counterfoil.webhooks

@@ -79,7 +79,6 @@ def only(what, data, known):
     """Refuses a field that a newer version may have added."""
     if unknown := set(data) - set(known):
         raise Unreadable(f"{what} has {', '.join(sorted(unknown))}, which this fold does not know")
-    return data
 
 
 def instant(text):
@@ -118,7 +117,8 @@ class Fold:
 
     def add(self, entry):
         """The next entry."""
-        if only("the entry", entry, "v id type key at by cause n for evidence data".split())["v"] != 1:
+        only("the entry", entry, "v id type key at by cause n for evidence data".split())
+        if entry["v"] != 1:
             raise Unreadable(f"version {entry['v']} of entries is not known to this fold")
         at = instant(entry["at"])
         self.require(not self.entries or self.entries[-1][0] <= at, "log", f"{at} is before the entry before it")
@@ -136,7 +136,7 @@ class Fold:
     def check_place(self, entry):
         """Outcomes stand behind their causes and in their order, numbered from 0, with ids that follow."""
         cause, n = entry["cause"], entry["n"]
-        if not 0 <= cause < len(self.entries) - 1 or not self.entries[cause][2]:
+        if cause >= len(self.entries) - 1 or not self.entries[cause][2]:
             raise Unreadable(f"its cause {cause} is no fact before it")
         follows = n == self.n_before + 1 if cause == self.cause_before else cause > self.cause_before and n == 0
         self.require(follows, "log", f"outcome {n} of {cause} follows outcome {self.n_before} of {self.cause_before}")
@@ -184,8 +184,7 @@ class Fold:
         return row | {column: getattr(self, column) for column in ("position", "at") if column in row}
 
     def put_order(self, order):
-        key = (order["order"],)
-        before = self.tables["orders"].get(key)
+        before = self.tables["orders"].get((order["order"],))
         row = self.blank("orders", reasons=[], refusals=[], shipped=[])
         terms = {"coupons": [], **order["terms"]} if "terms" in order else {}
         rest = {field: value for field, value in order.items() if field not in ("terms", "money", "given_back")}
@@ -198,7 +197,7 @@ class Fold:
         back = dict(order["given_back"])
         row["points_revoked"] = back.pop("points_revoked", 0)
         row["given_back"] = [what for what, is_back in back.items() if is_back]
-        self.tables["orders"][key] = row
+        self.tables["orders"][(order["order"],)] = row
         self.changed_orders.add(order["order"])
         for sign, claimed in ((-1, before), (1, row)):
             for where, much in claims(claimed):
@@ -246,8 +245,8 @@ class Fold:
         if error is not None:
             # The first time is no attempt again.
             waits_in |= {"attempts": waits_in["attempts"] + bool(before), "error": error, "failed_at": self.at}
-        row = {"group_position": group, "keys": keys, "error": error}
-        rows[(fact,)] = {"position": fact, "parked_at": self.at} | (before or {}) | row
+        after = {"group_position": group, "keys": keys, "error": error}
+        rows[(fact,)] = {"position": fact, "parked_at": self.at} | (before or {}) | after
 
     def unpark(self, fact, group, dismissed=False):
         rows = self.tables["parked"]

@@ -465,7 +465,9 @@ async fn evidence_opens_until_its_key_is_destroyed() {
 
     assert!(evidence::destroy(&service, "shop", &[0]).await.is_err());
     let owner = log.test.database_owner().client().await.unwrap();
-    assert_eq!(evidence::destroy(&owner, "shop", &[0]).await.unwrap(), 1);
+    assert_eq!(evidence::list_keys(&owner, "shop", &[0, 1]).await.unwrap(), [0]);
+    assert_eq!(evidence::destroy(&owner, "shop", &[0, 1]).await.unwrap(), [0]);
+    assert_eq!(evidence::list_keys(&owner, "shop", &[0, 1]).await.unwrap(), [0; 0]);
     let row = evidence::load(&service, "shop", 0).await.unwrap().unwrap();
     assert_eq!(row.key, None);
     assert!(evidence::load(&service, "shop", 1).await.unwrap().is_none());

@@ -11,8 +11,8 @@ use http_api::Limits;
 use serde_json::{Value, json};
 use test_support::wait_until;
 
-use crate::audit;
 use crate::served::{SHOP, Served};
+use crate::soundness;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -355,7 +355,7 @@ async fn a_cursor_that_leads_nowhere_is_told_where_to_go_on() {
     let (_, before, _) = page(&served, &format!("kind=all&after={resume}&limit=3")).await;
     assert!(before.iter().all(|event| event["epoch"] == 0), "an event keeps its epoch");
     served.settled().await;
-    audit::assert_sound(&served.database, &shop()).await;
+    soundness::assert_sound(&served.database, &shop()).await;
     served.stop().await;
 }
 
@@ -405,7 +405,7 @@ async fn the_outbox_stays_bounded_and_a_lost_consumer_holds_it_up_no_longer() {
     assert_eq!((status, events["data"].as_array().unwrap().len()), (200, 5));
     let (status, found) = served.post("/v1/consumers/slow/reset", key, &json!({ "to": "start" })).await;
     assert_eq!((status, &found["cursor"], &found["lost_at"]), (200, &json!(resume), &Value::Null));
-    audit::assert_sound(&served.database, &shop()).await;
+    soundness::assert_sound(&served.database, &shop()).await;
     served.stop().await;
 }
 

@@ -17,7 +17,7 @@ use crate::binary::{TempDir, root, said};
 use crate::histories::{UNDECIDED, append_all, by_chance, ways_out};
 use crate::led_shop::{DEADLINE, LedShop, append, applied, assert_shop_sound, new_fact, plant_shop, quick};
 use crate::served::{self, SHOP, Served};
-use crate::{audit, contract, settlement};
+use crate::{contract, settlement, soundness};
 
 /// So many histories by chance.
 const CHANCES: u64 = 6;
@@ -204,7 +204,7 @@ async fn a_fold_in_another_language_has_the_rows_of_the_service_after_callbacks_
     }
     served.settled().await;
     served.stop_relay().await;
-    audit::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
+    soundness::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
     let rows = Export::of(&served.test_superuser().await, SHOP).await.assert_agrees("callbacks");
     assert_eq!(rows["orders"] as u64, ORDERS, "{rows:?}");
     served.stop().await;

@@ -16,10 +16,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use test_support::TestDatabase;
 
-use crate::audit;
 use crate::binary::{self, TempDir};
 use crate::load::{Ledger, WORKERS};
 use crate::program::Serving;
+use crate::soundness;
 
 pub(crate) const SHOP: &str = "faults";
 pub(crate) const WEBHOOK_ID: &str = "7CR00000000000001";
@@ -102,9 +102,9 @@ impl Ground {
     /// What must hold whatever happened: all that was answered is there, all of it is decided, and everything agrees.
     pub(crate) async fn assert_sound(&self, ledger: &Ledger) {
         let database = self.test.database();
-        audit::wait_until_decided(&database, &self.shop).await;
+        soundness::wait_until_decided(&database, &self.shop).await;
         ledger.check(self, &database).await;
-        audit::assert_sound(&database, &self.shop).await;
+        soundness::assert_sound(&database, &self.shop).await;
     }
 }
 

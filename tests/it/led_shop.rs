@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use audit::verify;
 use database::{Client, Database};
 use domain::{Fact, Position, ShopId, Source};
 use event_log::{AppendError, Appender, Dedupe, NewFact};
-use read_models::{ReadModels, verify};
+use read_models::ReadModels;
 use relay::{Options, Projection, Relay, RelayHandle};
 use serde_json::Value;
 use test_support::{TestDatabase, wait_until};

@@ -85,6 +85,11 @@ fn lookups() -> Vec<Lookup> {
         (&rows::LOAD_STOCK, TEXTS, &[("stock_pkey", &["shop_id", "sku"])]),
         (&rows::LOAD_COUPONS, TEXTS, &[("coupons_pkey", &["shop_id", "code"])]),
         (&rows::LOAD_COUPON_BUYERS, PAIRS, &[("coupon_buyers_pkey", &["shop_id", "code", "buyer_id"])]),
+        (
+            &rows::LOAD_PAYMENT_CAPTURES,
+            "'shop', ARRAY['a', 'b', 'c'], ARRAY['d', 'e', 'f'], ARRAY['g', 'h', 'i']",
+            &[("payment_captures_pkey", &["shop_id", "capture_id", "id_kind", "id"])],
+        ),
         (&rows::LOAD_POINTS, TEXTS, &[("points_pkey", &["shop_id", "buyer_id"])]),
         (&rows::LOAD_PARKED, POSITIONS, &[("parked_pkey", &["shop_id", "position"])]),
         (

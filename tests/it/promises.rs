@@ -9,8 +9,8 @@ use paypal_simulator::{EventKind, Ids, Payer, Story};
 use serde_json::{Value, json};
 use test_support::wait_until;
 
-use crate::audit;
 use crate::served::{SHOP, Served};
+use crate::soundness;
 
 const TIMES: usize = 50;
 
@@ -100,7 +100,7 @@ async fn p3_however_often_and_in_whatever_order_the_read_models_end_the_same() {
     assert_eq!(expected, found);
     assert_eq!(found[0]["data"][0]["state"], "paid", "{}", found[0]);
     for served in [natural, odd] {
-        audit::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
+        soundness::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
         served.stop().await;
     }
 }
@@ -180,7 +180,7 @@ async fn no_personal_data_leaves_the_evidence() {
     }
     assert!(rows_read > 50, "{rows_read} rows were looked at");
     drop(client);
-    audit::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
+    soundness::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
     served.stop().await;
 }
 
@@ -213,6 +213,6 @@ async fn p9_an_undecidable_fact_parks_its_key_only() {
         served.get("/v1/dead-letters", &operator).await.1["data"].as_array().is_some_and(Vec::is_empty)
     });
     assert!(empty.await);
-    audit::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
+    soundness::assert_sound(&served.database, &ShopId::parse(SHOP).unwrap()).await;
     served.stop().await;
 }

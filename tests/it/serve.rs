@@ -219,7 +219,7 @@ async fn a_leader_that_is_stopped_is_taken_over_from_and_does_no_harm_when_it_wa
     assert_eq!((code, &row["epoch"]), (Some(0), &json!(2)), "{row}");
     assert_eq!(end(leader).await.0, Some(0));
     assert_eq!(end(next).await.0, Some(0));
-    crate::audit::assert_sound(&ground.database.database(), &ShopId::parse(SHOP).unwrap()).await;
+    crate::soundness::assert_sound(&ground.database.database(), &ShopId::parse(SHOP).unwrap()).await;
 }
 
 /// The way to the database, which can be made to hand nothing on: the sessions stay open, and nothing is answered.
@@ -308,5 +308,5 @@ async fn the_door_answers_503_while_the_database_takes_no_writes_and_goes_on_by_
         assert!(goes_on.await, "{attrs}: it does not come back by itself");
         assert_eq!(end(serving).await.0, Some(0), "{attrs}");
     }
-    crate::audit::assert_sound(&ground.database.database(), &ShopId::parse(SHOP).unwrap()).await;
+    crate::soundness::assert_sound(&ground.database.database(), &ShopId::parse(SHOP).unwrap()).await;
 }

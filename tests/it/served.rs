@@ -18,6 +18,7 @@ use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
 use read_models::ReadModels;
 use relay::{Relay, RelayHandle};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use test_support::{TestDatabase, wait_until};
 
@@ -131,6 +132,21 @@ impl Served {
         self.test_database.database_owner()
     }
 
+    /// How its owner reaches the database.
+    pub(crate) fn url_owner(&self) -> SecretString {
+        self.test_database.url_owner()
+    }
+
+    /// The authority's root, PEM.
+    pub(crate) fn root_pem(&self) -> &str {
+        self.authority.root_pem()
+    }
+
+    /// The same, as text.
+    pub(crate) fn owner_url(&self) -> String {
+        self.test_database.url_owner().expose_secret().to_owned()
+    }
+
     /// A session that may break things.
     pub(crate) async fn test_superuser(&self) -> tokio_postgres::Client {
         self.test_database.superuser().await
@@ -200,6 +216,13 @@ impl Served {
             request = request.header(name, value);
         }
         request.send().await.unwrap()
+    }
+
+    /// Signs a body, delivers it, and sees that it was taken.
+    pub(crate) async fn deliver(&self, body: &Value) {
+        let body = body.to_string().into_bytes();
+        let answer = self.callback(SHOP, &self.sign(&body), body).await;
+        assert_eq!(answer.status().as_u16(), 200);
     }
 
     pub(crate) fn sign(&self, body: &[u8]) -> Vec<(String, String)> {

@@ -1,9 +1,10 @@
 //! From facts to settled read models: all of it moves together, once, whatever the batches.
 
+use audit::verify;
 use domain::{Position, ShopId};
 use event_log::Appender;
+use read_models::ReadModels;
 use read_models::query::{coupons, orders, payments, points, stock};
-use read_models::{ReadModels, verify};
 use relay::{Options, Relay};
 use serde_json::{Value, json};
 

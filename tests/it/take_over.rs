@@ -12,9 +12,9 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use test_support::wait_until;
 
-use crate::audit;
 use crate::led_shop::{DEADLINE, LedShop, applied, plant_shop, quick};
 use crate::served::{SHOP, Served, placement};
+use crate::soundness;
 
 /// What a leader does first in its transaction.
 const FENCE: &str =
@@ -359,7 +359,7 @@ async fn clocks_that_differ_by_two_hours_change_nothing() {
         (Standing::Idle, 1),
         "one of them led all the time: {health:?}"
     );
-    audit::assert_sound(&ahead.database, &ShopId::parse(SHOP).unwrap()).await;
+    soundness::assert_sound(&ahead.database, &ShopId::parse(SHOP).unwrap()).await;
     behind.stop().await;
     ahead.stop().await;
 }

@@ -90,6 +90,29 @@ pub(crate) enum Verb {
     /// How far each shop's read models are, and who keeps them
     #[command(subcommand)]
     Projections(verbs::projections::Projections),
+    /// Compare the log with its copies, its evidence, its decisions and the read models
+    Verify(verbs::audit::verify::Verify),
+    /// Decide and fold the log from nothing, and compare
+    Replay(verbs::audit::replay::Replay),
+    /// What was: one order, article, coupon or buyer at a point of the log
+    AsOf(verbs::audit::as_of::AsOf),
+    /// Bring a read model to what the log says, while callbacks keep coming
+    Rebuild(verbs::audit::rebuild::Rebuild),
+    /// Decide the log anew under other rules or settings, and show what would have become of each order
+    WhatIf(verbs::audit::what_if::WhatIf),
+    /// Write the log and the read models into files, with a manifest
+    Export(verbs::audit::export::Export),
+    /// Write an evidence bundle: everything an auditor needs, in one folder, without a database
+    Evidence(verbs::audit::evidence::Evidence),
+    /// Record a digest of each read model in the log, made from the log alone
+    Digest(verbs::audit::digest::Digest),
+    /// Compare PayPal's settlement report with the log: what never came, and what nobody sent
+    Reconcile(verbs::reconcile::Reconcile),
+    /// Make the evidence of a buyer's orders unreadable, for good
+    Erase(verbs::erase::Erase),
+    /// Keep a buyer's evidence from being destroyed
+    #[command(subcommand)]
+    LegalHold(verbs::legal_hold::LegalHold),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

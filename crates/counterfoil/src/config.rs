@@ -120,6 +120,9 @@ pub(crate) struct ServiceArgs {
         value_name = "TIME"
     )]
     pub(crate) reader_lost_after: Duration,
+    /// Record a digest of the read models in the log so often, at multiples of it in UTC, as 1d or 12h
+    #[arg(long, env = "COUNTERFOIL_DIGEST_EVERY", default_value = "1d", value_parser = duration, value_name = "TIME")]
+    pub(crate) digest_every: Duration,
     /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,
@@ -151,7 +154,7 @@ impl ServiceArgs {
 }
 
 /// A number with its unit: s, m, h or d.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let odd = || "give a number with its unit, as 90s, 30m, 12h or 7d".to_owned();
     let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let seconds = match unit {

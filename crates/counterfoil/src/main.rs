@@ -6,6 +6,7 @@ mod api_client;
 mod bench;
 mod cli;
 mod config;
+mod day_close;
 mod dev;
 mod exit;
 mod output;

@@ -159,6 +159,13 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Asks the person who waits; the answer comes behind it.
+pub(crate) fn ask(question: &str) -> anyhow::Result<()> {
+    let mut error = std::io::stderr();
+    error.write_all(question.as_bytes())?;
+    Ok(error.flush()?)
+}
+
 /// Whether colours are wanted: <https://no-color.org>.
 pub(crate) fn wants_color() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

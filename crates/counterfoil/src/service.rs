@@ -20,6 +20,7 @@ use tokio::join;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::day_close::DayClose;
 use crate::exit;
 
 /// Open requests get this long at the end. The server rounds it up to its own ticks, and cuts off what is left.
@@ -46,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) decides: bool,
     /// How long the outbox is kept.
     pub(crate) retention: RetentionOptions,
+    /// How often digests of the read models are recorded; never where it is none.
+    pub(crate) digest_every: Option<Duration>,
 }
 
 /// The running service.
@@ -56,6 +59,7 @@ pub(crate) struct Service {
     server: JoinHandle<std::io::Result<()>>,
     relay: Option<RelayHandle>,
     downstream: Option<(Running, Retention)>,
+    day_close: Option<DayClose>,
     appender: Appender,
     database: Database,
 }
@@ -63,7 +67,7 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, decides, retention } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides, retention, digest_every } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
@@ -78,6 +82,8 @@ impl Service {
             let running = Running::start(sinks.clone(), tail.clone(), options);
             (running, Retention::start(database.clone(), retention))
         });
+        let day_close =
+            digest_every.filter(|_| decides).map(|every| DayClose::start(database.clone(), every));
         let delivery = Delivery {
             feed: Feed::new(database.clone(), tail),
             consumers: Consumers::new(database.clone()),
@@ -91,7 +97,7 @@ impl Service {
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");
-        Ok(Self { api, address, handle, server, relay, downstream, appender, database })
+        Ok(Self { api, address, handle, server, relay, downstream, day_close, appender, database })
     }
 
     /// Where it listens.
@@ -131,6 +137,11 @@ impl Service {
         {
             left.push("a sink's lease, which runs out");
         }
+        if let Some(day_close) = &self.day_close
+            && timeout_at(began + RELAY_UNTIL, day_close.stop()).await.is_err()
+        {
+            left.push("the digests of the day, which another process records");
+        }
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");
         }
@@ -145,7 +156,7 @@ impl Service {
 
 /// Who leads, for operators: the host and the process. Two hosts of one name only confuse their readers: the epoch is what
 /// decides.
-fn holder() -> String {
+pub(crate) fn holder() -> String {
     format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id())
 }
 

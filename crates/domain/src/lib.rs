@@ -15,6 +15,7 @@ mod fulfilment;
 mod ids;
 mod key;
 mod money;
+mod names;
 mod outcome;
 mod placement;
 mod reason;

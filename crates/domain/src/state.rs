@@ -89,6 +89,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         self.rows.entry(key).or_insert(row);
     }
 
+    /// Puts a row that is not stored yet.
+    pub fn put_new(&mut self, key: K, row: V) {
+        self.put(key, Some(row));
+    }
+
     /// Whether no row is there.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -255,6 +260,8 @@ pub struct State {
     shop_before: Vec<Shop>,
     /// Whether `shop` changed.
     pub shop_changed: bool,
+    /// The shop's row as it is stored.
+    shop_stored: Shop,
     /// Orders.
     pub orders: Table<OrderId, Order>,
     /// Payments by their own ids.
@@ -322,6 +329,17 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         self.changed.clear();
     }
 
+    fn revert(&mut self) {
+        self.journal.clear();
+        for (key, stored) in self.changed.drain() {
+            if stored.is_none() && self.complete {
+                self.rows.remove(&key);
+            } else {
+                self.rows.insert(key, stored);
+            }
+        }
+    }
+
     fn forget_unchanged(&mut self) {
         if !self.complete {
             self.rows.retain(|key, _| self.changed.contains_key(key));
@@ -344,6 +362,7 @@ impl State {
 
     fn new(shop: Shop, complete: bool) -> Self {
         Self {
+            shop_stored: shop.clone(),
             shop,
             shop_before: Vec::new(),
             shop_changed: false,
@@ -368,6 +387,16 @@ impl State {
     pub fn mark_stored(&mut self) {
         let _ = every_table!(self, forget_changes);
         let _ = every_table!(self, forget_journal);
+        if self.shop_changed {
+            self.shop_stored = self.shop.clone();
+            self.shop_changed = false;
+        }
+    }
+
+    /// Takes back everything that has changed since [`State::mark_stored`]. Never while a fact is decided.
+    pub fn revert(&mut self) {
+        let _ = every_table!(self, revert);
+        self.shop = self.shop_stored.clone();
         self.shop_changed = false;
     }
 

@@ -25,6 +25,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The instant a microsecond earlier: the last one that counts before this one.
+    #[must_use]
+    pub fn just_before(self) -> Self {
+        Self(self.0 - Duration::microseconds(1))
+    }
+
     /// The instant `seconds` later; `None` beyond the calendar.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Option<Self> {

@@ -41,7 +41,7 @@ impl From<EntryError> for AppendError {
 pub enum Error {
     /// The database.
     #[error(transparent)]
-    Database(#[from] database::Error),
+    Database(database::Error),
     /// No shop has this id.
     #[error("there is no such shop")]
     UnknownShop,
@@ -64,6 +64,30 @@ pub enum Error {
         /// What is wrong; never its values.
         why: String,
     },
+}
+
+impl Error {
+    /// For closures of [`database::Database::run_tx`]: what the transaction has to know, or this error handed through,
+    /// which [`Error::from`] gives back.
+    #[must_use]
+    pub fn abort(self) -> database::Error {
+        match self {
+            Self::Database(error) => error,
+            other => database::Error::abort(other),
+        }
+    }
+}
+
+impl From<database::Error> for Error {
+    fn from(error: database::Error) -> Self {
+        match error {
+            database::Error::Aborted(reason) => match reason.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(reason) => Self::Database(database::Error::Aborted(reason)),
+            },
+            error => Self::Database(error),
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for Error {

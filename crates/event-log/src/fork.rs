@@ -5,12 +5,8 @@ use domain::{Key, Position, ShopId, Timestamp};
 use serde_json::json;
 
 use crate::Error;
-use crate::canonical::canonical;
-use crate::entry::{Fields, Untimed, fact_id};
+use crate::note::{NewNote, NoteType, Written};
 use crate::write::next_of;
-
-/// The type of the note that begins an epoch.
-pub const LOG_FORKED: &str = "log.forked";
 
 /// Where a log forked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +29,14 @@ pub struct Forked {
 /// # Errors
 /// The database's, or there is no such shop.
 pub async fn fork(database: &Database, shop: &ShopId, by: &str) -> Result<Forked, Error> {
-    let client = database.client().await?;
-    client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    let forked = begin_epoch(&client, shop, by).await;
-    let end = if forked.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    if let Err(error) = client.batch_execute(end).await {
-        client.discard();
-        return Err(error.into());
-    }
-    forked
+    let (shop, by) = (shop.clone(), by.to_owned());
+    let forked = database
+        .run_tx("begin an epoch", move |client| {
+            let (shop, by) = (shop.clone(), by.clone());
+            Box::pin(async move { begin_epoch(client, &shop, &by).await.map_err(Error::abort) })
+        })
+        .await;
+    Ok(forked?)
 }
 
 async fn begin_epoch(client: &Client, shop: &ShopId, by: &str) -> Result<Forked, Error> {
@@ -53,54 +48,17 @@ async fn begin_epoch(client: &Client, shop: &ShopId, by: &str) -> Result<Forked,
     let old_epoch: i32 = locked.try_get(0)?;
     let (new_epoch, forked_at) = (old_epoch + 1, Position(position - 1));
     client.execute(&sql::event_log::RAISE_EPOCH, &[&name, &new_epoch, &forked_at.0]).await?;
-    let key = Key::Shop(shop.clone());
     let resume_after =
         if position == 0 { format!("{new_epoch}-start") } else { format!("{new_epoch}-{forked_at}") };
-    let data = json!({
-        "forked_at": forked_at.0, "new_epoch": new_epoch, "old_epoch": old_epoch, "resume_after": resume_after,
-    });
-    let (entry, id) = note(shop, &key, by, &format!("{LOG_FORKED}:{new_epoch}"), &data)?;
-    let (bytes, leaf_hash) = entry.at(at);
-    client
-        .execute(
-            &sql::event_log::INSERT_NOTE,
-            &[
-                &name,
-                &position,
-                &id,
-                &LOG_FORKED,
-                &key.to_string(),
-                &at.as_datetime(),
-                &bytes,
-                &&leaf_hash[..],
-                &&*key.name(),
-                &entry.data(),
-            ],
-        )
-        .await?;
-    Ok(Forked { old_epoch, new_epoch, forked_at, at, last_at })
-}
-
-fn note(
-    shop: &ShopId,
-    key: &Key,
-    by: &str,
-    dedup_key: &str,
-    data: &serde_json::Value,
-) -> Result<(Untimed, uuid::Uuid), Error> {
-    let id = fact_id(shop.as_str(), "note", dedup_key);
-    let odd = |why: crate::EntryError| Error::Note(why.to_string());
-    let data = canonical(data).map_err(odd)?;
-    let fields = Fields {
-        id,
-        type_name: LOG_FORKED,
-        key,
-        by: Some(by),
-        cause: None,
-        n: None,
-        answers: None,
-        evidence: None,
-        data: &data,
+    let note = NewNote {
+        kind: NoteType::LogForked,
+        key: Key::Shop(shop.clone()),
+        by: by.to_owned(),
+        id: new_epoch.to_string(),
+        data: json!({
+            "forked_at": forked_at.0, "new_epoch": new_epoch, "old_epoch": old_epoch, "resume_after": resume_after,
+        }),
     };
-    Ok((Untimed::new(&fields).map_err(odd)?, id))
+    Written::new(shop, &note)?.insert(client, shop, position, at).await?;
+    Ok(Forked { old_epoch, new_epoch, forked_at, at, last_at })
 }

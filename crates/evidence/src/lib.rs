@@ -9,6 +9,7 @@
 mod callback;
 mod compression;
 mod error;
+mod hash_key;
 mod key;
 mod rows;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod vault;
 
 pub use callback::{CallbackEvidence, VerifiedBy};
 pub use error::Error;
+pub use hash_key::HashKey;
 pub use key::KeyEncryptionKey;
-pub use rows::{Row, destroy, load};
-pub use vault::{Sealed, Vault};
+pub use rows::{Row, destroy, list_keys, load};
+pub use vault::{DataKey, Sealed, Vault};

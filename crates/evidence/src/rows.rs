@@ -27,11 +27,28 @@ pub async fn load(client: &Client, shop: &str, position: i64) -> Result<Option<R
     Ok(Some(Row { sealed: row.try_get("sealed").map_err(get)?, key: kek_id.zip(wrapped_key) }))
 }
 
-/// Destroys the keys of the evidence at these positions, and says how many there were. The service's role may not do
-/// this: it is the owner's.
+/// Those of the positions whose evidence has its key still, in order.
 ///
 /// # Errors
 /// The database's.
-pub async fn destroy(client: &Client, shop: &str, positions: &[i64]) -> Result<u64, Error> {
-    Ok(client.execute(&sql::evidence::DESTROY_KEYS, &[&shop, &positions]).await?)
+pub async fn list_keys(client: &Client, shop: &str, positions: &[i64]) -> Result<Vec<i64>, Error> {
+    read_positions(&client.query(&sql::evidence::LIST_KEYS, &[&shop, &positions]).await?)
+}
+
+/// Destroys the keys of the evidence at these positions, and says which there were, in order. The service's role may not
+/// do this: it is the owner's.
+///
+/// # Errors
+/// The database's.
+pub async fn destroy(client: &Client, shop: &str, positions: &[i64]) -> Result<Vec<i64>, Error> {
+    let mut destroyed =
+        read_positions(&client.query(&sql::evidence::DESTROY_KEYS, &[&shop, &positions]).await?)?;
+    destroyed.sort_unstable();
+    Ok(destroyed)
+}
+
+fn read_positions(rows: &[tokio_postgres::Row]) -> Result<Vec<i64>, Error> {
+    let positions: Result<Vec<i64>, tokio_postgres::Error> =
+        rows.iter().map(|row| row.try_get("position")).collect();
+    positions.map_err(|error| Error::Database(error.into()))
 }

@@ -27,6 +27,49 @@ pub struct Vault {
     key: Arc<KeyEncryptionKey>,
 }
 
+/// The key of one piece of evidence. It is never printed but on purpose, by [`DataKey::expose`].
+pub struct DataKey([u8; KEY]);
+
+impl DataKey {
+    /// Reads what [`DataKey::expose`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Form`].
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let mut key = [0; KEY];
+        hex::decode_to_slice(text, &mut key).map_err(|_| Error::Form("a key has 64 hexadecimal digits"))?;
+        Ok(Self(key))
+    }
+
+    /// The key, hexadecimal.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// Opens the evidence that was sealed under it for this shop: the salt of its commitment, and what it holds.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with another key, for another shop, or when something was changed.
+    pub fn open(&self, shop: &str, sealed: &[u8]) -> Result<([u8; SALT], Vec<u8>), Error> {
+        let (&version, rest) = sealed.split_first().ok_or(Error::Locked)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or(Error::Locked)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::Locked)?;
+        let mut inner = ciphertext.to_vec();
+        let opened = gcm(&self.0)?
+            .open_in_place(nonce, Aad::from(shop.as_bytes()), &mut inner)
+            .map_err(|_| Error::Locked)?;
+        let (salt, compressed) = opened.split_at_checked(SALT).ok_or(Error::Form("its length"))?;
+        Ok((sha256(salt), decompress(version, compressed)?))
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataKey").finish_non_exhaustive()
+    }
+}
+
 /// Sealed evidence, and what its fact says about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
@@ -109,16 +152,16 @@ impl Vault {
         sealed: &[u8],
         wrapped: &[u8],
     ) -> Result<([u8; 32], Vec<u8>), Error> {
-        let data_key = self.unwrap_for(FOR_EVIDENCE, shop, wrapped)?;
-        let (&version, rest) = sealed.split_first().ok_or(Error::Locked)?;
-        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or(Error::Locked)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::Locked)?;
-        let mut inner = ciphertext.to_vec();
-        let opened = gcm(&data_key)?
-            .open_in_place(nonce, Aad::from(shop.as_bytes()), &mut inner)
-            .map_err(|_| Error::Locked)?;
-        let (salt, compressed) = opened.split_at_checked(SALT).ok_or(Error::Form("its length"))?;
-        Ok((sha256(salt), decompress(version, compressed)?))
+        self.release(shop, wrapped)?.open(shop, sealed)
+    }
+
+    /// The key of one piece of evidence, for whoever may read that piece and has no key-encryption key.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn release(&self, shop: &str, wrapped: &[u8]) -> Result<DataKey, Error> {
+        let secret = self.unwrap_for(FOR_EVIDENCE, shop, wrapped)?;
+        secret.as_slice().try_into().map(DataKey).map_err(|_| Error::Locked)
     }
 
     /// Wraps a short random secret of the shop, such as its hash key.

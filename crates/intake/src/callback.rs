@@ -65,7 +65,7 @@ impl Intake {
             TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))?;
         let authentic = self.verify(shop, &headers, &body).await?;
         let translation = translate(shop, &body);
-        let body_mac = shop.mac(&body);
+        let body_mac = shop.hash_key.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
         let certificate = certificate(&headers, &authentic);
         let evidence = CallbackEvidence {
@@ -154,8 +154,9 @@ impl Intake {
 /// A bug in the translation must not refuse what is authentic: PayPal gives up after three days. It is kept, under its
 /// bytes' own key, and can be read again by a version without the bug.
 fn translate(shop: &Shop, body: &[u8]) -> Translation {
-    let translated =
-        catch_unwind(AssertUnwindSafe(|| paypal::translate(body, &|text: &str| shop.pseudonym(text))));
+    let translated = catch_unwind(AssertUnwindSafe(|| {
+        paypal::translate(body, &|text: &str| shop.hash_key.pseudonym(text))
+    }));
     translated.unwrap_or_else(|_| Translation {
         event_id: None,
         paypal_type: None,

@@ -59,7 +59,7 @@ impl Intake {
         let internal = |e: evidence::Error| CommandError::Internal(e.to_string());
         let plain = self.0.vault.open(by.shop.as_str(), &sealed, &wrapped).map_err(internal)?;
         let callback = CallbackEvidence::decode(&plain).map_err(internal)?;
-        let fact = paypal::translate(&callback.body, &|text: &str| shop.pseudonym(text)).fact;
+        let fact = paypal::translate(&callback.body, &|text: &str| shop.hash_key.pseudonym(text)).fact;
         if was.as_ref() == Some(&fact) {
             return Ok(Retranslated::Same { type_name: event.type_name.clone() });
         }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
 use database::{Database, sql};
 use domain::ShopId;
-use evidence::Vault;
+use evidence::{HashKey, Vault};
 use moka::future::Cache;
 use paypal::{Environment, SIMULATOR_WEBHOOK_ID, Verifier};
 use serde::Serialize;
@@ -31,24 +31,7 @@ pub struct Shop {
     pub feed_epoch: i64,
     /// `None` where no authority is trusted for its environment.
     pub(crate) verifier: Option<Verifier>,
-    hash_key: hmac::Key,
-}
-
-impl Shop {
-    /// HMAC-SHA256 under the shop's hash key: for bodies, and for ids that could hold personal data.
-    pub(crate) fn mac(&self, bytes: &[u8]) -> [u8; 32] {
-        let mut mac = [0; 32];
-        mac.copy_from_slice(hmac::sign(&self.hash_key, bytes).as_ref());
-        mac
-    }
-
-    /// What stands for an id of another shape: a keyed hash, so that it cannot be guessed back.
-    pub(crate) fn pseudonym(&self, text: &str) -> String {
-        // The prefix keeps these apart from the macs of bodies.
-        let mut bytes = b"pseudonym\0".to_vec();
-        bytes.extend_from_slice(text.as_bytes());
-        hex::encode(&self.mac(&bytes)[..16])
-    }
+    pub(crate) hash_key: HashKey,
 }
 
 impl std::fmt::Debug for Shop {
@@ -189,7 +172,8 @@ impl Registry {
         let environment: Environment =
             environment.parse().map_err(|_| ShopError::Unusable("unknown environment".into()))?;
         let wrapped: Vec<u8> = row.get("hash_key_wrapped");
-        let key = self.vault.unwrap(id.as_str(), &wrapped).map_err(|e| ShopError::Unusable(e.to_string()))?;
+        let hash_key = HashKey::unwrap(&self.vault, id.as_str(), &wrapped)
+            .map_err(|e| ShopError::Unusable(e.to_string()))?;
         let webhook_ids: Vec<String> = row.get("webhook_ids");
         Ok(Some(Arc::new(Shop {
             id: id.clone(),
@@ -197,7 +181,7 @@ impl Registry {
             verifier: self.verifier(environment, &webhook_ids),
             webhook_ids,
             feed_epoch: i64::from(row.get::<_, i32>("feed_epoch")),
-            hash_key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            hash_key,
         })))
     }
 

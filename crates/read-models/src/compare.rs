@@ -1,23 +1,23 @@
-//! Compares every row of the tables with a replayed state, column by column.
+//! Compares every row of the tables with a replayed state, column by column, both in the order of their keys: neither side
+//! is held in memory as rows.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::pin::pin;
 
-use database::{Client, Query, sql};
+use database::{Client, sql};
 use domain::{ShopId, State};
+use futures_util::TryStreamExt;
 use relay::Error;
 use serde::Serialize;
-use tokio_postgres::Row;
+use serde_json::Value;
 
-use crate::convert::{
-    coupon_buyer_to_row, coupon_from_row, coupon_to_row, group_to_row, order_from_row, parked_to_row,
-    payment_captures, payment_from_row, payment_to_row, points_to_row, stock_to_row,
-};
 use crate::load::shop_from_row;
-use crate::rows::{
-    CouponBuyerRow, CouponRow, OrderRow, ParkedGroupRow, ParkedKeyRow, ParkedRow, PaymentCaptureRow,
-    PaymentRow, PointsRow, StockRow,
-};
+use crate::rows::Cells;
+use crate::table::{RowKey, Table};
+
+/// More of them say no more.
+const DIFFERENCES_MAX: usize = 1_000;
 
 /// A row that is not as replay makes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,170 +26,156 @@ pub struct Difference {
     pub table: &'static str,
     /// The row's key.
     pub key: String,
-    /// The row as it is stored; `None`: it is missing.
-    pub live: Option<String>,
-    /// The row as replay makes it; `None`: there should be none.
-    pub replayed: Option<String>,
+    /// The same, column by column.
+    #[serde(skip)]
+    pub row: RowKey,
+    /// The currency of its amounts, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// What is wrong with it.
+    pub found: Found,
+    /// The columns that differ; of a row that one side lacks, all.
+    pub columns: Vec<ColumnDifference>,
 }
 
-type Rows<T> = BTreeMap<String, T>;
-
-struct Comparison<'a> {
-    client: &'a Client,
-    shop: &'a str,
-    differences: Vec<Difference>,
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    /// It is there, and differs.
+    Changed,
+    /// It is not there.
+    Missing,
+    /// It should not be there.
+    Surplus,
 }
 
-impl Comparison<'_> {
-    async fn scan<T>(
-        &self,
-        query: &Query,
-        row: impl Fn(&Row) -> Result<(String, T), Error>,
-    ) -> Result<Rows<T>, Error> {
-        self.client.query(query, &[&self.shop]).await?.iter().map(row).collect()
+/// One column's two values; absent is null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ColumnDifference {
+    /// The column.
+    pub column: String,
+    /// As it is stored.
+    pub live: Option<Value>,
+    /// As replay makes it.
+    pub replayed: Option<Value>,
+}
+
+/// Reads every row of the shop and compares it with the state. The state must be folded up to the checkpoint of the same
+/// snapshot. Gives the first thousand rows that differ.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn compare_live(client: &Client, shop: &ShopId, state: &State) -> Result<Vec<Difference>, Error> {
+    let mut differences = Vec::new();
+    for table in Table::ALL {
+        differences.extend(compare_table(client, shop, state, table).await?);
+        differences.truncate(DIFFERENCES_MAX);
     }
+    differences.extend(compare_settings(client, shop, state).await?);
+    Ok(differences)
+}
 
-    fn compare<T: PartialEq + Debug>(&mut self, table: &'static str, live: Rows<T>, replayed: Rows<T>) {
-        let keys: BTreeSet<&String> = live.keys().chain(replayed.keys()).collect();
-        for key in keys {
-            let (live, replayed) = (live.get(key), replayed.get(key));
-            if live != replayed {
-                let text = |row: Option<&T>| row.map(|row| format!("{row:?}"));
-                let key = key.clone();
-                self.differences.push(Difference { table, key, live: text(live), replayed: text(replayed) });
-            }
+/// As [`compare_live`], for one table: all rows that differ.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn compare_table(
+    client: &Client,
+    shop: &ShopId,
+    state: &State,
+    table: Table,
+) -> Result<Vec<Difference>, Error> {
+    let statement = client.prepare(table.scan()).await?;
+    let live = client.raw().query_raw(&statement, [shop.as_str()]).await?;
+    let mut live = pin!(live);
+    let mut replayed = table.rows(state);
+    let mut differences = Vec::new();
+    let (mut stored, mut made) = (next_live(table, &mut live).await?, replayed.next().transpose()?);
+    loop {
+        let order = match (&stored, &made) {
+            (None, None) => return Ok(differences),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(stored), Some(made)) => order_of(&table.key(stored), &table.key(made)),
+        };
+        let left = if order.is_le() { stored.take() } else { None };
+        let right = if order.is_ge() { made.take() } else { None };
+        differences.extend(difference(table, left.as_ref(), right.as_ref()));
+        if order.is_le() {
+            stored = next_live(table, &mut live).await?;
+        }
+        if order.is_ge() {
+            made = replayed.next().transpose()?;
         }
     }
 }
 
-/// Reads every row of the shop and compares it with the state. The state must be folded up to the checkpoint of the same
-/// snapshot.
-///
-/// # Errors
-/// The database cannot be had, or a row is of another version.
-pub async fn compare_live(client: &Client, shop: &ShopId, state: &State) -> Result<Vec<Difference>, Error> {
-    let mut comparison = Comparison { client, shop: shop.as_str(), differences: Vec::new() };
-    compare_orders(&mut comparison, state).await?;
-    compare_payments(&mut comparison, state).await?;
-    compare_shared(&mut comparison, state).await?;
-    compare_parked(&mut comparison, state).await?;
-    compare_settings(&mut comparison, state).await?;
-    Ok(comparison.differences)
+async fn next_live<S>(table: Table, rows: &mut std::pin::Pin<&mut S>) -> Result<Option<Cells>, Error>
+where
+    S: futures_util::Stream<Item = Result<tokio_postgres::Row, tokio_postgres::Error>>,
+{
+    rows.try_next().await?.map(|row| table.show(&row)).transpose()
 }
 
-async fn compare_orders(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
-    // As the domain's rows: PostgreSQL writes JSON in a way of its own.
-    let live = comparison
-        .scan(&sql::read_models::SCAN_ORDERS, |row| {
-            let order = order_from_row(&OrderRow::read(row)?)?;
-            Ok((order.order.to_string(), order))
-        })
-        .await?;
-    let replayed = state.orders.iter().map(|(id, order)| (id.to_string(), order.clone())).collect();
-    comparison.compare("orders", live, replayed);
-    Ok(())
+/// As the database orders keys: bytes of texts, values of numbers.
+fn order_of(a: &RowKey, b: &RowKey) -> Ordering {
+    let one = |(a, b): (&Value, &Value)| match (a, b) {
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (a, b) => a.as_i64().cmp(&b.as_i64()),
+    };
+    a.iter().zip(b).map(one).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-async fn compare_payments(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
-    let key = |row: &PaymentRow| format!("{}/{}", row.id_kind, row.id);
-    let live = comparison
-        .scan(&sql::read_models::SCAN_PAYMENTS, |row| {
-            let row = PaymentRow::read(row, &mut (0..))?;
-            // Also that it can be read.
-            Ok((key(&row), payment_to_row(&payment_from_row(&row)?)))
-        })
-        .await?;
-    let rows = state.payments.iter().map(|(_, payment)| payment_to_row(payment));
-    comparison.compare("payments", live, rows.map(|row| (key(&row), row)).collect());
-    let key = |row: &PaymentCaptureRow| format!("{}/{}/{}", row.capture_id, row.id_kind, row.id);
-    let live = comparison
-        .scan(&sql::read_models::SCAN_PAYMENT_CAPTURES, |row| {
-            let row = PaymentCaptureRow::read(row, &mut (0..))?;
-            Ok((key(&row), row))
-        })
-        .await?;
-    let rows = state.payments.iter().flat_map(|(_, payment)| payment_captures(payment));
-    comparison.compare("payment_captures", live, rows.map(|row| (key(&row), row)).collect());
-    Ok(())
+fn difference(table: Table, live: Option<&Cells>, replayed: Option<&Cells>) -> Option<Difference> {
+    if live == replayed {
+        return None;
+    }
+    let empty = Cells::new();
+    let (found, row) = match (live, replayed) {
+        (Some(_), None) => (Found::Surplus, live),
+        (None, Some(_)) => (Found::Missing, replayed),
+        _ => (Found::Changed, live),
+    };
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let row = row.unwrap_or(&empty);
+    let key = table.key(row).into_iter().map(text).collect::<Vec<_>>().join("/");
+    let currency = row.get("currency").and_then(Value::as_str).map(str::to_owned);
+    let columns = columns(live.unwrap_or(&empty), replayed.unwrap_or(&empty));
+    Some(Difference { table: table.name(), key, row: table.key(row), currency, found, columns })
 }
 
-/// What orders share.
-async fn compare_shared(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
-    let live = comparison
-        .scan(&sql::read_models::SCAN_STOCK, |row| {
-            let row = StockRow::read(row, &mut (0..))?;
-            Ok((row.sku.clone(), row))
-        })
-        .await?;
-    let replayed = state.stock.iter().map(|(sku, row)| (sku.to_string(), stock_to_row(sku, row)));
-    comparison.compare("stock", live, replayed.collect());
-    let live = comparison
-        .scan(&sql::read_models::SCAN_COUPONS, |row| {
-            let row = CouponRow::read(row, &mut (0..))?;
-            Ok((row.code.clone(), coupon_to_row(&coupon_from_row(&row)?)))
-        })
-        .await?;
-    let replayed = state.coupons.iter().map(|(code, row)| (code.to_string(), coupon_to_row(row)));
-    comparison.compare("coupons", live, replayed.collect());
-    let key = |row: &CouponBuyerRow| format!("{}/{}", row.code, row.buyer_id);
-    let live = comparison
-        .scan(&sql::read_models::SCAN_COUPON_BUYERS, |row| {
-            let row = CouponBuyerRow::read(row, &mut (0..))?;
-            Ok((key(&row), row))
-        })
-        .await?;
-    let rows = state.coupon_buyers.iter().map(|(id, row)| coupon_buyer_to_row(id, row));
-    comparison.compare("coupon_buyers", live, rows.map(|row| (key(&row), row)).collect());
-    let live = comparison
-        .scan(&sql::read_models::SCAN_POINTS, |row| {
-            let row = PointsRow::read(row, &mut (0..))?;
-            Ok((row.buyer_id.clone(), row))
-        })
-        .await?;
-    let replayed = state.points.iter().map(|(buyer, row)| (buyer.to_string(), points_to_row(buyer, row)));
-    comparison.compare("points", live, replayed.collect());
-    Ok(())
+fn columns(live: &Cells, replayed: &Cells) -> Vec<ColumnDifference> {
+    let names: BTreeSet<&String> = live.keys().chain(replayed.keys()).collect();
+    let values = names.into_iter().map(|name| (name, live.get(name), replayed.get(name)));
+    let differing = values.filter(|(_, live, replayed)| live != replayed);
+    let column = |(name, live, replayed): (&String, Option<&Value>, Option<&Value>)| ColumnDifference {
+        column: name.clone(),
+        live: live.cloned(),
+        replayed: replayed.cloned(),
+    };
+    differing.map(column).collect()
 }
 
-async fn compare_parked(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
-    let live = comparison
-        .scan(&sql::read_models::SCAN_PARKED, |row| {
-            let row = ParkedRow::read(row, &mut (0..))?;
-            Ok((row.position.to_string(), row))
-        })
-        .await?;
-    let members = state.groups.iter().flat_map(|(id, group)| {
-        group
-            .members
-            .iter()
-            .map(|(position, member)| parked_to_row(*position, *id, member))
-            .collect::<Vec<_>>()
-    });
-    comparison.compare("parked", live, members.map(|row| (row.position.to_string(), row)).collect());
-    let live = comparison
-        .scan(&sql::read_models::SCAN_PARKED_GROUPS, |row| {
-            let row = ParkedGroupRow::read(row, &mut (0..))?;
-            Ok((row.group_position.to_string(), row))
-        })
-        .await?;
-    let replayed = state.groups.iter().map(|(id, group)| (id.to_string(), group_to_row(*id, group)));
-    comparison.compare("parked_groups", live, replayed.collect());
-    let live = comparison
-        .scan(&sql::read_models::LOAD_PARKED_KEYS, |row| {
-            let row = ParkedKeyRow::read(row, &mut (0..))?;
-            Ok((row.key, row.group_position))
-        })
-        .await?;
-    let replayed = state.parked_keys.iter().map(|(key, group)| (key.to_string(), group.0));
-    comparison.compare("parked_keys", live, replayed.collect());
-    Ok(())
-}
-
-async fn compare_settings(comparison: &mut Comparison<'_>, state: &State) -> Result<(), Error> {
-    let row = comparison.client.query_opt(&sql::read_models::LOAD_SHOP_SETTINGS, &[&comparison.shop]).await?;
+async fn compare_settings(
+    client: &Client,
+    shop: &ShopId,
+    state: &State,
+) -> Result<Option<Difference>, Error> {
+    let row = client.query_opt(&sql::read_models::LOAD_SHOP_SETTINGS, &[&shop.as_str()]).await?;
     let live = row.as_ref().map(shop_from_row).transpose()?.unwrap_or_default();
-    let key = comparison.shop.to_owned();
-    let replayed = Rows::from([(key.clone(), state.shop.clone())]);
-    comparison.compare("shop_settings", Rows::from([(key, live)]), replayed);
-    Ok(())
+    let cells = |shop: &domain::Shop| {
+        let settings = serde_json::to_value(&shop.settings).unwrap_or_default();
+        Cells::from_iter([("settings".to_owned(), settings), ("rules".to_owned(), shop.rules.into())])
+    };
+    let columns = columns(&cells(&live), &cells(&state.shop));
+    let key = shop.to_string();
+    Ok((!columns.is_empty()).then_some(Difference {
+        table: "shop_settings",
+        row: vec![Value::from(key.as_str())],
+        key,
+        currency: None,
+        found: Found::Changed,
+        columns,
+    }))
 }

@@ -1,10 +1,9 @@
 //! Orders, payments, stock, coupons, points and what is parked: fold(outcomes), as tables.
 //!
-//! [`ReadModels`] is the relay's projection. [`query`] reads the tables for the faces of the service, [`replay`](mod@replay)
-//! makes the rows and the decisions again from the log alone, [`compare_live`] and [`check`] say where the tables differ
-//! from them or from the rules.
+//! [`ReadModels`] is the relay's projection. [`query`] reads the tables for the faces of the service, [`compare_live`] and
+//! [`check`] say where the tables differ from a state that was made from the log alone, or from the rules.
 //!
-//! Never: write outside the relay's transaction.
+//! Never: write outside the relay's transaction, but for a rebuild.
 
 mod check;
 mod compare;
@@ -12,16 +11,19 @@ mod convert;
 mod load;
 mod projection;
 pub mod query;
-pub mod replay;
+mod replace;
 mod rows;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Verification, Violation, check, verify};
-pub use compare::{Difference, compare_live};
+pub use check::{Violation, check};
+pub use compare::{ColumnDifference, Difference, Found, compare_live, compare_table};
 pub use projection::{CONSUMER, ReadModels, Redrives};
-pub use replay::{Mismatch, Replay};
-pub use store::Changes;
+pub use replace::{Replaced, put_back, replace_rows};
+pub use rows::Cells;
+pub use store::{Changes, is_empty, store_state};
+pub use table::{RowKey, Table};
 
 pub use relay::Error;

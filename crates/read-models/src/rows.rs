@@ -1,26 +1,151 @@
-//! The tables' rows, column by column, as they are read and as they are written: many at once, an array a column.
+//! The tables' rows, column by column, as they are read, as they are written (many at once, an array a column), and as they
+//! are shown: the columns that are not null, by name.
 
 use std::ops::RangeFrom;
 
 use chrono::{DateTime, Utc};
+use domain::Timestamp;
 use relay::Error;
+use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 /// The parameters of a statement.
 pub(crate) type Parameters<'a> = Vec<&'a (dyn ToSql + Sync)>;
 
+/// The columns of a row that are not null, by name: JSON and lists as such, times as in entries.
+pub type Cells = serde_json::Map<String, Value>;
+
+/// What a text stands for.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Itself.
+    Plain,
+    /// JSON.
+    Json,
+    /// A list, a line each.
+    Lines,
+}
+
+macro_rules! form {
+    () => {
+        Form::Plain
+    };
+    (json) => {
+        Form::Json
+    };
+    (lines) => {
+        Form::Lines
+    };
+}
+
+/// A column's value as it is shown.
+trait Cell: Sized {
+    /// `None` for null.
+    fn cell(&self, form: Form) -> Option<Value>;
+
+    /// Takes it back; `None` where it is of another type.
+    fn of(value: Option<&Value>, form: Form) -> Option<Self>;
+}
+
+impl Cell for String {
+    fn cell(&self, form: Form) -> Option<Value> {
+        Some(match form {
+            Form::Plain => Value::from(self.as_str()),
+            // A column of JSON holds nothing else.
+            Form::Json => serde_json::from_str(self).unwrap_or(Value::Null),
+            Form::Lines => self.split('\n').filter(|line| !line.is_empty()).collect(),
+        })
+    }
+
+    fn of(value: Option<&Value>, form: Form) -> Option<Self> {
+        match form {
+            Form::Plain => value?.as_str().map(str::to_owned),
+            Form::Json => value.map(Value::to_string),
+            Form::Lines => {
+                let lines: Option<Vec<&str>> = value?.as_array()?.iter().map(Value::as_str).collect();
+                lines.map(|lines| lines.join("\n"))
+            }
+        }
+    }
+}
+
+impl Cell for i64 {
+    fn cell(&self, _: Form) -> Option<Value> {
+        Some(Value::from(*self))
+    }
+
+    fn of(value: Option<&Value>, _: Form) -> Option<Self> {
+        value?.as_i64()
+    }
+}
+
+impl Cell for bool {
+    fn cell(&self, _: Form) -> Option<Value> {
+        Some(Value::from(*self))
+    }
+
+    fn of(value: Option<&Value>, _: Form) -> Option<Self> {
+        value?.as_bool()
+    }
+}
+
+impl Cell for DateTime<Utc> {
+    fn cell(&self, _: Form) -> Option<Value> {
+        Some(Value::from(Timestamp::new(*self).to_string()))
+    }
+
+    fn of(value: Option<&Value>, _: Form) -> Option<Self> {
+        value?.as_str()?.parse().ok()
+    }
+}
+
+impl<T: Cell> Cell for Option<T> {
+    fn cell(&self, form: Form) -> Option<Value> {
+        self.as_ref().and_then(|value| value.cell(form))
+    }
+
+    fn of(value: Option<&Value>, form: Form) -> Option<Self> {
+        match value {
+            None => Some(None),
+            some => T::of(some, form).map(Some),
+        }
+    }
+}
+
 macro_rules! tables {
-    ($($(#[$doc:meta])* $row:ident, $columns:ident { $($field:ident: $type:ty,)* })*) => {$(
+    ($($(#[$doc:meta])* $row:ident, $columns:ident { $($field:ident: $type:ty $(as $form:ident)?,)* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub(crate) struct $row { $(pub(crate) $field: $type,)* }
 
         impl $row {
+            /// The names of the columns.
+            pub(crate) const NAMES: &[&str] = &[$(stringify!($field),)*];
+
             /// Reads the next columns, in the order in which they stand here.
             pub(crate) fn read(row: &Row, columns: &mut RangeFrom<usize>) -> Result<Self, Error> {
                 let mut next = || columns.next().unwrap_or_default();
                 Ok(Self { $($field: row.try_get(next())?,)* })
+            }
+
+            /// Takes back what [`Self::show`] gave.
+            #[allow(dead_code, reason = "rows of parked facts are never put back")]
+            pub(crate) fn of_cells(cells: &Cells) -> Result<Self, Error> {
+                let odd = |column: &str| Error::Corrupt(format!("{column} of a row that was kept"));
+                Ok(Self {
+                    $($field: {
+                        let value = cells.get(stringify!($field));
+                        Cell::of(value, form!($($form)?)).ok_or_else(|| odd(stringify!($field)))?
+                    },)*
+                })
+            }
+
+            /// Adds the columns that are not null.
+            pub(crate) fn show(&self, cells: &mut Cells) {
+                $(if let Some(value) = self.$field.cell(form!($($form)?)) {
+                    cells.insert(stringify!($field).to_owned(), value);
+                })*
             }
         }
 
@@ -69,6 +194,17 @@ impl OrderRow {
         let standing = OrderStandingRow::read(row, columns)?;
         Ok(Self { standing, terms: OrderTermsRow::read(row, columns)? })
     }
+
+    /// Takes back what [`Self::show`] gave.
+    pub(crate) fn of_cells(cells: &Cells) -> Result<Self, Error> {
+        Ok(Self { standing: OrderStandingRow::of_cells(cells)?, terms: OrderTermsRow::of_cells(cells)? })
+    }
+
+    /// Adds the columns that are not null.
+    pub(crate) fn show(&self, cells: &mut Cells) {
+        self.standing.show(cells);
+        self.terms.show(cells);
+    }
 }
 
 /// Many orders, an array a column.
@@ -98,6 +234,14 @@ impl OrderColumns {
     }
 }
 
+impl FromIterator<OrderRow> for OrderColumns {
+    fn from_iter<I: IntoIterator<Item = OrderRow>>(rows: I) -> Self {
+        let mut columns = Self::default();
+        rows.into_iter().for_each(|row| columns.push(row));
+        columns
+    }
+}
+
 tables! {
     /// Where an order stands. Lists are lines of text, JSON is text.
     OrderStandingRow, OrderStandingColumns {
@@ -106,9 +250,9 @@ tables! {
         total_minor: i64,
         state: String,
         fulfilment: String,
-        reasons: String,
-        refusals: String,
-        flags: String,
+        reasons: String as json,
+        refusals: String as json,
+        flags: String as lines,
         captured_minor: i64,
         refunded_minor: i64,
         reversed_minor: i64,
@@ -116,8 +260,8 @@ tables! {
         held_until: Option<DateTime<Utc>>,
         paid_at: Option<DateTime<Utc>>,
         points_revoked: i64,
-        given_back: String,
-        shipped: String,
+        given_back: String as lines,
+        shipped: String as json,
         position: i64,
         at: Option<DateTime<Utc>>,
     }
@@ -125,12 +269,12 @@ tables! {
     OrderTermsRow, OrderTermsColumns {
         revision: Option<i64>,
         buyer_id: Option<String>,
-        lines: Option<String>,
-        coupons: Option<String>,
-        points: Option<String>,
+        lines: Option<String> as json,
+        coupons: Option<String> as json,
+        points: Option<String> as json,
         paypal_order_id: Option<String>,
         ship_to: Option<String>,
-        tracks: Option<String>,
+        tracks: Option<String> as lines,
         hold_s: Option<i64>,
         placed_at: Option<DateTime<Utc>>,
     }
@@ -146,7 +290,7 @@ tables! {
         assigned: bool,
         paypal_order_id: Option<String>,
         authorization_id: Option<String>,
-        captures: String,
+        captures: String as lines,
         amount_minor: i64,
         currency: Option<String>,
         fee_minor: Option<i64>,
@@ -208,7 +352,7 @@ tables! {
     ParkedRow, ParkedColumns {
         position: i64,
         group_position: i64,
-        keys: String,
+        keys: String as lines,
         error: Option<String>,
         parked_at: DateTime<Utc>,
     }

@@ -4,13 +4,11 @@ use domain::{
     CouponTerms, Fulfilment, GivenBack, Order, OrderFlags, OrderMoney, OrderState, Payment, PaymentKey,
     PaymentKind, PaymentState, Position, Reason, ShippedLine, Standing, Terms, Timestamp, Tracks,
 };
-use event_log::Event;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::convert::{
     coupon_from_row, coupon_to_row, order_from_row, order_to_row, payment_from_row, payment_to_row,
 };
-use crate::replay::{Replayed, replay};
 
 fn at(text: &str) -> Timestamp {
     serde_json::from_value(json!(text)).unwrap()
@@ -114,57 +112,4 @@ fn a_coupon_survives_its_row() {
     };
     let coupon = domain::Coupon { terms, voided: true, held: 1, used: 2, position: Position(3) };
     assert_eq!(coupon_from_row(&coupon_to_row(&coupon)).unwrap(), coupon);
-}
-
-fn event(position: i64, type_name: &str, key: &str, more: Value, data: Value) -> Event {
-    let mut entry = json!({
-        "v": 1, "id": "00000000-0000-0000-0000-000000000000", "type": type_name, "key": key,
-        "at": format!("2026-01-01T00:00:{position:02}.000000Z"), "data": data,
-    });
-    entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Event::decode(Position(position), entry.to_string()).unwrap()
-}
-
-fn received(position: i64, qty: i64) -> Event {
-    event(position, "stock.received", "sku:A", json!({}), json!({"sku": "A", "qty": qty}))
-}
-
-fn moved(position: i64, cause: i64, received: i64) -> Event {
-    let data = json!({"stock": [{"sku": "A", "received": received}]});
-    let data: Value = serde_json::from_str(&event_log::canonical_data(&data).unwrap()).unwrap();
-    event(position, "stock.received", "sku:A", json!({"cause": cause, "n": 0}), data)
-}
-
-fn on_hand(replayed: &Replayed) -> [i64; 2] {
-    let sku = "A".parse().unwrap();
-    [&replayed.decided, &replayed.folded].map(|state| state.stock.get(&sku).map_or(0, domain::Stock::on_hand))
-}
-
-#[test]
-fn outcomes_may_stand_behind_newer_facts() {
-    let log = [received(0, 5), received(1, 7), moved(2, 0, 5), received(3, 9), moved(4, 1, 7)];
-    let replayed = replay(log, Position(1));
-    assert_eq!(replayed.mismatches, []);
-    assert_eq!((replayed.facts, replayed.outcomes, on_hand(&replayed)), (2, 2, [12, 12]));
-}
-
-#[test]
-fn a_decision_that_was_another_one_is_found() {
-    let replayed = replay([received(0, 5), moved(1, 0, 6)], Position(0));
-    assert_eq!(replayed.mismatches.len(), 1);
-    assert_eq!(on_hand(&replayed), [5, 6]);
-    let replayed = replay([received(0, 5)], Position(0));
-    assert_eq!(replayed.mismatches.len(), 1, "a decided fact lacks its outcome");
-    let replayed = replay([received(0, 5), moved(1, 0, 5), moved(2, 0, 5)], Position(0));
-    assert_eq!(replayed.mismatches.len(), 1, "one outcome too many");
-}
-
-#[test]
-fn a_recorded_parking_is_obeyed() {
-    let parked = json!({"parked": {"fact": 0, "group": 0, "keys": ["sku:A"], "error": "a bug"}});
-    let parking = event(1, "event.parked", "sku:A", json!({"cause": 0, "n": 0}), parked);
-    let replayed = replay([received(0, 5), parking], Position(0));
-    assert_eq!(replayed.mismatches, []);
-    assert_eq!(on_hand(&replayed), [0, 0]);
-    assert!(replayed.folded.groups.get(&Position(0)).is_some());
 }

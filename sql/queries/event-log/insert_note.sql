@@ -9,9 +9,13 @@
 -- $8 leaf hash bytea
 -- $9 aggregate id text
 -- $10 payload text
+-- $11 deduplicating id text
+-- $12 content sha256 bytea
 WITH appended AS (
     INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
     VALUES ($1, $2, $3, 'note', $4, $5, $6, $7, $8)
+), known AS (
+    INSERT INTO counterfoil.commands (shop_id, type, id, content_sha256, position) VALUES ($1, $4, $11, $12, $2)
 )
 INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
 VALUES ($1, $2, $3, 'log', $9, $4, $10)

@@ -11,6 +11,7 @@ mod cluster;
 mod feed;
 mod load;
 mod plain;
+mod replay;
 mod report;
 mod round;
 mod seed;
@@ -40,6 +41,22 @@ pub(crate) async fn run_feed(
     let cluster = cluster::BenchCluster::start(project, pg_bin).await?;
     let measured = tokio::select! {
         measured = feed::measure(&cluster, events, rounds) => measured,
+        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
+    };
+    cluster.remove().await;
+    measured
+}
+
+/// Replay, over a log of so many events.
+pub(crate) async fn run_replay(
+    events: i64,
+    rounds: usize,
+    pg_bin: Option<PathBuf>,
+    project: &Project,
+) -> anyhow::Result<replay::ReplayReport> {
+    let cluster = cluster::BenchCluster::start(project, pg_bin).await?;
+    let measured = tokio::select! {
+        measured = replay::measure(&cluster, events, rounds) => measured,
         asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
     };
     cluster.remove().await;

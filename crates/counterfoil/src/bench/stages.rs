@@ -103,7 +103,7 @@ async fn decide(cluster: &BenchCluster, ground: &BenchGround) -> anyhow::Result<
         events.extend(page);
     }
     let started = Instant::now();
-    let replayed = read_models::replay::replay(events, after);
+    let replayed = audit::replay(events, after);
     let took = started.elapsed();
     anyhow::ensure!(
         replayed.mismatches.is_empty(),

@@ -24,6 +24,7 @@ Examples:
   counterfoil bench -o json > bench.json
   counterfoil bench --rounds 5 --callbacks 100000
   counterfoil bench --profile feed --events 1000000
+  counterfoil bench --profile replay --events 1000000
   counterfoil bench --profile sinks --nats nats://127.0.0.1:4222")]
 pub(crate) struct Bench {
     /// What is measured
@@ -39,7 +40,7 @@ pub(crate) struct Bench {
     #[cfg(feature = "kafka")]
     #[arg(long, value_name = "BROKERS")]
     kafka: Option<String>,
-    /// Events in the log that is read, half of them outcomes [default: 400000, with --quick 100000]
+    /// Events in the log that is read, half of them outcomes [default: 400000, of replay 1000000, with --quick 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
     events: Option<u32>,
     /// A coarse measurement in under two minutes
@@ -66,6 +67,8 @@ enum Profile {
     Callbacks,
     /// The feed, read by HTTP
     Feed,
+    /// A log decided and folded again
+    Replay,
     /// Sinks, beside the brokers' own clients; needs brokers that run
     Sinks,
 }
@@ -81,6 +84,13 @@ impl Bench {
             let events = self.events.unwrap_or(if self.quick { 100_000 } else { 400_000 });
             let rounds = self.rounds.map_or(rounds, usize::from);
             let report = bench::run_feed(events.into(), rounds, self.pg_bin, &project).await?;
+            output::one(globals.output, &serde_json::to_value(report)?)?;
+            return Ok(Exit::Ok);
+        }
+        if self.profile == Profile::Replay {
+            let events = self.events.unwrap_or(if self.quick { 100_000 } else { 1_000_000 });
+            let rounds = self.rounds.map_or(rounds, usize::from);
+            let report = bench::run_replay(events.into(), rounds, self.pg_bin, &project).await?;
             output::one(globals.output, &serde_json::to_value(report)?)?;
             return Ok(Exit::Ok);
         }

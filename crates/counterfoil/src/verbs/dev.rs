@@ -109,6 +109,7 @@ impl Dev {
             redrives: Redrives::default(),
             decides: true,
             retention: RetentionOptions::default(),
+            digest_every: None,
         })
         .await?;
         Ok((service, key))

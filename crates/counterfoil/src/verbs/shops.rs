@@ -15,6 +15,7 @@ use crate::config::{ApiArgs, DatabaseArgs, KekArgs};
 use crate::exit::{self, Exit};
 use crate::output::{self, Column};
 use crate::project::Project;
+use crate::verbs::parse_shop;
 
 const COLUMNS: &[Column] = &[
     Column::text("SHOP", "shop"),
@@ -248,10 +249,6 @@ async fn open(database: &DatabaseArgs, project: Option<&Project>) -> anyhow::Res
 async fn listed(database: &Database) -> anyhow::Result<Vec<Value>> {
     let rows = shops::list(database).await.map_err(told)?;
     Ok(rows.iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
-}
-
-fn parse_shop(text: &str) -> anyhow::Result<ShopId> {
-    ShopId::parse(text).map_err(|error| exit::usage(format!("{text:?} cannot be a shop's name: {error}")))
 }
 
 fn parse_environment(text: &str) -> anyhow::Result<Environment> {

@@ -8,6 +8,7 @@
 //! by the outbox's `aggregatetype` and type, and facts have a folder of their own.
 
 mod asyncapi;
+mod notes;
 mod outcomes;
 mod schema;
 #[cfg(test)]
@@ -17,8 +18,7 @@ use std::sync::LazyLock;
 
 use domain::{Fact, OutcomeType};
 pub use event_log::Kind;
-use event_log::LOG_FORKED;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use asyncapi::asyncapi;
 
@@ -84,25 +84,7 @@ static ALL: LazyLock<Vec<Contract>> = LazyLock::new(|| {
         let about = (Kind::Outcome, outcome.aggregate(), outcome.name());
         Contract::new(about, outcome.summary(), outcomes::schema(*outcome))
     });
-    let forked = Contract::new(
-        (Kind::Note, "log", LOG_FORKED),
-        "A new epoch of the log begins: its database was restored to an earlier state, and what follows is another history.",
-        json!({
-            "type": "object",
-            "properties": {
-                "forked_at": {"type": "integer", "minimum": -1, "maximum": domain::MINOR_MAX,
-                    "description": "The last position that both epochs have; -1: none."},
-                "new_epoch": {"type": "integer", "minimum": 1, "maximum": i32::MAX,
-                    "description": "The epoch that begins."},
-                "old_epoch": {"type": "integer", "minimum": 0, "maximum": i32::MAX,
-                    "description": "The epoch that has ended."},
-                "resume_after": {"type": "string", "pattern": "^[0-9]+-([0-9]+|start)$",
-                    "description": "The cursor behind which readers of the old epoch miss nothing."},
-            },
-            "required": ["forked_at", "new_epoch", "old_epoch", "resume_after"],
-        }),
-    );
-    facts.chain(outcomes).chain([forked]).collect()
+    facts.chain(outcomes).chain(notes::contracts()).collect()
 });
 
 /// The contract of every type: facts, then outcomes, then notes.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::parking::{REDRIVEN_MAX, names};
+use super::parking::REDRIVEN_MAX;
 use crate::{Fact, Missing, OrderId, PaymentKey, ReceivedFact, State, Terms};
 
 struct Needs<'a> {
@@ -40,7 +40,7 @@ impl Needs<'_> {
     }
 
     fn fact(&mut self, fact: &Fact) {
-        let (keys, payments) = names(fact);
+        let (keys, payments) = fact.names();
         for key in keys {
             if let crate::Key::Order(order) = key {
                 self.order(&order);

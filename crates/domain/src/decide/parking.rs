@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Decision, Undecided};
 use crate::{
-    Change, Context, Fact, Key, Missing, OrderId, Outcome, OutcomeType, Parked, PaymentKey, Position, Reason,
+    Change, Context, Fact, Key, Missing, Outcome, OutcomeType, Parked, PaymentKey, Position, Reason,
     ReceivedFact, Unparked,
 };
 
@@ -50,7 +50,7 @@ impl Decision<'_> {
                 Fact::CallbackRetranslated(inner) => inner.fact().ok(),
                 _ => Some(fact.clone()),
             };
-            let (named, payments) = fact.as_ref().map(names).unwrap_or_default();
+            let (named, payments) = fact.as_ref().map(Fact::names).unwrap_or_default();
             for payment in payments {
                 let row = self.state.payments.read(&payment, || Missing::Payment(payment.clone()))?;
                 let through = [
@@ -168,70 +168,4 @@ impl Decision<'_> {
         self.cx = cause;
         Ok(())
     }
-}
-
-/// Every id that a fact names for parking, and the payment rows through which its order may be found. An order's articles,
-/// coupons and buyer are not among them: a parked article holds back only facts about itself.
-pub(crate) fn names(fact: &Fact) -> (Vec<Key>, Vec<PaymentKey>) {
-    let (mut keys, mut rows) = (Vec::new(), Vec::new());
-    let order = |keys: &mut Vec<Key>, id: &Option<OrderId>| keys.extend(id.clone().map(Key::Order));
-    match fact {
-        Fact::PaymentApproved(f) => {
-            order(&mut keys, &f.order);
-            keys.push(Key::PaypalOrder(f.paypal_order.clone()));
-            rows.push(PaymentKey::PaypalOrder(f.paypal_order.clone()));
-        }
-        Fact::PaymentAuthorized(f) => {
-            order(&mut keys, &f.order);
-            keys.extend(f.paypal_order.clone().map(Key::PaypalOrder));
-            rows.extend(f.paypal_order.clone().map(PaymentKey::PaypalOrder));
-            rows.push(PaymentKey::Authorization(f.authorization.clone()));
-        }
-        Fact::PaymentVoided(f) => {
-            order(&mut keys, &f.order);
-            keys.extend(f.paypal_order.clone().map(Key::PaypalOrder));
-            rows.extend(f.paypal_order.clone().map(PaymentKey::PaypalOrder));
-            rows.extend(f.authorization.clone().map(PaymentKey::Authorization));
-        }
-        Fact::PaymentPending(f) | Fact::PaymentCaptured(f) | Fact::PaymentDenied(f) => {
-            order(&mut keys, &f.order);
-            keys.extend(f.paypal_order.clone().map(Key::PaypalOrder));
-            keys.push(Key::Capture(f.capture.clone()));
-            rows.push(PaymentKey::Capture(f.capture.clone()));
-            rows.extend(f.paypal_order.clone().map(PaymentKey::PaypalOrder));
-            rows.extend(f.authorization.clone().map(PaymentKey::Authorization));
-        }
-        Fact::PaymentRefunded(f) | Fact::PaymentReversed(f) => {
-            order(&mut keys, &f.order);
-            keys.push(Key::Capture(f.capture.clone()));
-            rows.push(PaymentKey::Capture(f.capture.clone()));
-            rows.push(PaymentKey::Refund(f.refund.clone()));
-        }
-        Fact::DisputeOpened(f) | Fact::DisputeUpdated(f) | Fact::DisputeResolved(f) => {
-            order(&mut keys, &f.order);
-            keys.extend(f.captures.iter().cloned().map(Key::Capture));
-            rows.extend(f.captures.iter().cloned().map(PaymentKey::Capture));
-            rows.push(PaymentKey::Dispute(f.dispute.clone()));
-        }
-        Fact::OrderPlaced(f) | Fact::OrderRevised(f) => {
-            keys.push(Key::Order(f.order.clone()));
-            keys.extend(f.paypal_order_id.clone().map(Key::PaypalOrder));
-            rows.extend(f.paypal_order_id.clone().map(PaymentKey::PaypalOrder));
-        }
-        Fact::PaymentRecorded(f) => {
-            keys.push(Key::Order(f.order.clone()));
-            if let Ok(capture) = f.capture() {
-                keys.push(Key::Capture(capture.clone()));
-                rows.push(PaymentKey::Capture(capture));
-            }
-        }
-        Fact::PaymentResolved(f) => {
-            order(&mut keys, &f.assign);
-            keys.push(Key::Capture(f.capture.clone()));
-            rows.push(PaymentKey::Capture(f.capture.clone()));
-        }
-        // The rest is about its own key alone.
-        _ => {}
-    }
-    (keys, rows)
 }

@@ -27,7 +27,7 @@ pub(crate) async fn wait_until_decided(database: &Database, shop: &ShopId) {
 /// P2, P3, P4, P5, P6, P10: decide(facts) = outcomes, fold(outcomes) = read models, and every invariant; and what was
 /// emitted is what was promised.
 pub(crate) async fn assert_sound(database: &Database, shop: &ShopId) {
-    let verified = read_models::verify(database, shop).await.unwrap();
+    let verified = audit::verify(database, shop).await.unwrap();
     assert!(verified.is_clean(), "{verified:#?}");
     assert!(verified.facts > 0 && verified.outcomes > 0, "there was something to verify");
     contract::assert_kept(database, shop).await;

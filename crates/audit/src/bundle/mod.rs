@@ -1,0 +1,44 @@
+//! The evidence bundle: one folder with everything that an auditor needs, and no database.
+//!
+//! ```text
+//! README.txt        four commands, of programs that are not ours but for the last
+//! log/              checkpoint, tiles, entry bundles, as C2SP tlog-tiles has them: always whole
+//! log.vkey, log.pub.pem, policy
+//! checkpoints/      what was published around the range, with cosignatures
+//! bodies/           sealed evidence of the range, by position
+//! keys.json         the keys of that evidence, as far as they are released
+//! certificates/     what signed callbacks
+//! export/           entries of the range, and the read models as of the end
+//! shop.json, report.json, manifest.sha256
+//! ```
+
+mod read;
+mod readme;
+mod write;
+
+use serde::{Deserialize, Serialize};
+
+pub use read::Bundle;
+pub(crate) use read::listed;
+pub use write::{BundleRequest, write};
+
+const LOG: &str = "log";
+const EXPORT: &str = "export";
+const BODIES: &str = "bodies";
+const CERTIFICATES: &str = "certificates";
+const CHECKPOINTS: &str = "checkpoints";
+const KEYS: &str = "keys.json";
+const SHOP: &str = "shop.json";
+const REPORT: &str = "report.json";
+const README: &str = "README.txt";
+const MANIFEST: &str = "manifest.sha256";
+const VKEY: &str = "log.vkey";
+
+/// What `shop.json` says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ShopFile {
+    /// Whose log.
+    shop: String,
+    /// Which of PayPal's environments it is in.
+    environment: String,
+}

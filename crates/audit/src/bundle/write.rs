@@ -1,0 +1,236 @@
+//! Writes a bundle.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use database::{Database, sql};
+use domain::{Position, ShopId};
+use evidence::Vault;
+use serde::Serialize;
+use tlog::{Checkpoint, Note, Verifier};
+
+use super::{
+    BODIES, CERTIFICATES, CHECKPOINTS, EXPORT, KEYS, LOG, MANIFEST, README, REPORT, SHOP, ShopFile, VKEY,
+    readme,
+};
+use crate::export::{self, Format, Manifest, Request, make_empty, write_whole};
+use crate::tree::{Trees, known_keys, publish_files};
+use crate::verify::evidence::{PieceKey, certificates, load};
+use crate::{Error, Point, Progress, Snapshot, Source};
+
+/// Evidence is read so many positions at a time.
+const PAGE: i64 = 500;
+/// Checkpoints that are written at most.
+const CHECKPOINTS_MAX: usize = 10_000;
+
+/// What is to be in a bundle.
+#[derive(Clone, Debug)]
+pub struct BundleRequest {
+    /// From where on evidence and entries are handed over.
+    pub from: Point,
+    /// Up to where.
+    pub to: Point,
+    /// How it was asked for.
+    pub arguments: Vec<String>,
+    /// The program's version.
+    pub version: String,
+}
+
+/// What is in a bundle; `report.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct BundleReport {
+    /// Whose log.
+    pub shop: String,
+    /// How many events its checkpoint is of.
+    pub size: u64,
+    /// Its root, hexadecimal.
+    pub root: String,
+    /// The first and the last position whose evidence is handed over.
+    pub range: [Position; 2],
+    /// Pieces of evidence.
+    pub bodies: u64,
+    /// Those whose keys are released.
+    pub keys: u64,
+    /// Published checkpoints.
+    pub checkpoints: usize,
+    /// What was exported.
+    pub export: Manifest,
+}
+
+/// Writes a bundle of what was published of a log, into a folder that must be empty or not be there. Without a vault no key
+/// is released. `manifest.sha256` comes last: a folder without one is not whole.
+///
+/// # Errors
+/// [`crate::tree::Error::NotPublished`]; the log cannot be read, or the folder cannot be written.
+pub async fn write(
+    database: &Database,
+    shop: &ShopId,
+    folder: &Path,
+    request: BundleRequest,
+    vault: Option<&Vault>,
+    progress: &Progress,
+) -> Result<BundleReport, Error> {
+    make_empty(folder)?;
+    let trees = Trees::new(database.clone());
+    progress.begin("writing the tree", 0);
+    if !publish_files(&trees, shop, &folder.join(LOG)).await? {
+        return Err(Error::Failed("the folder is in use".to_owned()));
+    }
+    let note = fs::read(folder.join(LOG).join("checkpoint"))
+        .map_err(|error| Error::file(&folder.join(LOG).join("checkpoint"), &error))?;
+    let checkpoint = Checkpoint::parse(Note::parse(&note)?.text())?;
+    let last = Position(i64::try_from(checkpoint.size()).unwrap_or(i64::MAX) - 1);
+    let source = Source::Snapshot(Snapshot::take(database, shop).await?);
+    let range = range(&source, &request, last).await?;
+    write_keys(&source, folder, &checkpoint).await?;
+    let request = Request {
+        format: Format::Jsonl,
+        from: range[0],
+        through: last,
+        arguments: request.arguments,
+        version: request.version,
+    };
+    let exported = export::export(&source, &folder.join(EXPORT), request, progress).await?;
+    let Source::Snapshot(snapshot) = source else {
+        return Err(Error::Failed("a bundle is made from a database".to_owned()));
+    };
+    let checkpoints = write_checkpoints(&snapshot, folder, range).await?;
+    let (bodies, keys) = write_bodies(&snapshot, folder, range, vault, progress).await?;
+    write_shop(&snapshot, folder).await?;
+    snapshot.close().await;
+    let report = BundleReport {
+        shop: shop.to_string(),
+        size: checkpoint.size(),
+        root: hex::encode(checkpoint.root()),
+        range,
+        bodies,
+        keys,
+        checkpoints,
+        export: exported,
+    };
+    write_whole(folder, REPORT, &serde_json::to_vec_pretty(&report)?)?;
+    let text = readme::text(shop.as_str(), checkpoint.size(), checkpoint.origin());
+    write_whole(folder, README, text.as_bytes())?;
+    write_manifest(folder)?;
+    Ok(report)
+}
+
+/// Within what was published.
+async fn range(source: &Source, request: &BundleRequest, last: Position) -> Result<[Position; 2], Error> {
+    let to = source.locate(request.to).await?.min(last);
+    let from = match request.from {
+        Point::Head => Position(0),
+        // What was recorded at that very time is wanted too.
+        Point::Time(time) => Position(source.locate(Point::Time(time.just_before())).await?.0 + 1),
+        Point::Position(position) => position,
+    };
+    if from.0 < 0 || from > to {
+        return Err(Error::OutOfRange(format!("position {from} up to {to}"), last));
+    }
+    Ok([from, to])
+}
+
+/// The key that signed the checkpoint, in three forms.
+async fn write_keys(source: &Source, folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
+    let keys = known_keys(source).await?;
+    let key = keys.last().ok_or_else(|| Error::Failed("the log names no key".to_owned()))?;
+    let key = Verifier::of_log(checkpoint.origin(), *key.public_key())?;
+    write_whole(folder, VKEY, format!("{key}\n").as_bytes())?;
+    write_whole(folder, "log.pub.pem", key.to_pem().as_bytes())?;
+    write_whole(folder, "policy", format!("log {key}\nquorum none\n").as_bytes())
+}
+
+/// What was published within the range, and on both sides of it: between two of them each event was recorded.
+async fn write_checkpoints(
+    snapshot: &Snapshot,
+    folder: &Path,
+    [from, to]: [Position; 2],
+) -> Result<usize, Error> {
+    let folder = folder.join(CHECKPOINTS);
+    make_empty(&folder)?;
+    let (shop, after, through) = (snapshot.shop().as_str(), from.0, to.0 + 1);
+    let around: database::Parameters<'_> = &[&shop, &after, &through];
+    let mut written = 0;
+    for row in snapshot.client()?.query(&sql::audit::READ_PUBLISHED_AROUND, around).await? {
+        let (size, note): (i64, &str) = (row.try_get("size")?, row.try_get("note")?);
+        if written < CHECKPOINTS_MAX {
+            write_whole(&folder, &format!("{size}.note"), note.as_bytes())?;
+            written += 1;
+        }
+    }
+    Ok(written)
+}
+
+async fn write_bodies(
+    snapshot: &Snapshot,
+    folder: &Path,
+    [from, to]: [Position; 2],
+    vault: Option<&Vault>,
+    progress: &Progress,
+) -> Result<(u64, u64), Error> {
+    let bodies = folder.join(BODIES);
+    make_empty(&bodies)?;
+    progress.begin("writing evidence", u64::try_from(to.0 - from.0 + 1).unwrap_or(0));
+    let (mut count, mut keys, mut after) = (0, BTreeMap::new(), from.0 - 1);
+    while after < to.0 {
+        let through = to.0.min(after + PAGE);
+        for (position, piece) in load(snapshot, after, through).await? {
+            write_whole(&bodies, &format!("{position}.sealed"), &piece.sealed)?;
+            count += 1;
+            if let (Some(vault), Some(PieceKey::Wrapped(wrapped))) = (vault, &piece.key) {
+                keys.insert(position, vault.release(snapshot.shop().as_str(), wrapped)?.expose());
+            }
+        }
+        progress.add(u64::try_from(through - after).unwrap_or(0));
+        after = through;
+    }
+    let certificates_dir = folder.join(CERTIFICATES);
+    make_empty(&certificates_dir)?;
+    for (sha256, pem) in certificates(snapshot).await? {
+        write_whole(&certificates_dir, &format!("{sha256}.pem"), pem.as_bytes())?;
+    }
+    write_whole(folder, KEYS, &serde_json::to_vec_pretty(&keys)?)?;
+    Ok((count, keys.len() as u64))
+}
+
+async fn write_shop(snapshot: &Snapshot, folder: &Path) -> Result<(), Error> {
+    let row = snapshot.client()?.query_one(&sql::audit::GET_SHOP, &[&snapshot.shop().as_str()]).await?;
+    let shop = ShopFile { shop: snapshot.shop().to_string(), environment: row.try_get("environment")? };
+    write_whole(folder, SHOP, &serde_json::to_vec_pretty(&shop)?)
+}
+
+/// Every file with its SHA-256, as `sha256sum` writes and checks it.
+fn write_manifest(folder: &Path) -> Result<(), Error> {
+    let mut names = Vec::new();
+    gather(folder, "", &mut names)?;
+    names.sort();
+    let mut manifest = String::new();
+    for name in names {
+        let path = folder.join(&name);
+        let bytes = fs::read(&path).map_err(|error| Error::file(&path, &error))?;
+        manifest.push_str(&format!("{}  {name}\n", hex::encode(digest(&SHA256, &bytes))));
+    }
+    write_whole(folder, MANIFEST, manifest.as_bytes())
+}
+
+/// Hidden files are a matter of whoever writes the folder.
+fn gather(folder: &Path, within: &str, names: &mut Vec<String>) -> Result<(), Error> {
+    let here = folder.join(within);
+    let failed = |error: std::io::Error| Error::file(&here, &error);
+    for entry in fs::read_dir(&here).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.starts_with('.') {
+            continue;
+        }
+        let name = if within.is_empty() { name } else { format!("{within}/{name}") };
+        if entry.file_type().map_err(failed)?.is_dir() {
+            gather(folder, &name, names)?;
+        } else {
+            names.push(name);
+        }
+    }
+    Ok(())
+}

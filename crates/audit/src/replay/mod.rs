@@ -1,0 +1,240 @@
+//! Makes the decisions and the rows again, from the log alone.
+//!
+//! Every fact is decided over the state of an empty log and what was decided since, and every answer is compared with
+//! the recorded one, byte for byte. As long as they agree, the state that was decided is also the fold of the recorded
+//! outcomes: what the tables must show. From the first difference on there are two. Recorded parkings are obeyed, never
+//! made again: a fact that an older version could not decide was parked.
+
+mod fold;
+mod pairing;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use domain::{Outcome, OutcomeType, Position, ReceivedFact, State};
+use event_log::{Event, canonical};
+use serde::Serialize;
+
+pub use fold::Fold;
+pub use pairing::End;
+use pairing::{Decided, Pairing, Stray};
+pub use run::{Run, run};
+
+/// Where a decision is another one now than it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// The fact, or the outcome that has none.
+    pub position: Position,
+    /// What differs.
+    pub what: String,
+}
+
+/// The first of them, and how many there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mismatches {
+    first: Vec<Mismatch>,
+}
+
+/// More of them say no more.
+const MISMATCHES_MAX: usize = 100;
+
+impl Mismatches {
+    pub(crate) fn add(&mut self, position: Position, what: String) {
+        if self.first.len() < MISMATCHES_MAX {
+            self.first.push(Mismatch { position, what });
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Mismatch] {
+        &self.first
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Mismatch> {
+        self.first
+    }
+}
+
+/// A replay under way. Events go in in position order, from the first.
+#[derive(Debug)]
+pub struct Replay {
+    pairing: Pairing,
+    decider: Decider,
+}
+
+#[derive(Debug)]
+struct Decider {
+    decided: State,
+    /// The fold of the recorded outcomes, where it is another than what is decided.
+    folded: Option<State>,
+    facts: u64,
+    outcomes: u64,
+    mismatches: Mismatches,
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        let decided = State::empty();
+        let decider =
+            Decider { decided, folded: None, facts: 0, outcomes: 0, mismatches: Mismatches::default() };
+        Self { pairing: Pairing::default(), decider }
+    }
+}
+
+impl Replay {
+    /// Takes the next event.
+    pub fn push(&mut self, event: Event) {
+        let Self { pairing, decider } = self;
+        if let Err(Stray(position, what)) = pairing.push(event, |decided| decider.decide(&decided)) {
+            decider.mismatches.add(position, what);
+        }
+    }
+
+    /// Decides what was decided as of the last event: no fact has its outcomes on both sides of it.
+    pub fn settle(&mut self) {
+        let Self { pairing, decider } = self;
+        pairing.finish(End::Cut, |decided| decider.decide(&decided));
+    }
+
+    /// The fold of the recorded outcomes, as far as they were decided.
+    #[must_use]
+    pub fn folded(&self) -> &State {
+        self.decider.folded.as_ref().unwrap_or(&self.decider.decided)
+    }
+
+    /// Ends the replay.
+    #[must_use]
+    pub fn finish(mut self, end: End) -> Replayed {
+        let Self { pairing, decider } = &mut self;
+        pairing.finish(end, |decided| decider.decide(&decided));
+        let Decider { decided, folded, facts, outcomes, mismatches } = self.decider;
+        Replayed { facts, outcomes, mismatches: mismatches.into_vec(), decided, folded }
+    }
+}
+
+impl crate::Take for Replay {
+    fn take(&mut self, event: Event) {
+        self.push(event);
+    }
+}
+
+impl crate::Take for Fold {
+    fn take(&mut self, event: Event) {
+        self.push(event);
+    }
+}
+
+impl Decider {
+    fn decide(&mut self, Decided { fact, outcomes: recorded, is_cut }: &Decided) {
+        self.facts += 1;
+        self.outcomes += recorded.len() as u64;
+        // Nothing is stored here: what changes from here on is what this fact changes.
+        self.decided.mark_stored();
+        if recorded.iter().any(|event| event.type_name == OutcomeType::EventParked.name()) {
+            self.obey(fact, recorded);
+            return;
+        }
+        let difference = match self.decided.decide(fact) {
+            Ok(decided) => compare(&decided, recorded, *is_cut),
+            Err(error) => Difference::Other(error.to_string()),
+        };
+        if let Difference::Other(what) = &difference {
+            self.mismatches.add(fact.position, what.clone());
+        }
+        if self.folded.is_none() && difference != Difference::None {
+            let mut folded = self.decided.clone();
+            folded.revert();
+            self.folded = Some(folded);
+        }
+        if let Some(folded) = &mut self.folded {
+            folded.mark_stored();
+            let outcomes = fold::read(recorded, &mut self.mismatches);
+            fold::fold(folded, fact, &outcomes, &mut self.mismatches);
+        }
+    }
+
+    fn obey(&mut self, fact: &std::sync::Arc<ReceivedFact>, recorded: &[Event]) {
+        let outcomes = fold::read(recorded, &mut self.mismatches);
+        fold::fold(&mut self.decided, fact, &outcomes, &mut self.mismatches);
+        if let Some(folded) = &mut self.folded {
+            folded.mark_stored();
+            fold::fold(folded, fact, &outcomes, &mut self.mismatches);
+        }
+    }
+}
+
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Replayed {
+    /// How many facts were decided.
+    pub facts: u64,
+    /// How many outcomes were compared.
+    pub outcomes: u64,
+    /// Where decisions differ, the first of them.
+    pub mismatches: Vec<Mismatch>,
+    decided: State,
+    folded: Option<State>,
+}
+
+impl Replayed {
+    /// The state as it was decided now.
+    #[must_use]
+    pub fn decided(&self) -> &State {
+        &self.decided
+    }
+
+    /// The fold of the recorded outcomes: what the tables must show.
+    #[must_use]
+    pub fn folded(&self) -> &State {
+        self.folded.as_ref().unwrap_or(&self.decided)
+    }
+}
+
+/// Replays a whole log.
+pub fn replay(events: impl IntoIterator<Item = Event>, decided_through: Position) -> Replayed {
+    let mut replay = Replay::default();
+    events.into_iter().for_each(|event| replay.push(event));
+    replay.finish(End::Decided(decided_through))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Difference {
+    None,
+    /// What was recorded is the beginning of what is decided: the rest stands behind the cut.
+    Cut,
+    Other(String),
+}
+
+fn compare(decided: &[Outcome], recorded: &[Event], is_cut: bool) -> Difference {
+    for (n, (outcome, event)) in (0_u32..).zip(decided.iter().zip(recorded)) {
+        if let Some(what) = difference(n, outcome, event) {
+            return Difference::Other(format!("outcome {n} ({}): {what}", event.type_name));
+        }
+    }
+    match decided.len().cmp(&recorded.len()) {
+        std::cmp::Ordering::Equal => Difference::None,
+        std::cmp::Ordering::Greater if is_cut => Difference::Cut,
+        _ => Difference::Other(format!(
+            "{} outcomes were recorded, {} are decided",
+            recorded.len(),
+            decided.len()
+        )),
+    }
+}
+
+/// What differs between a decision and its record, in all but the time.
+fn difference(n: u32, decided: &Outcome, recorded: &Event) -> Option<String> {
+    if decided.kind.name() != recorded.type_name {
+        return Some(format!("{} is decided", decided.kind.name()));
+    }
+    if decided.key != recorded.key {
+        return Some(format!("its key is {} and was {}", decided.key, recorded.key));
+    }
+    if decided.answers != recorded.answers || recorded.n != Some(n) {
+        return Some("its number, or the fact that it answers".to_owned());
+    }
+    match canonical(&decided.change) {
+        Ok(data) if data == recorded.data() => None,
+        Ok(data) => Some(format!("its data is {data} and was {}", recorded.data())),
+        Err(error) => Some(error.to_string()),
+    }
+}

@@ -1,0 +1,94 @@
+//! The log's side: what the fold of its outcomes has of captures, refunds and reversals, and when each was first recorded.
+
+use std::collections::HashMap;
+
+use domain::{Fact, Payment, PaymentKey, PaymentKind, PaymentState, Position, State, Timestamp};
+use event_log::{Event, Kind};
+
+use crate::{End, Fold, Mismatch, Take};
+
+/// Takes a log and keeps its books.
+#[derive(Debug, Default)]
+pub struct Books {
+    fold: Fold,
+    recorded: HashMap<PaymentKey, Recorded>,
+    as_of: Option<Position>,
+}
+
+/// Where money was first said to have moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recorded {
+    pub(super) position: Position,
+    pub(super) at: Timestamp,
+}
+
+/// Books that are closed.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) state: State,
+    pub(super) mismatches: Vec<Mismatch>,
+    pub(super) recorded: HashMap<PaymentKey, Recorded>,
+    pub(super) as_of: Position,
+}
+
+impl Take for Books {
+    fn take(&mut self, event: Event) {
+        // Notes change nothing: as of a log that has only gained notes since, the comparison is the same one.
+        if event.kind != Kind::Note {
+            self.as_of = Some(event.position);
+        }
+        if event.kind == Kind::Fact
+            && let Some(key) = moved(&event)
+        {
+            let recorded = Recorded { position: event.position, at: event.at };
+            self.recorded.entry(key).or_insert(recorded);
+        }
+        self.fold.push(event);
+    }
+}
+
+impl Books {
+    pub(super) fn close(self) -> Closed {
+        let (state, mismatches) = self.fold.finish();
+        Closed { state, mismatches, recorded: self.recorded, as_of: self.as_of.unwrap_or(Position(-1)) }
+    }
+}
+
+impl Closed {
+    /// Payments that PayPal must list: other tenders are not its.
+    pub(super) fn payments(&self) -> impl Iterator<Item = (&PaymentKey, &Payment)> {
+        self.state.payments.iter().filter(|(_, payment)| moved_money(payment))
+    }
+}
+
+/// Whether money came in or went back, at PayPal.
+pub(super) fn moved_money(payment: &Payment) -> bool {
+    match payment.kind {
+        PaymentKind::Capture => payment.state == PaymentState::Captured,
+        PaymentKind::Refund | PaymentKind::Reversal => payment.state == PaymentState::Refunded,
+        _ => false,
+    }
+}
+
+/// What the fact says has moved money. Facts of other types are not even read.
+fn moved(event: &Event) -> Option<PaymentKey> {
+    const TYPES: [&str; 4] =
+        ["payment.captured", "payment.refunded", "payment.reversed", "callback.retranslated"];
+    if !TYPES.contains(&event.type_name.as_str()) {
+        return None;
+    }
+    match event.fact().ok()? {
+        Fact::CallbackRetranslated(inner) => key_of(&inner.fact().ok()?),
+        fact => key_of(&fact),
+    }
+}
+
+fn key_of(fact: &Fact) -> Option<PaymentKey> {
+    match fact {
+        Fact::PaymentCaptured(capture) => Some(PaymentKey::Capture(capture.capture.clone())),
+        Fact::PaymentRefunded(refund) | Fact::PaymentReversed(refund) => {
+            Some(PaymentKey::Refund(refund.refund.clone()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,195 @@
+//! Grows the tree from the entries themselves, and compares it with the stored one: tiles, root, and everything that was
+//! signed.
+
+use std::collections::VecDeque;
+
+use database::sql;
+use domain::Position;
+use event_log::{Event, NoteType};
+use serde::{Deserialize, Serialize};
+use tlog::{Checkpoint, Growth, Hash, Note, Verifier};
+
+use crate::tree::{Size, Tiles, root, size};
+use crate::{Error, Findings, Snapshot};
+
+const TREE: &str = "tree";
+const CHECKPOINT: &str = "checkpoint";
+/// Tiles are compared when so many leaves have come together, so that each is read once or twice.
+const LEAVES: u64 = 16_384;
+
+/// What was compared of the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TreeCounts {
+    /// How many events are in it.
+    pub size: u64,
+    /// The root over them, hexadecimal; none while there is no tree.
+    pub root: Option<String>,
+    /// How many tiles were compared.
+    pub tiles: u64,
+    /// How many signed checkpoints were.
+    pub checkpoints: u64,
+}
+
+struct Signed {
+    size: u64,
+    root: Hash,
+    note: String,
+}
+
+/// The tree of a log that is walked through.
+pub(super) struct TreeWalk {
+    growth: Growth,
+    stored: Option<Size>,
+    signed: VecDeque<Signed>,
+    /// The keys that the log has named so far.
+    keys: Vec<Verifier>,
+    compared: u64,
+    counts: TreeCounts,
+}
+
+#[derive(Deserialize)]
+struct KeyData {
+    new_vkey: String,
+}
+
+impl TreeWalk {
+    pub(super) async fn begin(snapshot: &Snapshot) -> Result<Self, Error> {
+        let stored = Size::read(snapshot.client()?, snapshot.shop()).await?;
+        Ok(Self {
+            growth: Growth::new(),
+            stored: Some(stored).filter(|stored| stored.size > 0),
+            signed: VecDeque::new(),
+            keys: Vec::new(),
+            compared: 0,
+            counts: TreeCounts::default(),
+        })
+    }
+
+    /// Reads what was signed of the sizes that come next.
+    pub(super) async fn expect(
+        &mut self,
+        snapshot: &Snapshot,
+        after: i64,
+        through: i64,
+    ) -> Result<(), Error> {
+        if self.stored.is_none() {
+            return Ok(());
+        }
+        let shop = snapshot.shop().as_str();
+        // A tree of a size ends one position before it.
+        let parameters: database::Parameters<'_> = &[&shop, &(after + 1), &(through + 1)];
+        for row in snapshot.client()?.query(&sql::audit::READ_CHECKPOINTS, parameters).await? {
+            let signed = Signed { size: size(&row, "size")?, root: root(&row)?, note: row.try_get("note")? };
+            self.signed.push_back(signed);
+        }
+        Ok(())
+    }
+
+    /// The next entry.
+    pub(super) fn push(&mut self, position: Position, leaf: Hash, findings: &mut Findings) {
+        let is_within = self.stored.is_some_and(|stored| self.growth.size() < stored.size);
+        if !is_within {
+            return;
+        }
+        self.growth.push(leaf);
+        while let Some(signed) = self.signed.pop_front_if(|signed| signed.size <= self.growth.size()) {
+            self.counts.checkpoints += 1;
+            if let Err(what) = self.judge(&signed) {
+                findings.add(position, CHECKPOINT, format!("of size {}: {what}", signed.size));
+            }
+        }
+    }
+
+    /// What the log says of its keys.
+    pub(super) fn event(&mut self, event: &Event) {
+        if event.type_name == NoteType::KeyRotated.name()
+            && let Ok(KeyData { new_vkey }) = serde_json::from_str(event.data())
+            && let Ok(key) = new_vkey.parse()
+        {
+            self.keys.push(key);
+        }
+    }
+
+    fn judge(&self, signed: &Signed) -> Result<(), String> {
+        if signed.size != self.growth.size() {
+            return Err("the events that it is of are not there".to_owned());
+        }
+        if signed.root != self.growth.root() {
+            return Err(format!(
+                "its root is {}, and the entries' is {}: one of them was changed",
+                hex::encode(signed.root),
+                hex::encode(self.growth.root())
+            ));
+        }
+        let note = Note::parse(signed.note.as_bytes()).map_err(|error| error.to_string())?;
+        let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;
+        if checkpoint.size() != signed.size || *checkpoint.root() != signed.root {
+            return Err("its note says another size or root than its row".to_owned());
+        }
+        // The name of a key is the origin, which an epoch changes.
+        let named = |key: &Verifier| Verifier::of_log(checkpoint.origin(), *key.public_key());
+        let keys: Result<Vec<Verifier>, _> = self.keys.iter().map(named).collect();
+        let keys = keys.map_err(|error| error.to_string())?;
+        let known: Vec<&Verifier> = keys.iter().collect();
+        let verified = note.open(&known).map_err(|error| error.to_string())?;
+        if verified.is_empty() { Err("no key that the log names has signed it".to_owned()) } else { Ok(()) }
+    }
+
+    /// Compares the tiles that have grown since, when they are many.
+    pub(super) async fn compare(
+        &mut self,
+        snapshot: &Snapshot,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        if self.growth.size() - self.compared >= LEAVES {
+            self.compare_tiles(snapshot, findings).await?;
+        }
+        Ok(())
+    }
+
+    async fn compare_tiles(&mut self, snapshot: &Snapshot, findings: &mut Findings) -> Result<(), Error> {
+        let grown = self.growth.take();
+        self.compared = self.growth.size();
+        for tiles in grown.chunks(256) {
+            let wanted: Vec<_> = tiles.iter().map(|(tile, _)| *tile).collect();
+            let stored = Tiles::read(snapshot.client()?, snapshot.shop(), &wanted).await?;
+            for (tile, bytes) in tiles {
+                self.counts.tiles += 1;
+                // A stored tile may have grown further than this one.
+                let is_same = stored.get(*tile).is_some_and(|there| there.starts_with(bytes));
+                if !is_same {
+                    let first = i64::try_from(
+                        tile.index.saturating_mul(256_u64.saturating_pow(u32::from(tile.level) + 1)),
+                    );
+                    let at = Position(first.unwrap_or(i64::MAX));
+                    findings.add(at, TREE, format!("the tile {tile} is not what the entries make it"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what is left.
+    pub(super) async fn finish(
+        mut self,
+        snapshot: &Snapshot,
+        findings: &mut Findings,
+    ) -> Result<TreeCounts, Error> {
+        let Some(stored) = self.stored else { return Ok(self.counts) };
+        let end = Position(i64::try_from(self.growth.size()).unwrap_or(i64::MAX) - 1);
+        if self.growth.size() < stored.size {
+            let what = format!(
+                "it is of {} events, and the log has {}: it was cut short",
+                stored.size,
+                self.growth.size()
+            );
+            findings.add(end, TREE, what);
+        } else if self.growth.root() != stored.root {
+            findings.add(end, TREE, "its root is not the entries'");
+        }
+        self.compare_tiles(snapshot, findings).await?;
+        self.counts.size = self.growth.size();
+        self.counts.root = Some(hex::encode(self.growth.root()));
+        Ok(self.counts)
+    }
+}

@@ -1,0 +1,52 @@
+//! `digest`: puts what the log's own fold comes to into the log.
+
+use audit::{Point, Progress, record_digest};
+use clap::Args;
+use serde_json::json;
+
+use super::{LogArgs, point, shown, told};
+use crate::cli::Globals;
+use crate::exit::{self, Exit};
+use crate::output;
+use crate::verbs::random_id;
+
+/// Record a digest of each read model in the log, made from the log alone.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The note `projection.digest` says what the fold of the log comes to; `verify` and `replay` compare it for ever after, so that
+nobody can later say that the read models should have been others. `serve` records one a day by itself.
+
+Examples:
+  counterfoil digest
+  counterfoil digest --as-of 2026-11-25T00:00:00Z -o json")]
+pub(crate) struct Digest {
+    #[command(flatten)]
+    log: LogArgs,
+    /// As of this position or time; else of now
+    #[arg(long, value_name = "POSITION|TIME", value_parser = point)]
+    as_of: Option<Point>,
+    /// A name: what has been recorded under it is not recorded again
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Digest {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let (database, shop) = self.log.open(globals).await?;
+        let progress = Progress::default();
+        let id = self.name.map_or_else(random_id, Ok)?;
+        let point = self.as_of.unwrap_or(Point::Head);
+        let recording = record_digest(&database, &shop, point, (&id, "counterfoil digest"), &progress);
+        let recorded = shown(&progress, recording).await.map_err(told)?;
+        let Some((noted, digests)) = recorded else {
+            return Err(exit::finding(format!("the log of {shop} has nothing up to that point")));
+        };
+        output::one(
+            globals.output,
+            &json!({
+                "shop": shop.as_str(), "position": noted.position, "as_of": digests.as_of, "models": digests.models,
+            }),
+        )?;
+        Ok(Exit::Ok)
+    }
+}

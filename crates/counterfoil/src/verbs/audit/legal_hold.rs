@@ -1,0 +1,109 @@
+//! `legal-hold`: keeps a buyer's evidence from being destroyed.
+
+use audit::erasure;
+use clap::{Args, Subcommand};
+use database::Database;
+use serde_json::{Value, json};
+
+use crate::cli::Globals;
+use crate::config::DatabaseArgs;
+use crate::exit::Exit;
+use crate::output::{self, Column};
+use crate::project::Project;
+use crate::verbs::serve::is_migrated;
+use crate::verbs::audit::told;
+use crate::verbs::{by, opaque, parse_buyer, parse_shop};
+
+const COLUMNS: &[Column] = &[
+    Column::text("BUYER", "buyer"),
+    Column::text("CASE", "case"),
+    Column::text("PLACED", "placed_at"),
+    Column::text("BY", "by"),
+    Column::number("POSITION", "position"),
+];
+
+/// Keep a buyer's evidence from being destroyed: `erase` refuses while a hold is in force.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LegalHold {
+    /// Keep the evidence of a buyer, for a case
+    #[command(after_help = "\
+The log says so (legal_hold.placed). A hold that is in force already stays as it is.
+
+Example:
+  counterfoil legal-hold place shop-eu --buyer B-1042 --case 7-O-123.26")]
+    Place(Case),
+    /// Let it be destroyed again
+    #[command(
+        after_help = "Example:\n  counterfoil legal-hold lift shop-eu --buyer B-1042 --case 7-O-123.26"
+    )]
+    Lift(Case),
+    /// List the holds that are in force
+    #[command(after_help = "Example:\n  counterfoil legal-hold list shop-eu -o json")]
+    List {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop
+        shop: String,
+        /// Only of this buyer
+        #[arg(long, value_name = "ID")]
+        buyer: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Case {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The shop
+    shop: String,
+    /// The buyer, as the shop calls them
+    #[arg(long, value_name = "ID")]
+    buyer: String,
+    /// Why: an opaque reference, for the log
+    #[arg(long, value_name = "REF")]
+    case: String,
+    /// Who says so: an opaque name, for the log
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+impl LegalHold {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let (case, is_placed) = match self {
+            Self::List { database, shop, buyer } => {
+                let shop = parse_shop(&shop)?;
+                let buyer = buyer.as_deref().map(parse_buyer).transpose()?;
+                let database = open(&database, globals).await?;
+                let holds = erasure::list_holds(&database, &shop, buyer.as_ref()).await.map_err(told)?;
+                let rows: Vec<Value> = holds.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+                output::rows(globals.output, &rows, COLUMNS)?;
+                return Ok(Exit::Ok);
+            }
+            Self::Place(case) => (case, true),
+            Self::Lift(case) => (case, false),
+        };
+        let (shop, buyer) = (parse_shop(&case.shop)?, parse_buyer(&case.buyer)?);
+        let reference = opaque("--case", &case.case)?;
+        let by = by(case.by.as_deref(), "counterfoil legal-hold")?;
+        let database = open(&case.database, globals).await?;
+        let noted = if is_placed {
+            erasure::place_hold(&database, &shop, &buyer, &reference, &by).await
+        } else {
+            erasure::lift_hold(&database, &shop, &buyer, &reference, &by).await
+        };
+        let noted = noted.map_err(told)?;
+        let row = json!({
+            "shop": shop.as_str(), "buyer": buyer, "case": reference, "in_force": is_placed,
+            "position": noted.position, "was_known": noted.was_known,
+        });
+        output::one(globals.output, &row)?;
+        Ok(Exit::Ok)
+    }
+}
+
+async fn open(database: &DatabaseArgs, globals: &Globals) -> anyhow::Result<Database> {
+    let project = Project::find(globals.project.as_deref());
+    let url = database.owner_url(project.as_ref())?;
+    is_migrated(&url, &database.schema).await?;
+    Ok(Database::connect(database.pool(url, "counterfoil legal-hold", 1)).await?)
+}

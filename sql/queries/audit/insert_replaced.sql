@@ -1,0 +1,10 @@
+-- insert_replaced
+-- $1 shop text
+-- $2 rebuild text
+-- $3 model text
+-- $4 tables text[]
+-- $5 old text[]
+-- $6 new text[]
+INSERT INTO counterfoil.replaced_rows (shop_id, rebuild, n, model, table_name, old, new)
+SELECT $1, $2, row_number() OVER () - 1, $3, r.table_name, r.old::jsonb, r.new::jsonb
+FROM (SELECT unnest($4::text[]) AS table_name, unnest($5::text[]) AS old, unnest($6::text[]) AS new) AS r
