@@ -58,7 +58,7 @@ fn refund(id: &str, capture: &str) -> Value {
 }
 
 /// What a shop's day may bring, without what the clock brings.
-fn day(shop: &ShopId) -> Vec<(&'static str, Value)> {
+pub(crate) fn day(shop: &ShopId) -> Vec<(&'static str, Value)> {
     let dispute = json!({"dispute": "X1", "captures": ["C1"], "amount_minor": 1800, "currency": "EUR", "status": "OPEN"});
     let mut revised = placement("9");
     revised["revision"] = json!(1);

@@ -143,7 +143,7 @@ async fn lists_go_on_where_the_page_before_ended() {
 
 /// Facts of every kind, mixed up: orders that are paid, overpaid, refunded before they are captured, revised, cancelled,
 /// disputed.
-fn mixed(count: usize) -> Vec<(&'static str, Value)> {
+pub(crate) fn mixed(count: usize) -> Vec<(&'static str, Value)> {
     let mut facts = vec![
         ("coupon.issued", json!({"code": "TEN", "max_uses": 150, "max_per_buyer": 150})),
         ("points.granted", json!({"buyer": "bea", "points": 2000})),
