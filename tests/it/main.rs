@@ -26,6 +26,7 @@ mod instances;
 mod led_shop;
 mod load;
 mod moves;
+mod old_logs;
 mod plans;
 mod program;
 mod promises;
