@@ -1,12 +1,14 @@
 //! The service put together: pool, log, relay, read models, door and API; started and stopped in order.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::ApiKeys;
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
+use audit::tree::{self, Directories, Growing, Origin};
 use database::{Database, SystemClock};
 use delivery::sinks::{self, Running, Sinks};
 use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
@@ -30,6 +32,9 @@ const SERVER_UNTIL: Duration = Duration::from_millis(7_000);
 const RELAY_UNTIL: Duration = Duration::from_millis(8_000);
 const LOG_UNTIL: Duration = Duration::from_millis(8_500);
 
+/// How often the directories of the logs look for what was published: as often as that may be.
+const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
+
 /// What the service is made of.
 pub(crate) struct Parts {
     /// How it reaches the database.
@@ -46,6 +51,18 @@ pub(crate) struct Parts {
     pub(crate) decides: bool,
     /// How long the outbox is kept.
     pub(crate) retention: RetentionOptions,
+    /// How the logs are signed; where it is not said, their trees are not grown here.
+    pub(crate) signing: Option<Signing>,
+    /// Where what is published of the logs is written to.
+    pub(crate) log_dir: Option<PathBuf>,
+}
+
+/// How the logs are signed.
+pub(crate) struct Signing {
+    /// The file with the keys.
+    pub(crate) key_file: PathBuf,
+    /// What the logs are called.
+    pub(crate) origin: Origin,
 }
 
 /// The running service.
@@ -56,6 +73,8 @@ pub(crate) struct Service {
     server: JoinHandle<std::io::Result<()>>,
     relay: Option<RelayHandle>,
     downstream: Option<(Running, Retention)>,
+    growing: Option<Growing>,
+    directories: Option<Directories>,
     appender: Appender,
     database: Database,
 }
@@ -63,7 +82,8 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, decides, retention } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides, retention, signing, log_dir } =
+            parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
@@ -78,6 +98,10 @@ impl Service {
             let running = Running::start(sinks.clone(), tail.clone(), options);
             (running, Retention::start(database.clone(), retention))
         });
+        let growing = signing.filter(|_| decides).map(|Signing { key_file, origin }| {
+            Growing::start(database.clone(), appender.clone(), tree::Options::new(holder(), origin, key_file))
+        });
+        let directories = log_dir.map(|dir| Directories::start(database.clone(), dir, FOLLOWED_EVERY));
         let delivery = Delivery {
             feed: Feed::new(database.clone(), tail),
             consumers: Consumers::new(database.clone()),
@@ -91,7 +115,7 @@ impl Service {
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");
-        Ok(Self { api, address, handle, server, relay, downstream, appender, database })
+        Ok(Self { api, address, handle, server, relay, downstream, growing, directories, appender, database })
     }
 
     /// Where it listens.
@@ -130,6 +154,17 @@ impl Service {
             && timeout_at(began + RELAY_UNTIL, async { join!(sinks.stop(), retention.stop()) }).await.is_err()
         {
             left.push("a sink's lease, which runs out");
+        }
+        let trees = async {
+            if let Some(growing) = &self.growing {
+                growing.stop().await;
+            }
+            if let Some(directories) = &self.directories {
+                directories.stop().await;
+            }
+        };
+        if timeout_at(began + RELAY_UNTIL, trees).await.is_err() {
+            left.push("a tree's lease, which runs out");
         }
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");
