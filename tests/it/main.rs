@@ -45,5 +45,7 @@ mod sinks_rabbitmq;
 mod sinks_webhook;
 mod soundness;
 mod take_over;
+mod tree;
+mod tree_ground;
 mod upgrade;
 mod verbs;

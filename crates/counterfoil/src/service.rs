@@ -1,12 +1,14 @@
 //! The service put together: pool, log, relay, read models, door and API; started and stopped in order.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::ApiKeys;
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
+use audit::tree::{self, Directories, Growing, Origin};
 use database::{Database, SystemClock};
 use delivery::sinks::{self, Running, Sinks};
 use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
@@ -31,6 +33,9 @@ const SERVER_UNTIL: Duration = Duration::from_millis(7_000);
 const RELAY_UNTIL: Duration = Duration::from_millis(8_000);
 const LOG_UNTIL: Duration = Duration::from_millis(8_500);
 
+/// How often the directories of the logs look for what was published: as often as that may be.
+const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
+
 /// What the service is made of.
 pub(crate) struct Parts {
     /// How it reaches the database.
@@ -49,6 +54,18 @@ pub(crate) struct Parts {
     pub(crate) retention: RetentionOptions,
     /// How often digests of the read models are recorded; never where it is none.
     pub(crate) digest_every: Option<Duration>,
+    /// How the logs are signed; where it is not said, their trees are not grown here.
+    pub(crate) signing: Option<Signing>,
+    /// Where what is published of the logs is written to.
+    pub(crate) log_dir: Option<PathBuf>,
+}
+
+/// How the logs are signed.
+pub(crate) struct Signing {
+    /// The file with the keys.
+    pub(crate) key_file: PathBuf,
+    /// What the logs are called.
+    pub(crate) origin: Origin,
 }
 
 /// The running service.
@@ -60,6 +77,8 @@ pub(crate) struct Service {
     relay: Option<RelayHandle>,
     downstream: Option<(Running, Retention)>,
     day_close: Option<DayClose>,
+    growing: Option<Growing>,
+    directories: Option<Directories>,
     appender: Appender,
     database: Database,
 }
@@ -67,7 +86,8 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, decides, retention, digest_every } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
+        let Parts { digest_every, signing, log_dir, .. } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let appender = Appender::start(database.clone(), event_log::Options::default());
@@ -84,6 +104,10 @@ impl Service {
         });
         let day_close =
             digest_every.filter(|_| decides).map(|every| DayClose::start(database.clone(), every));
+        let growing = signing.filter(|_| decides).map(|Signing { key_file, origin }| {
+            Growing::start(database.clone(), appender.clone(), tree::Options::new(holder(), origin, key_file))
+        });
+        let directories = log_dir.map(|dir| Directories::start(database.clone(), dir, FOLLOWED_EVERY));
         let delivery = Delivery {
             feed: Feed::new(database.clone(), tail),
             consumers: Consumers::new(database.clone()),
@@ -97,7 +121,19 @@ impl Service {
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");
-        Ok(Self { api, address, handle, server, relay, downstream, day_close, appender, database })
+        Ok(Self {
+            api,
+            address,
+            handle,
+            server,
+            relay,
+            downstream,
+            day_close,
+            growing,
+            directories,
+            appender,
+            database,
+        })
     }
 
     /// Where it listens.
@@ -141,6 +177,17 @@ impl Service {
             && timeout_at(began + RELAY_UNTIL, day_close.stop()).await.is_err()
         {
             left.push("the digests of the day, which another process records");
+        }
+        let trees = async {
+            if let Some(growing) = &self.growing {
+                growing.stop().await;
+            }
+            if let Some(directories) = &self.directories {
+                directories.stop().await;
+            }
+        };
+        if timeout_at(began + RELAY_UNTIL, trees).await.is_err() {
+            left.push("a tree's lease, which runs out");
         }
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");

@@ -13,9 +13,9 @@
 -- tiles: $10 level smallint[], $11 index bigint[], $12 width smallint[], $13 hashes bytea[]
 WITH led AS (
     UPDATE counterfoil.checkpoints
-    SET position = $6 - 1, lease_expires_at = clock_timestamp() + $4::bigint * interval '1 ms',
+    SET position = $6::bigint - 1, lease_expires_at = clock_timestamp() + $4::bigint * interval '1 ms',
         heartbeat_at = clock_timestamp(), progressed_at = clock_timestamp()
-    WHERE shop_id = $1 AND consumer = $2 AND epoch = $3 AND position = $5 - 1
+    WHERE shop_id = $1 AND consumer = $2 AND epoch = $3 AND position = $5::bigint - 1
         AND EXISTS (SELECT FROM counterfoil.trees AS t WHERE t.shop_id = $1 AND t.size = $5)
     RETURNING shop_id
 ), grown AS (

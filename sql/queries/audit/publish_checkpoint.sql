@@ -8,7 +8,7 @@
 -- $5 every_ms bigint
 WITH led AS (
     SELECT c.shop_id FROM counterfoil.checkpoints AS c
-    WHERE c.shop_id = $1 AND c.consumer = $2 AND c.epoch = $3 AND c.position = $4 - 1
+    WHERE c.shop_id = $1 AND c.consumer = $2 AND c.epoch = $3 AND c.position = $4::bigint - 1
     FOR NO KEY UPDATE
 ), before AS (
     SELECT coalesce(t.published_size, 0) AS size FROM counterfoil.trees AS t WHERE t.shop_id = $1

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context;
+use audit::tree::LogKeys;
 use clap::Args;
 use database::Database;
 use delivery::RetentionOptions;
@@ -18,12 +19,12 @@ use read_models::Redrives;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::Globals;
-use crate::config::DatabaseArgs;
+use crate::config::{DEV_ORIGIN, DatabaseArgs, LOG_KEY_FILE};
 use crate::dev::{Ground, SHOP, WEBHOOK_ID, day};
 use crate::exit::{self, Exit};
 use crate::output::note;
 use crate::project::{DevState, Project};
-use crate::service::{self, Parts, Service};
+use crate::service::{self, Parts, Service, Signing};
 
 /// How far from the wanted port a free one is looked for.
 const PORTS: u16 = 20;
@@ -110,6 +111,8 @@ impl Dev {
             decides: true,
             retention: RetentionOptions::default(),
             digest_every: None,
+            signing: Some(Signing { key_file: log_keys(project)?, origin: DEV_ORIGIN.parse()? }),
+            log_dir: Some(project.path("log")),
         })
         .await?;
         Ok((service, key))
@@ -149,6 +152,14 @@ fn kek(project: &Project) -> anyhow::Result<KeyEncryptionKey> {
         project.write_private("kek", KeyEncryptionKey::generate()?.expose_secret())?;
     }
     KeyEncryptionKey::from_file(&file).map_err(|error| exit::config(error.to_string()))
+}
+
+fn log_keys(project: &Project) -> anyhow::Result<PathBuf> {
+    let file = project.path(LOG_KEY_FILE);
+    if !file.exists() {
+        project.write_private(LOG_KEY_FILE, LogKeys::generate()?.to_pem().expose_secret())?;
+    }
+    Ok(file)
 }
 
 /// The shop, its webhook id, and a key that may do everything in it.

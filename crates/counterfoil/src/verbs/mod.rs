@@ -10,6 +10,8 @@ pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod listen;
+pub(crate) mod log;
+pub(crate) mod log_keys;
 pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
@@ -52,6 +54,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Reconcile(verb) => verb.run(globals).await,
         Verb::Erase(verb) => verb.run(globals).await,
         Verb::LegalHold(verb) => verb.run(globals).await,
+        Verb::Log(verb) => verb.run(globals).await,
+        Verb::Prove(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
         Verb::Verify(verb) => verb.run(globals).await,
         Verb::Replay(verb) => verb.run(globals).await,

@@ -6,6 +6,7 @@ pub(crate) mod erase;
 pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod legal_hold;
+pub(crate) mod prove;
 pub(crate) mod rebuild;
 pub(crate) mod reconcile;
 pub(crate) mod replay;
