@@ -14,6 +14,7 @@ mod crash;
 mod downstream;
 mod event_log;
 mod feed;
+mod forks;
 mod ground;
 mod http_api;
 mod instances;

@@ -120,6 +120,10 @@ pub(crate) struct ServiceArgs {
         value_name = "TIME"
     )]
     pub(crate) reader_lost_after: Duration,
+    /// Folder in which it is written down where each log ends, so that a database that was restored to an earlier state is
+    /// known for what it is, also by the next process; on this host, never with the database
+    #[arg(long, env = "COUNTERFOIL_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,

@@ -1,6 +1,7 @@
 //! The service put together: pool, log, relay, read models, door and API; started and stopped in order.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use anyhow::Context;
 use database::{Database, SystemClock};
 use delivery::sinks::{self, Running, Sinks};
 use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
-use event_log::Appender;
+use event_log::{Appender, Guard, Keeping, KeepingError, StateFileError, StateFiles};
 use evidence::Vault;
 use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Trusts};
@@ -46,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) decides: bool,
     /// How long the outbox is kept.
     pub(crate) retention: RetentionOptions,
+    /// Where it is written down where each log ends.
+    pub(crate) state_dir: Option<PathBuf>,
 }
 
 /// The running service.
@@ -57,16 +60,19 @@ pub(crate) struct Service {
     relay: Option<RelayHandle>,
     downstream: Option<(Running, Retention)>,
     appender: Appender,
+    keeping: Keeping,
     database: Database,
 }
 
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, decides, retention } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides, retention, state_dir } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
-        let appender = Appender::start(database.clone(), event_log::Options::default());
+        let guard = Guard::default();
+        let keeping = keep(&guard, &database, state_dir.as_deref()).await?;
+        let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
         let relay = decides.then(|| {
             let options = relay::Options { holder: holder(), ..relay::Options::default() };
             Relay::start(database.clone(), appender.clone(), ReadModels { redrives }, options)
@@ -91,7 +97,7 @@ impl Service {
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");
-        Ok(Self { api, address, handle, server, relay, downstream, appender, database })
+        Ok(Self { api, address, handle, server, relay, downstream, appender, keeping, database })
     }
 
     /// Where it listens.
@@ -134,6 +140,7 @@ impl Service {
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");
         }
+        self.keeping.stop().await;
         self.database.close();
         if left.is_empty() {
             tracing::info!("stopped");
@@ -141,6 +148,17 @@ impl Service {
         }
         Err(exit::unavailable(format!("stopped without waiting any longer; left: {}", left.join(", "))))
     }
+}
+
+/// Has the guard know what an earlier process remembered, and compares all logs with what is remembered of them. One that
+/// has forked is served, and takes nothing.
+async fn keep(guard: &Guard, database: &Database, dir: Option<&Path>) -> anyhow::Result<Keeping> {
+    let odd = |error: StateFileError| exit::config(error.to_string());
+    let files = dir.map(StateFiles::open).transpose().map_err(odd)?;
+    Keeping::start(guard.clone(), database.clone(), files).await.map_err(|error| match error {
+        KeepingError::StateFile(error) => odd(error),
+        KeepingError::Log(error) => error.into(),
+    })
 }
 
 /// Who leads, for operators: the host and the process. Two hosts of one name only confuse their readers: the epoch is what

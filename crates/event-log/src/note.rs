@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::canonical::canonical;
 use crate::entry::{Fields, Untimed, fact_id};
 use crate::write::next_of;
-use crate::{EntryError, Error};
+use crate::{EntryError, Error, Guard};
 
 macro_rules! notes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -79,9 +79,15 @@ pub struct NotedAt {
 /// commits. For [`database::Database::run_tx`], see [`Error::abort`].
 ///
 /// # Errors
-/// The database's; no such shop; a note that cannot be an entry.
-pub async fn append_note(client: &Client, shop: &ShopId, note: &NewNote) -> Result<NotedAt, Error> {
+/// The database's; a log that has forked; no such shop; a note that cannot be an entry.
+pub async fn append_note(
+    guard: &Guard,
+    client: &Client,
+    shop: &ShopId,
+    note: &NewNote,
+) -> Result<NotedAt, Error> {
     let written = Written::new(shop, note)?;
+    guard.check(client, shop).await?;
     let name = shop.as_str();
     client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
     let (types, ids) = (vec![note.kind.name()], vec![note.id.as_str()]);

@@ -25,6 +25,8 @@ pub(crate) struct KnownCallback {
 /// What the database knew under the lock of what the batch asks; empty where all of it is taken for new.
 #[derive(Debug)]
 pub(crate) struct Known {
+    /// The epoch of the log.
+    pub(crate) epoch: i32,
     /// The position that the next event gets.
     pub(crate) next: i64,
     /// The time that it gets.

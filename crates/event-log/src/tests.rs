@@ -227,6 +227,7 @@ fn in_one_batch_and_one_by_one(facts: &[NewFact], check: impl Fn(&[Appended], &[
         facts.iter().map(|fact| Prepared::new(&shop(), fact.clone()).unwrap()).collect();
     for size in [facts.len(), 1] {
         let mut known = Known {
+            epoch: 0,
             next: 0,
             at: at(0),
             transmissions: HashMap::new(),
@@ -310,6 +311,7 @@ fn a_revision_has_its_own_key_id_and_evidence() {
     let facts = [callback("WH-1", 1, Some("t1")), callback("WH-1", 2, Some("t2"))];
     let prepared: Vec<Prepared> = facts.map(|fact| Prepared::new(&shop(), fact).unwrap()).into();
     let mut nothing = Known {
+        epoch: 0,
         next: 5,
         at: at(0),
         transmissions: HashMap::new(),

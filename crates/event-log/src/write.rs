@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use database::{Class, Client, Database, classify, sql};
-use domain::Timestamp;
+use domain::{ShopId, Timestamp};
 use futures_util::join;
 use tokio_postgres::{Row, Statement};
 
 use crate::fact::{Digest, Prepared};
 use crate::rows::FactRows;
 use crate::settle::{Known, KnownCallback};
-use crate::{Certificate, Dedupe};
+use crate::{Certificate, Dedupe, Error, Fork, Guard};
 
 /// Why a batch was not committed.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Unavailable(String),
     /// No shop has this id.
     UnknownShop,
+    /// The log is not the one that is remembered.
+    Forked(Fork),
 }
 
 /// What is taken for granted of a batch.
@@ -69,13 +71,23 @@ impl Session {
         self.client.as_ref().ok_or_else(|| Failure::Again("the session was closed".to_owned()))
     }
 
+    /// Compares the log with what is remembered of it, once a session.
+    pub(crate) async fn check(&self, guard: &Guard, shop: &ShopId) -> Result<(), Failure> {
+        guard.check(self.client()?, shop).await.map_err(|error| match error {
+            Error::Forked(fork) => Failure::Forked(fork),
+            Error::Database(database::Error::Unavailable(why)) => Failure::Again(why),
+            error => Failure::Unavailable(error.to_string()),
+        })
+    }
+
     /// The first round trip: begins, locks the shop, and looks up what the batch asks. Each statement sees what was
     /// committed before it began, so those behind the lock see all that the lock's last holder did.
     ///
     /// With `Trust::New` nothing but the head is looked up: whatever is known makes the insert fail.
     pub(crate) async fn look_up(
         &mut self,
-        shop: &str,
+        guard: &Guard,
+        shop: &ShopId,
         batch: &[&Prepared],
         trust: Trust,
     ) -> Result<Known, Failure> {
@@ -84,7 +96,12 @@ impl Session {
             Trust::New => Asked::default(),
             Trust::Nothing => Asked::of(batch),
         };
-        let result = self.ask(shop, &asked).await;
+        let result = match self.ask(shop.as_str(), &asked).await {
+            Ok(known) if !guard.expects(shop, known.epoch, known.next) => {
+                Err(Failure::Again("the log ends before what this process has written".to_owned()))
+            }
+            asked => asked,
+        };
         if result.is_err() {
             self.roll_back().await;
         }
@@ -122,13 +139,14 @@ impl Session {
         // The first error is the cause; those behind it only say that the transaction is aborted.
         begun.map_err(failed)?;
         // Taking the lock is the first thing that a server without writes refuses.
-        if locked.inspect_err(|error| database.heed(error)).map_err(failed)?.is_none() {
-            return Err(Failure::UnknownShop);
-        }
+        let locked = locked.inspect_err(|error| database.heed(error)).map_err(failed)?;
+        let Some(locked) = locked else { return Err(Failure::UnknownShop) };
+        let epoch = locked.try_get("feed_epoch").map_err(failed)?;
         let Some(head) = head.map_err(failed)? else { return Err(Failure::UnknownShop) };
         let (next, at) = next_of(&head).map_err(failed)?;
         read_known(
             Known {
+                epoch,
                 next,
                 at,
                 transmissions: HashMap::new(),

@@ -18,5 +18,5 @@ mod wait;
 
 pub use missing::skip;
 pub use server::{Server, use_server};
-pub use test_database::TestDatabase;
+pub use test_database::{Backup, TestDatabase};
 pub use wait::wait_until;

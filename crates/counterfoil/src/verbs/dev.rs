@@ -109,6 +109,8 @@ impl Dev {
             redrives: Redrives::default(),
             decides: true,
             retention: RetentionOptions::default(),
+            // Of a private cluster only: whose database it is otherwise knows what becomes of it.
+            state_dir: ground.is_private().then(|| project.path("state")),
         })
         .await?;
         Ok((service, key))

@@ -59,7 +59,8 @@ impl Serve {
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
         let (vault, decides) = (Vault::new(kek), !args.no_relay);
-        let parts = Parts { database, vault, trusts, listener, redrives, decides, retention };
+        let state_dir = args.state_dir;
+        let parts = Parts { database, vault, trusts, listener, redrives, decides, retention, state_dir };
         let mut service = Service::start(parts).await?;
         tokio::select! {
             error = service.failed() => return Err(error),
