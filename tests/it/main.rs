@@ -24,6 +24,8 @@ mod moves;
 mod plans;
 mod program;
 mod promises;
+mod published;
+mod recovery;
 mod relay;
 mod restart;
 mod schema;

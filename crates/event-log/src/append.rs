@@ -164,6 +164,7 @@ impl Appender {
             notifier: self.inner.notifier.clone(),
             session: None,
             doubted: 0,
+            has_reimported: false,
             stored: HashSet::new(),
         };
         self.inner.tasks.spawn_on(batcher.run(), &self.inner.runtime);

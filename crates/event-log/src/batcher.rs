@@ -41,6 +41,8 @@ pub(crate) struct Batcher {
     pub(crate) session: Option<Session>,
     /// So many batches are looked up yet before one is trusted to be new again.
     pub(crate) doubted: u32,
+    /// Whether the shop has events that came back from its published log.
+    pub(crate) has_reimported: bool,
     /// Certificates that this task has stored: there are a handful, and they need not be sent with every batch.
     pub(crate) stored: HashSet<Digest>,
 }
@@ -109,6 +111,10 @@ impl Batcher {
                 Err(Failure::Row(why)) => refuse(batch, &AppendError::Invalid(why)),
                 Err(Failure::UnknownShop) => refuse(batch, &AppendError::UnknownShop),
                 Err(Failure::Forked(fork)) => self.give_up(batch, &mut waiting, AppendError::Forked(fork)),
+                Err(Failure::Reimported) => {
+                    let why = "events came back just now".to_owned();
+                    self.give_up(batch, &mut waiting, AppendError::Unavailable(why));
+                }
                 Err(Failure::Again(why) | Failure::Unavailable(why)) => {
                     self.give_up(batch, &mut waiting, AppendError::Unavailable(why));
                 }
@@ -135,13 +141,18 @@ impl Batcher {
         let facts: Vec<&Prepared> = batch.iter().map(|request| &request.fact).collect();
         let mut attempt = 0;
         loop {
-            let trust = if self.doubted == 0 { Trust::New } else { Trust::Nothing };
+            let trust = match self.doubted {
+                _ if self.has_reimported => Trust::Reimported,
+                0 => Trust::New,
+                _ => Trust::Nothing,
+            };
             match self.try_commit(&facts, trust).await {
                 // Something of it is known, as far as can be said without having looked.
                 Err(Failure::Row(why)) if trust == Trust::New => {
                     tracing::debug!(shop = %self.shop, facts = facts.len(), why, "looking up what is known");
                     self.doubted = DOUBTED;
                 }
+                Err(Failure::Reimported) => self.has_reimported = true,
                 // What was committed without our knowing is found by its keys.
                 Err(Failure::Again(why)) if attempt + 1 < ATTEMPTS => {
                     tracing::warn!(shop = %self.shop, attempt, why, "appending again");

@@ -89,10 +89,16 @@ pub async fn append_note(
     let written = Written::new(shop, note)?;
     guard.check(client, shop).await?;
     let name = shop.as_str();
-    client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
+    let locked = client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
     let (types, ids) = (vec![note.kind.name()], vec![note.id.as_str()]);
     if let Some(known) = client.query_opt(&sql::event_log::FIND_COMMANDS, &[&name, &types, &ids]).await? {
         return Ok(NotedAt { position: Position(known.try_get("position")?), was_known: true });
+    }
+    if locked.try_get("has_reimported")? {
+        let ids = vec![written.id];
+        if let Some(known) = client.query_opt(&sql::event_log::FIND_REIMPORTED, &[&name, &ids]).await? {
+            return Ok(NotedAt { position: Position(known.try_get("position")?), was_known: true });
+        }
     }
     let head = client.query_one(&sql::event_log::FIND_HEAD, &[&name]).await?;
     let (position, at) = next_of(&head)?;

@@ -107,7 +107,12 @@ impl<'a> FactRows<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.positions.is_empty() && self.transmission_ids.is_empty() && self.conflict_ids.is_empty()
+        self.events.positions.is_empty()
+            && self.transmission_ids.is_empty()
+            && self.conflict_ids.is_empty()
+            // Rows of events that are there already.
+            && self.callback_keys.is_empty()
+            && self.command_ids.is_empty()
     }
 
     pub(crate) fn event(

@@ -228,6 +228,8 @@ fn in_one_batch_and_one_by_one(facts: &[NewFact], check: impl Fn(&[Appended], &[
     for size in [facts.len(), 1] {
         let mut known = Known {
             epoch: 0,
+            has_reimported: false,
+            reimported: HashMap::new(),
             next: 0,
             at: at(0),
             transmissions: HashMap::new(),
@@ -312,6 +314,8 @@ fn a_revision_has_its_own_key_id_and_evidence() {
     let prepared: Vec<Prepared> = facts.map(|fact| Prepared::new(&shop(), fact).unwrap()).into();
     let mut nothing = Known {
         epoch: 0,
+        has_reimported: false,
+        reimported: HashMap::new(),
         next: 5,
         at: at(0),
         transmissions: HashMap::new(),

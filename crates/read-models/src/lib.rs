@@ -3,7 +3,7 @@
 //! [`ReadModels`] is the relay's projection. [`query`] reads the tables for the faces of the service, [`compare_live`] and
 //! [`check`] say where the tables differ from a state that was made from the log alone, or from the rules.
 //!
-//! Never: write outside the relay's transaction.
+//! Never: write outside the relay's transaction, but for [`replace()`].
 
 mod check;
 mod compare;
@@ -11,6 +11,7 @@ mod convert;
 mod load;
 mod projection;
 pub mod query;
+mod replace;
 mod rows;
 mod store;
 mod table;
@@ -20,6 +21,7 @@ mod tests;
 pub use check::{Violation, check};
 pub use compare::{ColumnDifference, Difference, Found, compare_live, compare_table};
 pub use projection::{CONSUMER, ReadModels, Redrives};
+pub use replace::replace;
 pub use rows::Cells;
 pub use store::Changes;
 pub use table::{RowKey, Table};

@@ -31,28 +31,28 @@ macro_rules! changed {
 /// What a batch has changed, ready to be stored.
 #[derive(Debug, Default)]
 pub struct Changes {
-    orders: OrderColumns,
+    pub(crate) orders: OrderColumns,
     /// Of orders whose terms stay.
     order_standings: OrderStandingColumns,
-    new_payments: PaymentColumns,
+    pub(crate) new_payments: PaymentColumns,
     payments: PaymentColumns,
-    captures: PaymentCaptureColumns,
-    stock: StockColumns,
-    coupons: CouponColumns,
-    coupon_buyers: CouponBuyerColumns,
-    points: PointsColumns,
-    settings: Option<(String, i32)>,
-    parked: ParkedChanges,
+    pub(crate) captures: PaymentCaptureColumns,
+    pub(crate) stock: StockColumns,
+    pub(crate) coupons: CouponColumns,
+    pub(crate) coupon_buyers: CouponBuyerColumns,
+    pub(crate) points: PointsColumns,
+    pub(crate) settings: Option<(String, i32)>,
+    pub(crate) parked: ParkedChanges,
 }
 
 /// Nearly always empty.
 #[derive(Debug, Default)]
-struct ParkedChanges {
-    parked: ParkedColumns,
+pub(crate) struct ParkedChanges {
+    pub(crate) parked: ParkedColumns,
     gone: Vec<i64>,
-    groups: ParkedGroupColumns,
+    pub(crate) groups: ParkedGroupColumns,
     gone_groups: Vec<i64>,
-    keys: ParkedKeyColumns,
+    pub(crate) keys: ParkedKeyColumns,
     gone_keys: Vec<String>,
 }
 
@@ -170,13 +170,15 @@ async fn write(client: &Client, query: &Query, rows: usize, parameters: Paramete
 }
 
 fn settings(state: &State) -> Result<Option<(String, i32)>, Error> {
-    if !state.shop_changed {
-        return Ok(None);
-    }
+    if state.shop_changed { settings_row(state).map(Some) } else { Ok(None) }
+}
+
+/// The shop's own row.
+pub(crate) fn settings_row(state: &State) -> Result<(String, i32), Error> {
     let settings = serde_json::to_string(&state.shop.settings)
         .map_err(|error| corrupt("shop_settings.settings", error))?;
     let rules = i32::try_from(state.shop.rules).map_err(|error| corrupt("shop_settings.rules", error))?;
-    Ok(Some((settings, rules)))
+    Ok((settings, rules))
 }
 
 /// The keys of the rows that are to be removed.

@@ -6,7 +6,7 @@ use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact, State};
 use event_log::Event;
 
 use super::pairing::{Decided, Pairing, Stray};
-use super::{End, Mismatch, Mismatches};
+use super::{Difference, End, Mismatch, Mismatches, compare};
 
 /// A fold under way. Events go in in position order, from the first.
 #[derive(Debug)]
@@ -36,6 +36,30 @@ impl Fold {
     pub fn settle(&mut self, end: End) {
         let Self { state, pairing, mismatches } = self;
         pairing.finish(end, |decided| apply(state, &decided, mismatches));
+    }
+
+    /// Decides the last fact of a log that was cut behind some of its outcomes, over what was settled before it: what was
+    /// recorded of it, and what stood behind the cut. Where something else would be decided now, all of it was recorded:
+    /// what was decided counts, whatever would be now.
+    #[must_use]
+    pub fn complete(
+        mut self,
+        fact: ReceivedFact,
+        recorded: &[Event],
+    ) -> (State, Vec<Outcome>, Vec<Mismatch>) {
+        self.state.mark_stored();
+        let was_parked = recorded.iter().any(|event| event.type_name == OutcomeType::EventParked.name());
+        if !was_parked
+            && let Ok(mut decided) = self.state.decide(&fact)
+            && matches!(compare(&decided, recorded, true), Difference::None | Difference::Cut)
+        {
+            let rest = decided.split_off(recorded.len());
+            return (self.state, rest, self.mismatches.into_vec());
+        }
+        self.state.revert();
+        let outcomes = read(recorded, &mut self.mismatches);
+        fold(&mut self.state, &Arc::new(fact), &outcomes, &mut self.mismatches);
+        (self.state, Vec::new(), self.mismatches.into_vec())
     }
 
     /// The state, and what could not be folded.
