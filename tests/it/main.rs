@@ -42,3 +42,4 @@ mod soundness;
 mod take_over;
 mod upgrade;
 mod verbs;
+mod witness;

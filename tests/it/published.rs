@@ -1,10 +1,14 @@
 //! A log written as files, as it is published.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use database::{BoxFuture, Client};
 use domain::{Position, ShopId};
 use test_support::TestDatabase;
-use tlog::{Bundle, Checkpoint, Growth, Note, Policy, Signer, encode_bundle, leaf_hash};
+use tlog::{
+    Bundle, Checkpoint, Frontier, Growth, Note, Policy, Signer, Tile, Verifier, encode_bundle, leaf_hash,
+};
+use witnesses::{Error, Tree};
 
 pub(crate) const ORIGIN: &str = "counterfoil.example/shop";
 
@@ -48,4 +52,46 @@ pub(crate) fn publish(entries: &[String], dir: &Path) {
     entries.iter().for_each(|entry| tree.push(leaf_hash(entry.as_bytes())));
     tree.take().into_iter().for_each(|(tile, bytes)| write(tile.to_string(), &bytes));
     write("checkpoint".to_owned(), checkpoint(entries).to_string().as_bytes());
+}
+
+/// The tree of the one shop's log, as files.
+#[derive(Debug)]
+pub(crate) struct FileTree(pub(crate) PathBuf);
+
+impl Tree for FileTree {
+    fn origin(&self, _: &ShopId, epoch: i32) -> String {
+        if epoch == 0 { ORIGIN.to_owned() } else { format!("{ORIGIN}/{epoch}") }
+    }
+
+    fn keys(&self, origin: &str) -> Vec<Verifier> {
+        vec![Signer::from_seed(origin, &[5; 32]).unwrap().verifier().clone()]
+    }
+
+    fn published<'a>(&'a self, _: &'a ShopId) -> BoxFuture<'a, Result<Option<Note>, Error>> {
+        let read = std::fs::read(self.0.join("checkpoint")).ok();
+        Box::pin(async move { Ok(read.map(|bytes| Note::parse(&bytes).unwrap())) })
+    }
+
+    fn tiles<'a>(
+        &'a self,
+        _: &'a ShopId,
+        tiles: &'a [Tile],
+    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, Error>> {
+        let read = tiles.iter().map(|tile| std::fs::read(self.0.join(tile.to_string())).ok()).collect();
+        Box::pin(async move { Ok(read) })
+    }
+
+    fn frontier<'a>(
+        &'a self,
+        _: &'a Client,
+        _: &'a ShopId,
+        _: u64,
+    ) -> BoxFuture<'a, Result<Frontier, Error>> {
+        Box::pin(async { Ok(Frontier::new()) })
+    }
+
+    fn cosigned<'a>(&'a self, _: &'a ShopId, note: Note) -> BoxFuture<'a, Result<(), Error>> {
+        std::fs::write(self.0.join("checkpoint"), note.to_string()).unwrap();
+        Box::pin(async { Ok(()) })
+    }
 }

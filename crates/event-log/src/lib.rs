@@ -40,6 +40,6 @@ pub use keeping::{Keeping, KeepingError};
 pub use note::{NewNote, NoteType, NotedAt, append_note};
 pub use notify::channel;
 pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};
-pub use read::{Filter, head, outcomes_of, read, read_all, read_at};
+pub use read::{Filter, head, leaves, outcomes_of, read, read_all, read_at};
 pub use reimport::insert_reimported;
 pub use state_file::{StateFileError, StateFiles};

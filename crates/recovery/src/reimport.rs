@@ -83,14 +83,7 @@ async fn local_tree(client: &Client, shop: &ShopId, size: u64) -> Result<Frontie
 async fn local_leaves(client: &Client, shop: &ShopId, from: u64, until: u64) -> Result<Vec<Hash>, Error> {
     let as_position = |size: u64| i64::try_from(size).unwrap_or(i64::MAX);
     let limit = as_position(until.saturating_sub(from)).min(PAGE);
-    let after = as_position(from) - 1;
-    let rows = client.query(&sql::recovery::READ_LEAVES, &[&shop.as_str(), &after, &limit]).await?;
-    let read = |row: &tokio_postgres::Row| {
-        let leaf: &[u8] = row.try_get(0)?;
-        // One of another length is equal to none.
-        Ok(leaf.try_into().unwrap_or_default())
-    };
-    rows.iter().map(read).collect()
+    Ok(event_log::leaves(client, shop, Position(as_position(from) - 1), limit).await?)
 }
 
 /// Says why the two do not lead to the root: where they part, else that the files are damaged.
