@@ -40,6 +40,7 @@ mod sinks_rabbitmq;
 mod sinks_webhook;
 mod soundness;
 mod take_over;
+mod time_stamps;
 mod upgrade;
 mod verbs;
 mod witness;

@@ -70,6 +70,22 @@ impl WitnessClient {
         }
     }
 
+    /// Sends a time stamp request (RFC 3161, section 3.4), and gives the answer, which nobody has looked at.
+    ///
+    /// # Errors
+    /// What it answers otherwise.
+    pub(crate) async fn ask(&self, url: &Url, request: &[u8]) -> Result<Vec<u8>, Error> {
+        let sent = self.0.post(url.clone()).header("content-type", "application/timestamp-query");
+        let sent = sent.body(request.to_vec()).send().await.map_err(unreachable)?;
+        let status = sent.status();
+        let bytes = bytes_of(sent, ANSWER_MAX).await?;
+        if status == StatusCode::OK {
+            return Ok(bytes);
+        }
+        let text = first_line(&String::from_utf8_lossy(&bytes));
+        Err(Error::Refused { status: status.as_u16(), text })
+    }
+
     /// The last checkpoint of this origin that a witness cosigned, from its monitoring prefix; none that it knows of.
     ///
     /// # Errors
@@ -89,7 +105,7 @@ impl WitnessClient {
 }
 
 /// The URLs are an operator's own; plain HTTP is for a witness on this host alone.
-pub(crate) fn check_url(text: &str) -> Result<Url, Error> {
+fn check_url(text: &str) -> Result<Url, Error> {
     let odd = || Error::Url(text.to_owned());
     let url = Url::parse(text).map_err(|_| odd())?;
     let is_local = match url.host_str() {
@@ -107,7 +123,7 @@ fn below(prefix: &str, path: &str) -> Result<Url, Error> {
     check_url(&format!("{}/{path}", prefix.trim_end_matches('/')))
 }
 
-pub(crate) async fn bytes_of(mut sent: Response, most: usize) -> Result<Vec<u8>, Error> {
+async fn bytes_of(mut sent: Response, most: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = sent.chunk().await.map_err(unreachable)? {
         if bytes.len() + chunk.len() > most {
@@ -124,13 +140,13 @@ async fn text_of(sent: Response) -> Result<String, Error> {
 }
 
 /// What somebody else says, for logs.
-pub(crate) fn first_line(text: &str) -> String {
+fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// Without the URL, and with what lies behind it: the outer text alone says little.
-pub(crate) fn unreachable(error: reqwest::Error) -> Error {
+fn unreachable(error: reqwest::Error) -> Error {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::memory::believed;
-use crate::{Answer, Error, Witnessed, store};
+use crate::{Answer, Error, Stamper, Witnessed, store};
 
 /// Under which the lease is kept.
 const CONSUMER: &str = "witnesses";
@@ -49,6 +49,7 @@ pub struct Feeder {
     database: Database,
     guard: Guard,
     witnessed: Witnessed,
+    stamper: Option<Stamper>,
     options: FeederOptions,
     leases: Mutex<HashMap<ShopId, Lease>>,
     /// By shop and witness.
@@ -84,7 +85,15 @@ impl Feeder {
     /// A feeder, which has the guard look again when a witness has seen another history.
     #[must_use]
     pub fn new(database: Database, guard: Guard, witnessed: Witnessed, options: FeederOptions) -> Self {
-        Self { database, guard, witnessed, options, leases: Mutex::default(), tries: Mutex::default() }
+        let (leases, tries) = (Mutex::default(), Mutex::default());
+        Self { database, guard, witnessed, stamper: None, options, leases, tries }
+    }
+
+    /// Has the checkpoints stamped with a time as well.
+    #[must_use]
+    pub fn with_stamper(mut self, stamper: Stamper) -> Self {
+        self.stamper = Some(stamper);
+        self
     }
 
     /// Has it work until it is stopped.
@@ -149,7 +158,13 @@ impl Feeder {
             note.add(signature)?;
             is_new = true;
         }
-        if is_new { self.witnessed.tree().cosigned(shop, note).await } else { Ok(()) }
+        if is_new {
+            self.witnessed.tree().cosigned(shop, note.clone()).await?;
+        }
+        match &self.stamper {
+            Some(stamper) => stamper.stamp_if_due(&self.database, shop, &note, &checkpoint).await,
+            None => Ok(()),
+        }
     }
 
     async fn leads(&self, shop: &ShopId) -> Result<bool, Error> {

@@ -10,6 +10,8 @@ mod client;
 mod error;
 mod feeder;
 mod memory;
+mod stamp;
+mod stamper;
 mod store;
 mod tree;
 
@@ -17,5 +19,7 @@ pub use client::{Answer, WitnessClient};
 pub use error::Error;
 pub use feeder::{Feeder, FeederOptions, Feeding};
 pub use memory::{PublishedMemory, Witnessed};
+pub use stamp::{Request, Stamped};
+pub use stamper::{Stamp, Stamper, stamps};
 pub use store::{Seen, seen};
 pub use tree::{Tree, compare_checkpoint};
