@@ -14,6 +14,8 @@ mod crash;
 mod downstream;
 mod event_log;
 mod feed;
+mod foreign_log;
+mod foreign_proof;
 mod forks;
 mod ground;
 mod http_api;
