@@ -864,6 +864,87 @@ COMMENT ON COLUMN counterfoil.transmissions.body_mac IS 'HMAC-SHA256 of the raw 
 
 COMMENT ON COLUMN counterfoil.transmissions.headers IS 'Its five headers, compact JSON; empty where it brought the callback, whose evidence has them';
 
+CREATE TABLE counterfoil.tree_checkpoints (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    epoch integer NOT NULL,
+    note text NOT NULL,
+    signed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone,
+    CONSTRAINT tree_checkpoints_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT tree_checkpoints_size_check CHECK ((size > 0))
+);
+
+COMMENT ON TABLE counterfoil.tree_checkpoints IS 'What each log has signed (c2sp.org/tlog-checkpoint), one root a size; what was not published goes when a later one is';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.shop_id IS 'Whose log';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.size IS 'The size of the tree';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.root IS 'Its root';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.epoch IS 'The epoch of the log, which its origin tells';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.note IS 'The signed note, byte for byte; cosignatures are added below';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.signed_at IS 'When it was signed';
+
+COMMENT ON COLUMN counterfoil.tree_checkpoints.published_at IS 'When it was published; null: it was not';
+
+CREATE TABLE counterfoil.tree_tiles (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    level smallint NOT NULL,
+    index bigint NOT NULL,
+    width smallint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT tree_tiles_check CHECK ((octet_length(hashes) = (32 * width))),
+    CONSTRAINT tree_tiles_index_check CHECK ((index >= 0)),
+    CONSTRAINT tree_tiles_level_check CHECK (((level >= 0) AND (level <= 63))),
+    CONSTRAINT tree_tiles_width_check CHECK (((width >= 1) AND (width <= 256)))
+);
+
+ALTER TABLE ONLY counterfoil.tree_tiles ALTER COLUMN hashes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE counterfoil.tree_tiles IS 'The tree as tiles (c2sp.org/tlog-tiles), each as wide as it is by now: a narrower one is its beginning';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.shop_id IS 'Whose log';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.level IS '0: leaf hashes; above: roots of full tiles of the level below';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.index IS 'Which tile of the level, from the left';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.width IS 'How many hashes; with 256 it never changes again';
+
+COMMENT ON COLUMN counterfoil.tree_tiles.hashes IS 'The hashes, 32 bytes each';
+
+CREATE TABLE counterfoil.trees (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    published_size bigint,
+    published_at timestamp with time zone,
+    error text,
+    CONSTRAINT trees_check CHECK ((published_size <= size)),
+    CONSTRAINT trees_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT trees_size_check CHECK ((size >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE counterfoil.trees IS 'How far each log''s Merkle tree (RFC 6962) is; whoever has the lease of the consumer tree grows it';
+
+COMMENT ON COLUMN counterfoil.trees.shop_id IS 'Whose log';
+
+COMMENT ON COLUMN counterfoil.trees.size IS 'So many events are in the tree: those at positions below';
+
+COMMENT ON COLUMN counterfoil.trees.root IS 'The root over them, SHA-256';
+
+COMMENT ON COLUMN counterfoil.trees.published_size IS 'The size of the checkpoint that was published last';
+
+COMMENT ON COLUMN counterfoil.trees.published_at IS 'When it was';
+
+COMMENT ON COLUMN counterfoil.trees.error IS 'Why the tree does not grow; null: it does, or was not tried';
+
 CREATE TABLE counterfoil.undelivered (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     sink text NOT NULL COLLATE pg_catalog."C",
@@ -1000,6 +1081,12 @@ ALTER TABLE ONLY counterfoil.stock
     ADD CONSTRAINT stock_pkey PRIMARY KEY (shop_id, sku);
 ALTER TABLE ONLY counterfoil.transmissions
     ADD CONSTRAINT transmissions_pkey PRIMARY KEY (shop_id, transmission_id);
+ALTER TABLE ONLY counterfoil.tree_checkpoints
+    ADD CONSTRAINT tree_checkpoints_pkey PRIMARY KEY (shop_id, size);
+ALTER TABLE ONLY counterfoil.tree_tiles
+    ADD CONSTRAINT tree_tiles_pkey PRIMARY KEY (shop_id, level, index);
+ALTER TABLE ONLY counterfoil.trees
+    ADD CONSTRAINT trees_pkey PRIMARY KEY (shop_id);
 ALTER TABLE ONLY counterfoil.undelivered
     ADD CONSTRAINT undelivered_pkey PRIMARY KEY (shop_id, sink, "position");
 ALTER TABLE ONLY counterfoil.webhooks

@@ -6,7 +6,8 @@ use database::{BoxFuture, Client};
 use domain::{Position, ShopId};
 use test_support::TestDatabase;
 use tlog::{
-    Bundle, Checkpoint, Frontier, Growth, Note, Policy, Signer, Tile, Verifier, encode_bundle, leaf_hash,
+    Bundle, Checkpoint, Frontier, Growth, Hash, Note, Plan, Policy, Signer, Verifier, encode_bundle,
+    leaf_hash,
 };
 use witnesses::{Error, Tree};
 
@@ -67,18 +68,19 @@ impl Tree for FileTree {
         vec![Signer::from_seed(origin, &[5; 32]).unwrap().verifier().clone()]
     }
 
-    fn published<'a>(&'a self, _: &'a ShopId) -> BoxFuture<'a, Result<Option<Note>, Error>> {
+    fn latest<'a>(&'a self, _: &'a ShopId) -> BoxFuture<'a, Result<Option<Note>, Error>> {
         let read = std::fs::read(self.0.join("checkpoint")).ok();
         Box::pin(async move { Ok(read.map(|bytes| Note::parse(&bytes).unwrap())) })
     }
 
-    fn tiles<'a>(
-        &'a self,
-        _: &'a ShopId,
-        tiles: &'a [Tile],
-    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, Error>> {
-        let read = tiles.iter().map(|tile| std::fs::read(self.0.join(tile.to_string())).ok()).collect();
-        Box::pin(async move { Ok(read) })
+    fn published<'a>(&'a self, shop: &'a ShopId) -> BoxFuture<'a, Result<Vec<Note>, Error>> {
+        Box::pin(async { Ok(self.latest(shop).await?.into_iter().collect()) })
+    }
+
+    fn prove<'a>(&'a self, _: &'a ShopId, old: u64, new: u64) -> BoxFuture<'a, Result<Vec<Hash>, Error>> {
+        let plan = Plan::consistency(old, new).unwrap();
+        let hashes = plan.hashes(|tile| std::fs::read(self.0.join(tile.to_string())).ok()).unwrap();
+        Box::pin(async { Ok(hashes) })
     }
 
     fn frontier<'a>(

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::tree::{Directories, Growing, LogKeys, Origin, Trees};
 use domain::Position;
 use event_log::{AppendError, Appended, Appender, Guard, Memory, Options};
+use read_models::ReadModels;
+use relay::Relay;
+use secrecy::ExposeSecret;
 use serde_json::json;
 use test_support::{TestWitness, wait_until};
 use tlog::{Note, Policy};
-use witnesses::{Feeder, FeederOptions, PublishedMemory, Tree, WitnessClient, Witnessed, seen};
+use witnesses::{Feeder, FeederOptions, LogTree, PublishedMemory, Tree, WitnessClient, Witnessed, seen};
 
 use crate::binary::TempDir;
-use crate::led_shop::{DEADLINE, LedShop, new_fact};
+use crate::led_shop::{DEADLINE, LedShop, new_fact, quick};
 use crate::published::{FileTree, ORIGIN, entries, publish, signer};
 
 /// A log that is published, and a witness of it.
@@ -236,4 +240,103 @@ async fn a_restore_is_refused_by_the_published_checkpoint_alone_and_by_the_witne
     ground.log.test.restore(&backup).await;
     let client = ground.log.test.database().client().await.unwrap();
     assert!(memory.compare(&client, &ground.log.shop).await.unwrap().is_some());
+}
+
+/// The whole of it: trees in the database, directories, a witness, a restore, and back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_restored_comes_back_from_its_directory_and_its_witness_goes_on() {
+    let (log, folder) = (LedShop::create().await, TempDir::new());
+    let (key_file, logs) = (folder.path().join("log.pem"), folder.path().join("logs"));
+    let keys = LogKeys::generate().unwrap();
+    std::fs::write(&key_file, keys.to_pem().expose_secret()).unwrap();
+    let origin: Origin = "counterfoil.example/log".parse().unwrap();
+    let name = origin.of(&log.shop, 0);
+    let key = keys.verifiers(&name).unwrap().remove(0);
+    let witness = TestWitness::start("w.example", &key).await;
+    let policy: Policy = format!("{}\nquorum w.example\n", witness.policy_line()).parse().unwrap();
+    let tree: Arc<dyn Tree> = Arc::new(LogTree::new(
+        Trees::new(log.test.database()),
+        origin.clone(),
+        Arc::new(keys),
+        Some(logs.clone()),
+    ));
+    let start = async || {
+        let database = log.test.database();
+        let witnessed = Witnessed::new(Arc::clone(&tree), WitnessClient::new().unwrap(), &policy);
+        witnessed.ask_all(&database).await.unwrap();
+        let published = PublishedMemory::new(Arc::clone(&tree));
+        let guard = Guard::new(vec![Arc::new(published), Arc::new(witnessed.clone())]);
+        let appender = Appender::start_guarded(database.clone(), Options::default(), guard.clone());
+        let options = audit::tree::Options {
+            publish_every: Duration::from_millis(20),
+            supervise: Duration::from_millis(20),
+            ..audit::tree::Options::new("a test".to_owned(), origin.clone(), key_file.clone())
+        };
+        let growing = Growing::start(database.clone(), appender.clone(), options);
+        let directories = Directories::start(database.clone(), logs.clone(), Duration::from_millis(20));
+        let options = FeederOptions { every: Duration::from_millis(20), ..FeederOptions::default() };
+        let feeding = Feeder::new(database.clone(), guard, witnessed, options).start();
+        let relay = Relay::start(database, appender.clone(), ReadModels::default(), quick());
+        (appender, async move || {
+            relay.stop().await;
+            growing.stop().await;
+            feeding.stop().await;
+            directories.stop().await;
+        })
+    };
+    let receive = async |appender: &Appender, n| {
+        let fact = new_fact(n, "stock.received", &json!({"sku": "tea", "qty": 1}));
+        appender.append(&log.shop, fact).await
+    };
+    let events = async || u64::try_from(log.number("SELECT count(*) FROM counterfoil.events").await).unwrap();
+    let checkpoint = logs.join("shop/checkpoint");
+    let is_published = async |outcomes: i64| {
+        let count = "SELECT count(*) FROM counterfoil.events WHERE kind = 'outcome'";
+        let published = wait_until(DEADLINE, async || {
+            let Ok(bytes) = std::fs::read(&checkpoint) else { return false };
+            let note = Note::parse(&bytes).unwrap();
+            let cosigned = policy.clone().with_log(key.clone()).unwrap();
+            let opened = cosigned.open(&note);
+            log.number(count).await == outcomes
+                && opened.is_ok_and(|opened| opened.checkpoint.size() == witness.size(&name))
+                && witness.size(&name) == events().await
+        });
+        let published = published.await;
+        let trees = audit::tree::trees(&log.database).await.unwrap();
+        let seen = seen(&log.database).await.unwrap();
+        assert!(published, "it is not published with its cosignature: {:?} {trees:?} {seen:?}", witness.answered());
+    };
+
+    let (appender, stop) = start().await;
+    receive(&appender, 0).await.unwrap();
+    is_published(1).await;
+    stop().await;
+    let backup = log.test.back_up().await;
+    let (appender, stop) = start().await;
+    for n in 1..300 {
+        receive(&appender, n).await.unwrap();
+    }
+    is_published(300).await;
+    stop().await;
+    log.test.restore(&backup).await;
+
+    let (appender, stop) = start().await;
+    let answer = receive(&appender, 900).await;
+    assert!(matches!(answer, Err(AppendError::Forked(_))), "{answer:?}");
+    let before = std::fs::read(&checkpoint).unwrap();
+    let log_key = Policy::of_log(key.clone()).unwrap();
+    let published = recovery::Published::open(&logs.join("shop"), &log_key).unwrap();
+    recovery::reimport(&log.test.database_owner(), &log.shop, &published).await.unwrap();
+    assert_eq!(std::fs::read(&checkpoint).unwrap(), before, "what was published stays");
+    let taken = wait_until(DEADLINE, async || receive(&appender, 900).await.is_ok());
+    assert!(taken.await, "{:?}", appender.guard().forks());
+    assert!(matches!(receive(&appender, 50).await.unwrap(), Appended::Known { .. }));
+    is_published(301).await;
+    assert!(
+        witness.answered().iter().all(|status| *status == 200 || *status == 409),
+        "{:?}",
+        witness.answered()
+    );
+    stop().await;
+    log.assert_sound().await;
 }

@@ -20,12 +20,23 @@ pub enum Error {
     /// It has seen a history that does not go on as this one does.
     #[error("it has seen another history: {0}")]
     OtherHistory(String),
+    /// It has seen more than is published: the log has forked, or the tree is catching up after a restore.
+    #[error("it has seen {seen} events, and {published} are published")]
+    Ahead {
+        /// The size that it knows.
+        seen: u64,
+        /// The size of the checkpoint.
+        published: u64,
+    },
     /// What it answers is not what it should be.
     #[error("its answer cannot be believed: {0}")]
     Unbelievable(String),
     /// The tree lacks something, or what should be a note is none.
     #[error(transparent)]
     Tree(#[from] tlog::Error),
+    /// The tree cannot be read or written.
+    #[error(transparent)]
+    Trees(#[from] audit::tree::Error),
     /// The log.
     #[error(transparent)]
     Log(#[from] event_log::Error),

@@ -10,7 +10,7 @@ use event_log::Guard;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use relay::Lease;
-use tlog::{Checkpoint, Note, Plan, Signature, Submission, Witness};
+use tlog::{Checkpoint, Note, Signature, Submission, Witness};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -149,7 +149,7 @@ impl Feeder {
         if !self.leads(shop).await? {
             return Ok(());
         }
-        let Some(mut note) = self.witnessed.tree().published(shop).await? else { return Ok(()) };
+        let Some(mut note) = self.witnessed.tree().latest(shop).await? else { return Ok(()) };
         let checkpoint = believed(self.witnessed.tree(), &note)?;
         let witnesses = self.witnessed.witnesses().iter();
         let submitted = witnesses.map(|witness| self.submit_if_due(shop, witness, &note, &checkpoint));
@@ -234,7 +234,7 @@ impl Feeder {
             if old_size > checkpoint.size() {
                 break;
             }
-            let proof = self.proof(shop, old_size, checkpoint.size()).await?;
+            let proof = self.witnessed.tree().prove(shop, old_size, checkpoint.size()).await?;
             let submission = Submission { old_size, proof, checkpoint: note.clone() };
             match self.witnessed.client().submit(url, &submission).await? {
                 Answer::Cosigned(signatures) => return verified(witness, note, signatures),
@@ -242,18 +242,9 @@ impl Feeder {
             }
         }
         if old_size > checkpoint.size() {
-            let why = format!("it has seen {old_size} events, of which {} are published", checkpoint.size());
-            return Err(Error::OtherHistory(why));
+            return Err(Error::Ahead { seen: old_size, published: checkpoint.size() });
         }
         Err(Error::Unbelievable(format!("it says again that its size is {old_size}")))
-    }
-
-    async fn proof(&self, shop: &ShopId, old: u64, new: u64) -> Result<Vec<tlog::Hash>, Error> {
-        let plan = Plan::consistency(old, new)?;
-        let tiles = plan.tiles();
-        let bytes = self.witnessed.tree().tiles(shop, &tiles).await?;
-        let found: HashMap<_, _> = tiles.into_iter().zip(bytes).collect();
-        Ok(plan.hashes(|tile| found.get(&tile).and_then(Option::as_ref))?)
     }
 
     async fn keep(
@@ -265,8 +256,10 @@ impl Feeder {
         submitted: &Result<(Signature, u64), Error>,
     ) -> Result<(), Error> {
         let (origin, name) = (checkpoint.origin(), witness.name.as_str());
-        if let Err(error @ Error::OtherHistory(_)) = submitted {
-            tracing::error!(%shop, witness = name, %error, "THE LOG HAS FORKED, says a witness");
+        if let Err(error @ (Error::OtherHistory(_) | Error::Ahead { .. })) = submitted {
+            if matches!(error, Error::OtherHistory(_)) {
+                tracing::error!(%shop, witness = name, %error, "THE LOG HAS FORKED, says a witness");
+            }
             if let Err(error) = self.witnessed.ask(witness, shop, origin).await {
                 tracing::warn!(%shop, witness = name, %error, "and it cannot be asked what it has seen");
             }

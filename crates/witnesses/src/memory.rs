@@ -32,23 +32,25 @@ impl Memory for PublishedMemory {
         shop: &'a ShopId,
     ) -> BoxFuture<'a, Result<Option<Fork>, LogError>> {
         Box::pin(async move {
-            let note = match self.tree.published(shop).await {
-                Ok(Some(note)) => note,
-                Ok(None) => return Ok(None),
-                Err(error) => {
-                    tracing::error!(%shop, %error, "the published checkpoint cannot be read: it is not compared");
-                    return Ok(None);
-                }
-            };
-            match believed(self.tree.as_ref(), &note) {
-                Ok(checkpoint) => {
-                    compared(self.tree.as_ref(), client, shop, &checkpoint, "the published checkpoint").await
-                }
-                Err(error) => {
-                    tracing::error!(%shop, %error, "the published checkpoint is not of this log: it is not compared");
-                    Ok(None)
+            let notes = self.tree.published(shop).await.unwrap_or_else(|error| {
+                tracing::error!(%shop, %error, "the published checkpoint cannot be read: it is not compared");
+                Vec::new()
+            });
+            for note in notes {
+                let checkpoint = match believed(self.tree.as_ref(), &note) {
+                    Ok(checkpoint) => checkpoint,
+                    Err(error) => {
+                        tracing::error!(%shop, %error, "a published checkpoint is not of this log: it is not compared");
+                        continue;
+                    }
+                };
+                let by = "the published checkpoint";
+                let fork = compared(self.tree.as_ref(), client, shop, &checkpoint, by).await?;
+                if fork.is_some() {
+                    return Ok(fork);
                 }
             }
+            Ok(None)
         })
     }
 }

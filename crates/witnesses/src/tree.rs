@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use database::{BoxFuture, Client, sql};
 use domain::{Position, ShopId};
 use event_log::Fork;
-use tlog::{Checkpoint, Frontier, Note, Tile, Verifier};
+use tlog::{Checkpoint, Frontier, Hash, Note, Verifier};
 
 use crate::Error;
 
@@ -22,21 +22,24 @@ pub trait Tree: Debug + Send + Sync {
     /// The keys that sign under this origin.
     fn keys(&self, origin: &str) -> Vec<Verifier>;
 
-    /// The checkpoint that was published last, which must not be read from the database that it is to be compared with.
+    /// The checkpoint that was published last: what is submitted.
     ///
     /// # Errors
     /// It cannot be read.
-    fn published<'a>(&'a self, shop: &'a ShopId) -> BoxFuture<'a, Result<Option<Note>, Error>>;
+    fn latest<'a>(&'a self, shop: &'a ShopId) -> BoxFuture<'a, Result<Option<Note>, Error>>;
 
-    /// The bytes of these tiles of the published tree, as far as they are there; wider ones do as well.
+    /// The checkpoints that were published last, one of each epoch, as they stand outside of the database: what that is
+    /// compared with.
     ///
     /// # Errors
     /// They cannot be read.
-    fn tiles<'a>(
-        &'a self,
-        shop: &'a ShopId,
-        tiles: &'a [Tile],
-    ) -> BoxFuture<'a, Result<Vec<Option<Vec<u8>>>, Error>>;
+    fn published<'a>(&'a self, shop: &'a ShopId) -> BoxFuture<'a, Result<Vec<Note>, Error>>;
+
+    /// That the published tree of one size goes on from that of an older one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn prove<'a>(&'a self, shop: &'a ShopId, old: u64, new: u64) -> BoxFuture<'a, Result<Vec<Hash>, Error>>;
 
     /// The right edge of a tree of at most this size, as this session with the database sees it; that of the empty tree
     /// where it sees none. It only saves reading leaves.
