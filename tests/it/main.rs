@@ -16,6 +16,7 @@ mod event_log;
 mod feed;
 mod foreign_log;
 mod foreign_proof;
+mod forked_service;
 mod forks;
 mod ground;
 mod http_api;

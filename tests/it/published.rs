@@ -15,7 +15,12 @@ pub(crate) const ORIGIN: &str = "counterfoil.example/shop";
 
 /// The log's own key.
 pub(crate) fn signer() -> Signer {
-    Signer::from_seed(ORIGIN, &[5; 32]).unwrap()
+    key(ORIGIN)
+}
+
+/// The key of a log that goes by this origin.
+pub(crate) fn key(origin: &str) -> Signer {
+    Signer::from_seed(origin, &[5; 32]).unwrap()
 }
 
 pub(crate) fn policy() -> Policy {
@@ -30,14 +35,19 @@ pub(crate) async fn entries(test: &TestDatabase, shop: &ShopId) -> Vec<String> {
 }
 
 /// A checkpoint of these entries, signed by the log.
-pub(crate) fn checkpoint(entries: &[String]) -> Note {
+fn checkpoint(origin: &str, entries: &[String]) -> Note {
     let mut tree = Growth::new();
     entries.iter().for_each(|entry| tree.push(leaf_hash(entry.as_bytes())));
-    Checkpoint::new(ORIGIN, tree.size(), tree.root()).unwrap().sign(&[&signer()]).unwrap()
+    Checkpoint::new(origin, tree.size(), tree.root()).unwrap().sign(&[&key(origin)]).unwrap()
 }
 
 /// Writes bundles, tiles and the checkpoint.
 pub(crate) fn publish(entries: &[String], dir: &Path) {
+    publish_as(ORIGIN, entries, dir);
+}
+
+/// The same, under another origin.
+pub(crate) fn publish_as(origin: &str, entries: &[String], dir: &Path) {
     let write = |path: String, bytes: &[u8]| {
         let file = dir.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -52,7 +62,7 @@ pub(crate) fn publish(entries: &[String], dir: &Path) {
     let mut tree = Growth::new();
     entries.iter().for_each(|entry| tree.push(leaf_hash(entry.as_bytes())));
     tree.take().into_iter().for_each(|(tile, bytes)| write(tile.to_string(), &bytes));
-    write("checkpoint".to_owned(), checkpoint(entries).to_string().as_bytes());
+    write("checkpoint".to_owned(), checkpoint(origin, entries).to_string().as_bytes());
 }
 
 /// The tree of the one shop's log, as files.
@@ -65,7 +75,7 @@ impl Tree for FileTree {
     }
 
     fn keys(&self, origin: &str) -> Vec<Verifier> {
-        vec![Signer::from_seed(origin, &[5; 32]).unwrap().verifier().clone()]
+        vec![key(origin).verifier().clone()]
     }
 
     fn latest<'a>(&'a self, _: &'a ShopId) -> BoxFuture<'a, Result<Option<Note>, Error>> {

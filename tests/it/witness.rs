@@ -304,7 +304,11 @@ async fn a_log_that_was_restored_comes_back_from_its_directory_and_its_witness_g
         let published = published.await;
         let trees = audit::tree::trees(&log.database).await.unwrap();
         let seen = seen(&log.database).await.unwrap();
-        assert!(published, "it is not published with its cosignature: {:?} {trees:?} {seen:?}", witness.answered());
+        assert!(
+            published,
+            "it is not published with its cosignature: {:?} {trees:?} {seen:?}",
+            witness.answered()
+        );
     };
 
     let (appender, stop) = start().await;
