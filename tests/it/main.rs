@@ -44,6 +44,8 @@ mod sinks_webhook;
 mod soundness;
 mod take_over;
 mod time_stamps;
+mod tree;
+mod tree_ground;
 mod upgrade;
 mod verbs;
 mod witness;
