@@ -7,5 +7,8 @@
 SELECT s.feed_epoch, e.leaf_hash,
     (SELECT min(f.forked_at) FROM counterfoil.forks AS f WHERE f.shop_id = $1 AND f.epoch > $2) AS forked_at
 FROM counterfoil.shops AS s
-LEFT JOIN counterfoil.events AS e ON e.shop_id = $1 AND e.position = $3
+LEFT JOIN LATERAL (
+    SELECT e.position, e.leaf_hash FROM counterfoil.events AS e
+    WHERE e.shop_id = $1 AND e.position >= $3 ORDER BY e.position LIMIT 1
+) AS e ON e.position = $3
 WHERE s.shop_id = $1
