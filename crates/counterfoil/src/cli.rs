@@ -56,7 +56,7 @@ pub(crate) enum Verb {
     /// Shops: one PayPal merchant account in one environment each
     #[command(subcommand)]
     Shops(verbs::shops::Shops),
-    /// API keys
+    /// API keys, and those that sign the logs
     #[command(subcommand)]
     Keys(verbs::keys::Keys),
     /// Send callbacks of a PayPal to develop against
@@ -90,6 +90,11 @@ pub(crate) enum Verb {
     /// How far each shop's read models are, and who keeps them
     #[command(subcommand)]
     Projections(verbs::projections::Projections),
+    /// The Merkle tree over each log
+    #[command(subcommand)]
+    Log(verbs::log::Log),
+    /// Prove that an event is in the log, for whoever has its entry
+    Prove(verbs::prove::Prove),
     /// Measure throughput and latency against the plain transaction
     Bench(verbs::bench::Bench),
     /// Look at a callback without sending it anywhere

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use audit::tree::Origin;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use delivery::RetentionOptions;
@@ -13,6 +14,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::exit;
 use crate::project::Project;
+use crate::witnessing::WitnessArgs;
+
+/// The keys of the logs of `dev`, and what those are called.
+pub(crate) const LOG_KEY_FILE: &str = "log.pem";
+pub(crate) const DEV_ORIGIN: &str = "localhost/log";
 
 /// How the database is reached.
 #[derive(Clone, Debug, Args)]
@@ -79,6 +85,36 @@ impl KekArgs {
     }
 }
 
+/// The keys that sign the logs, and what the logs are called.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// File with the keys that sign the logs, from `keys log create`; without it no Merkle tree is grown
+    #[arg(long = "log-key-file", env = "COUNTERFOIL_LOG_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// What the logs are called before the shop, for ever: where they are published, as shop.example/log
+    #[arg(long = "log-origin", env = "COUNTERFOIL_LOG_ORIGIN", value_name = "HOST/PATH")]
+    pub(crate) origin: Option<String>,
+}
+
+impl LogArgs {
+    /// The file that was named, else that of `dev`.
+    pub(crate) fn key_file(&self, project: Option<&Project>) -> Option<PathBuf> {
+        let of_dev = || project.map(|project| project.path(LOG_KEY_FILE)).filter(|file| file.is_file());
+        self.key_file.clone().or_else(of_dev)
+    }
+
+    /// What was given, else that of `dev`.
+    pub(crate) fn origin(&self, project: Option<&Project>) -> anyhow::Result<Origin> {
+        let of_dev = project.and_then(Project::dev_state).map(|_| DEV_ORIGIN.to_owned());
+        let origin = self.origin.clone().or(of_dev).ok_or_else(|| {
+            exit::config(
+                "no log origin: set COUNTERFOIL_LOG_ORIGIN to what the logs are called, as shop.example/log",
+            )
+        })?;
+        origin.parse().map_err(|error| exit::config(format!("{error}")))
+    }
+}
+
 /// Whose signatures are believed.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TrustArgs {
@@ -127,6 +163,13 @@ pub(crate) struct ServiceArgs {
     /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,
+    /// Write what is published of the logs to this folder too, for any web server; one below it for each shop
+    #[arg(long, env = "COUNTERFOIL_LOG_DIR", value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]

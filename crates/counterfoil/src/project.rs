@@ -111,17 +111,22 @@ impl Project {
 
     /// Writes a file that only this user may read; whole or not at all.
     pub(crate) fn write_private(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.path(name);
-        let unfinished = self.path(&format!("{name}.new"));
-        let write = || -> std::io::Result<()> {
-            let _ = std::fs::remove_file(&unfinished);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&unfinished, &path)
-        };
-        write().with_context(|| path.display().to_string())
+        write_private(&self.path(name), text)
     }
+}
+
+/// Writes a file that only this user may read; whole or not at all.
+pub(crate) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let write = || -> std::io::Result<()> {
+        let _ = std::fs::remove_file(&unfinished);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)
+    };
+    write().with_context(|| path.display().to_string())
 }
 
 fn key_file(name: &str) -> String {

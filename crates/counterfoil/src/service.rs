@@ -8,6 +8,7 @@ use std::time::Duration;
 use access::ApiKeys;
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
+use audit::tree::{self, Directories, Growing, LogKeys, Origin};
 use database::{Database, SystemClock};
 use delivery::sinks::{self, Running, Sinks};
 use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
@@ -20,8 +21,10 @@ use relay::{Relay, RelayHandle};
 use tokio::join;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use witnesses::Feeding;
 
 use crate::exit;
+use crate::witnessing::{WitnessArgs, Witnessing};
 
 /// Open requests get this long at the end. The server rounds it up to its own ticks, and cuts off what is left.
 const SHUTDOWN: Duration = Duration::from_secs(6);
@@ -30,6 +33,9 @@ const SHUTDOWN: Duration = Duration::from_secs(6);
 const SERVER_UNTIL: Duration = Duration::from_millis(7_000);
 const RELAY_UNTIL: Duration = Duration::from_millis(8_000);
 const LOG_UNTIL: Duration = Duration::from_millis(8_500);
+
+/// How often the directories of the logs look for what was published: as often as that may be.
+const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
 
 /// What the service is made of.
 pub(crate) struct Parts {
@@ -49,6 +55,20 @@ pub(crate) struct Parts {
     pub(crate) retention: RetentionOptions,
     /// Where it is written down where each log ends.
     pub(crate) state_dir: Option<PathBuf>,
+    /// How the logs are signed; where it is not said, their trees are not grown here.
+    pub(crate) signing: Option<Signing>,
+    /// Where what is published of the logs is written to.
+    pub(crate) log_dir: Option<PathBuf>,
+    /// Who else is to see the logs.
+    pub(crate) witnesses: WitnessArgs,
+}
+
+/// How the logs are signed.
+pub(crate) struct Signing {
+    /// The file with the keys.
+    pub(crate) key_file: PathBuf,
+    /// What the logs are called.
+    pub(crate) origin: Origin,
 }
 
 /// The running service.
@@ -59,6 +79,9 @@ pub(crate) struct Service {
     server: JoinHandle<std::io::Result<()>>,
     relay: Option<RelayHandle>,
     downstream: Option<(Running, Retention)>,
+    growing: Option<Growing>,
+    directories: Option<Directories>,
+    feeding: Option<Feeding>,
     appender: Appender,
     keeping: Keeping,
     database: Database,
@@ -67,12 +90,19 @@ pub(crate) struct Service {
 impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { database, vault, trusts, listener, redrives, decides, retention, state_dir } = parts;
+        let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
+        let Parts { state_dir, signing, log_dir, witnesses, .. } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
-        let guard = Guard::default();
+        let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
+        let guard = Guard::new(witnessing.as_ref().map(Witnessing::memories).unwrap_or_default());
+        if let Some(witnessing) = &witnessing {
+            witnessing.ask(&database).await?;
+        }
         let keeping = keep(&guard, &database, state_dir.as_deref()).await?;
-        let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
+        let options = event_log::Options::default();
+        let appender = Appender::start_guarded(database.clone(), options, guard.clone());
+        let feeding = witnessing.filter(|_| decides).and_then(|w| w.start(&database, &guard, holder()));
         let relay = decides.then(|| {
             let options = relay::Options { holder: holder(), ..relay::Options::default() };
             Relay::start(database.clone(), appender.clone(), ReadModels { redrives }, options)
@@ -84,6 +114,10 @@ impl Service {
             let running = Running::start(sinks.clone(), tail.clone(), options);
             (running, Retention::start(database.clone(), retention))
         });
+        let growing = signing.filter(|_| decides).map(|Signing { key_file, origin }| {
+            Growing::start(database.clone(), appender.clone(), tree::Options::new(holder(), origin, key_file))
+        });
+        let directories = log_dir.map(|dir| Directories::start(database.clone(), dir, FOLLOWED_EVERY));
         let delivery = Delivery {
             feed: Feed::new(database.clone(), tail),
             consumers: Consumers::new(database.clone()),
@@ -97,7 +131,20 @@ impl Service {
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");
-        Ok(Self { api, address, handle, server, relay, downstream, appender, keeping, database })
+        Ok(Self {
+            api,
+            address,
+            handle,
+            server,
+            relay,
+            downstream,
+            growing,
+            directories,
+            feeding,
+            appender,
+            keeping,
+            database,
+        })
     }
 
     /// Where it listens.
@@ -137,6 +184,20 @@ impl Service {
         {
             left.push("a sink's lease, which runs out");
         }
+        let trees = async {
+            if let Some(growing) = &self.growing {
+                growing.stop().await;
+            }
+            if let Some(directories) = &self.directories {
+                directories.stop().await;
+            }
+            if let Some(feeding) = &self.feeding {
+                feeding.stop().await;
+            }
+        };
+        if timeout_at(began + RELAY_UNTIL, trees).await.is_err() {
+            left.push("a tree's lease, which runs out");
+        }
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");
         }
@@ -148,6 +209,25 @@ impl Service {
         }
         Err(exit::unavailable(format!("stopped without waiting any longer; left: {}", left.join(", "))))
     }
+}
+
+/// What the logs are compared with beside what this host remembers, where they are signed.
+fn witnessing(
+    database: &Database,
+    args: &WitnessArgs,
+    signing: Option<&Signing>,
+    log_dir: Option<PathBuf>,
+) -> anyhow::Result<Option<Witnessing>> {
+    let Some(Signing { key_file, origin }) = signing else {
+        if args.policy.is_some() || args.tsa_url.is_some() {
+            return Err(exit::config(
+                "witnesses and time stamps are for signed logs: set COUNTERFOIL_LOG_KEY_FILE",
+            ));
+        }
+        return Ok(None);
+    };
+    let keys = LogKeys::from_file(key_file).map_err(|error| exit::config(error.to_string()))?;
+    Witnessing::new(args, database, origin.clone(), keys, log_dir).map(Some)
 }
 
 /// Has the guard know what an earlier process remembered, and compares all logs with what is remembered of them. One that

@@ -9,6 +9,7 @@ use actix_web::dev::Server;
 use actix_web::http::{KeepAlive, Method};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, Resource, web};
+use audit::tree::Trees;
 use database::Database;
 use delivery::sinks::Sinks;
 use delivery::{Consumers, Feed};
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::problem::{Code, Problem};
 use crate::{
     Counters, batch, consumers, coupons, dead_letters, events, feed, health, orders, payments, points,
-    schemas, settings, sinks, stock, trace, webhooks,
+    published, schemas, settings, sinks, stock, trace, webhooks,
 };
 
 /// How much, and how long, a client may take.
@@ -49,6 +50,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Threads that read and write HTTP.
     pub workers: usize,
+    /// Bundles of entries, 15 MB at most each, that are read at a time; who comes next waits.
+    pub bundles: usize,
     /// Streams of the feed that are open at a time.
     pub streams: usize,
     /// A stream whose reader takes nothing for so long is ended.
@@ -71,6 +74,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             max_connections: 512,
             workers: 2,
+            bundles: 4,
             streams: 256,
             stream_stall: Duration::from_secs(15),
             shutdown: Duration::from_secs(10),
@@ -99,6 +103,8 @@ pub struct Api {
     pub keys: ApiKeys,
     /// What goes downstream.
     pub delivery: Delivery,
+    /// What is published of the logs.
+    pub trees: Trees,
     /// Tells how far the read models are; `None` where the relay runs in another process.
     pub relay: Option<RelayHandle>,
     /// How much and how long.
@@ -107,6 +113,8 @@ pub struct Api {
     pub counters: Counters,
     /// The memory that bodies may take.
     pub(crate) bodies: Arc<Semaphore>,
+    /// One for each bundle of entries that may be read at a time.
+    pub(crate) bundles: Arc<Semaphore>,
     /// One for each stream that may be open.
     pub(crate) streams: Arc<Semaphore>,
     /// Whoever waits or streams is sent away when it is cancelled.
@@ -132,8 +140,10 @@ impl Api {
     ) -> Arc<Self> {
         let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
         let streams = Arc::new(Semaphore::new(limits.streams));
+        let bundles = Arc::new(Semaphore::new(limits.bundles));
         Arc::new(Self {
             intake,
+            trees: Trees::new(database.clone()),
             database,
             keys,
             delivery,
@@ -141,6 +151,7 @@ impl Api {
             limits,
             counters: Counters::default(),
             bodies,
+            bundles,
             streams,
             stopping: CancellationToken::new(),
             work: Handle::current(),
@@ -260,6 +271,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .configure(feed::routes)
         .configure(consumers::routes)
         .configure(sinks::routes)
+        .configure(published::routes)
         .configure(schemas::routes)
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(Problem::new(Code::NotFound, "No such path."))

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
+use audit::tree::{self, TreeStatus};
 use delivery::Reader;
 use read_models::ReadModels;
 use relay::Projection as _;
@@ -107,7 +108,39 @@ async fn metrics(api: Shared) -> HttpResponse {
     if let Ok(Ok(Ok(readers))) = asked {
         text.push_str(&of_readers(&readers));
     }
+    let database = api.database.clone();
+    let asked = api.run(async move { timeout(PATIENCE, tree::trees(&database)).await }).await;
+    if let Ok(Ok(Ok(trees))) = asked {
+        text.push_str(&of_trees(&trees));
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}
+
+/// The trees that were begun. Every process says the same of them: take the highest.
+fn of_trees(trees: &[TreeStatus]) -> String {
+    let mut text = String::new();
+    let mut family = |name: &str, help: &str, value: fn(&TreeStatus) -> u64| {
+        // Writing to a String cannot fail. Names of shops have no character that a label would have to escape.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for tree in trees.iter().filter(|tree| tree.is_begun()) {
+            let _ = writeln!(text, "{name}{{shop=\"{}\"}} {}", tree.shop, value(tree));
+        }
+    };
+    family("counterfoil_tree_size", "Events in the Merkle tree.", |tree| tree.size);
+    family("counterfoil_tree_lag_events", "Events of the log that are not in it.", TreeStatus::lag);
+    family("counterfoil_tree_lag_seconds", "How long the first of them has been there.", |tree| {
+        seconds(tree.waiting_age_ms)
+    });
+    family("counterfoil_tree_published_size", "Events in the checkpoint that was published last.", |tree| {
+        tree.published_size.unwrap_or(0)
+    });
+    family("counterfoil_tree_published_age_seconds", "How long ago that was; it waits for events.", |tree| {
+        seconds(tree.published_age_ms)
+    });
+    family("counterfoil_tree_well", "1: it grows, or there is nothing to grow by; 0: look at it.", |tree| {
+        u64::from(tree.is_well())
+    });
+    text
 }
 
 /// Sinks and consumers. Every process says the same of them: take the highest.
@@ -136,6 +169,10 @@ fn of_readers(readers: &[Reader]) -> String {
     });
     family("counterfoil_sink_dead", "Dead letters of a sink.", |reader| reader.dead);
     text
+}
+
+fn seconds(age_ms: Option<i64>) -> u64 {
+    u64::try_from(age_ms.unwrap_or(0) / 1000).unwrap_or(0)
 }
 
 /// What a problem's `type` resolves to.

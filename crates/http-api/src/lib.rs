@@ -21,6 +21,7 @@ mod orders;
 mod payments;
 mod points;
 mod problem;
+mod published;
 mod request;
 mod schemas;
 mod settings;

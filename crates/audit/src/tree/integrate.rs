@@ -11,7 +11,7 @@ use relay::Lease;
 use tlog::{Checkpoint, EMPTY_ROOT, Growth, Hash, Signer, leaf_hash};
 use tokio_postgres::types::ToSql;
 
-use super::store::{grown, last_leaf, root, size};
+use super::store::{grown, last_leaf, read_entry, root, size};
 use super::{Error, LogKeys, Origin};
 
 /// What came of an integration.
@@ -80,13 +80,10 @@ impl Integrator {
             return Err(differs("its tiles do not lead to its root".to_owned()));
         }
         if let Some(leaf) = last_leaf(&client, &shop, size).await? {
-            let position = i64::try_from(size - 1).unwrap_or(i64::MAX);
-            let rows = client.query(&sql::audit::READ_BUNDLE, &[&shop.as_str(), &position, &1_i64]).await?;
-            let entry = rows.first().filter(|row| row.try_get("position").ok() == Some(position));
-            let entry = entry.map(|row| row.try_get::<_, &str>("entry")).transpose()?;
-            let position = Position(position);
-            match entry {
-                Some(entry) if leaf_hash(entry.as_bytes()) == leaf => {}
+            let position = Position(signed(size - 1));
+            let entry = read_entry(&client, &shop, position).await?;
+            match entry.map(|entry| leaf_hash(entry.as_bytes())) {
+                Some(there) if there == leaf => {}
                 Some(_) => {
                     return Err(Error::LogDiffers { position, why: "the tree has another entry there" });
                 }

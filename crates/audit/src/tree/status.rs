@@ -49,10 +49,11 @@ impl TreeStatus {
         self.root.is_some()
     }
 
-    /// Whether it goes on by itself.
+    /// Whether it goes on by itself; of one that nobody has begun there is nothing to say.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.error.is_none() && self.waiting_age_ms.is_none_or(|age| age <= PATIENCE_MS)
+        let is_behind = self.waiting_age_ms.is_some_and(|age| age > PATIENCE_MS);
+        self.error.is_none() && !(self.is_begun() && is_behind)
     }
 }
 

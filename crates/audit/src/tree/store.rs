@@ -7,12 +7,12 @@ use database::{Client, Database, sql};
 use domain::{Position, ShopId};
 use tlog::{
     Bundle, Checkpoint, EMPTY_ROOT, Frontier, Growth, Hash, Note, Plan, ProofFile, TILE_WIDTH, Tile,
-    encode_bundle,
+    encode_bundle, leaf_hash, verify_inclusion,
 };
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, Resource};
 
 /// The trees of all shops, for reading. Clones share the pool.
 #[derive(Clone, Debug)]
@@ -63,6 +63,26 @@ impl Trees {
         row.as_ref().map(read_published).transpose()
     }
 
+    /// The bytes of what a log publishes in an epoch; none beyond what was published, and none of another epoch.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(
+        &self,
+        shop: &ShopId,
+        epoch: i32,
+        resource: Resource,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(published) = self.published(shop).await?.filter(|published| published.epoch == epoch) else {
+            return Ok(None);
+        };
+        match resource {
+            Resource::Checkpoint => Ok(Some(published.note.into_bytes())),
+            Resource::Tile(tile) => self.tile(shop, tile).await,
+            Resource::Bundle(bundle) => self.bundle(shop, bundle).await,
+        }
+    }
+
     /// The bytes of a tile; none beyond what was published.
     ///
     /// # Errors
@@ -103,10 +123,10 @@ impl Trees {
     }
 
     /// That an event is in the log, for whoever has its entry and knows the log's key: up to the checkpoint that was
-    /// published last.
+    /// published last. It holds for the entry that the log has now.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if it is not in it yet, [`Error::NotPublished`]; the database's.
+    /// [`Error::OutOfRange`] if it is not in it yet, [`Error::NotPublished`], [`Error::LogDiffers`]; the database's.
     pub async fn prove(&self, shop: &ShopId, position: Position) -> Result<ProofFile, Error> {
         let published = self.published(shop).await?.ok_or(Error::NotPublished)?;
         let index = u64::try_from(position.0).unwrap_or(u64::MAX);
@@ -114,6 +134,12 @@ impl Trees {
             return Err(Error::OutOfRange { wanted: index, size: published.size });
         }
         let hashes = self.hashes(shop, &Plan::inclusion(index, published.size)?).await?;
+        let client = self.database.client().await?;
+        let entry = read_entry(&client, shop, position).await?;
+        let leaf =
+            leaf_hash(entry.ok_or(Error::LogDiffers { position, why: "the event is gone" })?.as_bytes());
+        verify_inclusion(&leaf, index, published.size, &hashes, &published.root)
+            .map_err(|_| Error::LogDiffers { position, why: "the tree has another entry there" })?;
         let checkpoint = Note::parse(published.note.as_bytes())?;
         Ok(ProofFile { extra: None, index, hashes, checkpoint })
     }
@@ -222,6 +248,20 @@ pub(crate) async fn last_leaf(client: &Client, shop: &ShopId, size: u64) -> Resu
     let tiles = Tiles::read(client, shop, &[tile]).await?;
     let bytes = tiles.get(tile).ok_or(tlog::Error::MissingTile(tile))?;
     Ok(tile.hashes(bytes)?.last().copied())
+}
+
+/// The entry at a position.
+pub(crate) async fn read_entry(
+    client: &Client,
+    shop: &ShopId,
+    position: Position,
+) -> Result<Option<String>, Error> {
+    let parameters: database::Parameters<'_> = &[&shop.as_str(), &position.0, &1_i64];
+    let rows = client.query(&sql::audit::READ_BUNDLE, parameters).await?;
+    match rows.first() {
+        Some(row) if row.try_get::<_, i64>("position")? == position.0 => Ok(Some(row.try_get("entry")?)),
+        _ => Ok(None),
+    }
 }
 
 /// The entries of a bundle, from the log.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::api_client;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::round::DATABASE;
-use crate::bench::serving::{BenchGround, Serving, TEMPLATE};
+use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
 use crate::bench::usage::peak_rss_kib;
 use crate::bench::workload::{SHOP, Workload};
 use crate::output::note;
@@ -80,7 +80,7 @@ pub(crate) async fn measure(
     drop(owner);
     cluster.settle(TEMPLATE).await?;
     cluster.copy(TEMPLATE, DATABASE).await?;
-    let serving = ground.serve(cluster, DATABASE, false).await?;
+    let serving = ground.serve(cluster, DATABASE, Work::Door).await?;
     let mut single = Vec::new();
     let mut together = Vec::new();
     for round in 1..=rounds {

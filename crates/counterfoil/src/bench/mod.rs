@@ -17,6 +17,7 @@ mod seed;
 mod serving;
 mod sinks;
 mod stages;
+mod tree;
 mod usage;
 mod workload;
 
@@ -56,6 +57,17 @@ pub(crate) async fn run_sinks(
     let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
     let measured = tokio::select! {
         measured = sinks::measure(&cluster, &plan, events, brokers) => measured,
+        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
+    };
+    cluster.remove().await;
+    measured
+}
+
+/// The Merkle tree: over a log of so many events, and beside callbacks that are settled.
+pub(crate) async fn run_tree(plan: Plan, events: i64, project: &Project) -> anyhow::Result<tree::TreeReport> {
+    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
+    let measured = tokio::select! {
+        measured = tree::measure(&cluster, &plan, events) => measured,
         asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
     };
     cluster.remove().await;

@@ -13,7 +13,7 @@ use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::load::{Answered, flood, pace};
 use crate::bench::plain::{Measured, Plain};
-use crate::bench::serving::{BenchGround, Serving, TEMPLATE};
+use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
 use crate::bench::usage::{Cpu, peak_rss_kib};
 use crate::bench::workload::{SHOP, Workload};
 
@@ -71,8 +71,8 @@ pub(crate) async fn run(
         Some(plain) => Some(plain.measure(cluster, plan.plain).await?),
         None => None,
     };
-    let ingest = full_speed(plan, cluster, ground, workload, false).await.context("ingest")?;
-    let settled = full_speed(plan, cluster, ground, workload, true).await.context("settled")?;
+    let ingest = full_speed(plan, cluster, ground, workload, Work::Door).await.context("ingest")?;
+    let settled = full_speed(plan, cluster, ground, workload, Work::Settle).await.context("settled")?;
     let paced = half_load(cluster, ground, workload, settled.per_s / 2.0).await.context("half load")?;
     Ok(Round { plain, ingest, settled, paced })
 }
@@ -85,30 +85,31 @@ pub(crate) async fn warm_up(
     ground: &BenchGround,
     workload: &Workload,
 ) -> anyhow::Result<()> {
-    full_speed(plan, cluster, ground, workload, true).await.context("warm-up")?;
+    full_speed(plan, cluster, ground, workload, Work::Settle).await.context("warm-up")?;
     Ok(())
 }
 
-async fn full_speed(
+pub(crate) async fn full_speed(
     plan: &Plan,
     cluster: &BenchCluster,
     ground: &BenchGround,
     workload: &Workload,
-    relay: bool,
+    work: Work,
 ) -> anyhow::Result<Run> {
-    let (serving, owner) = begin(cluster, ground, relay).await?;
+    let (serving, owner) = begin(cluster, ground, work).await?;
+    let settles = work != Work::Door;
     let client = owner.client().await?;
     let (wal, cpu) = (cluster.wal().await?, Cpu::read(serving.pid, cluster.pid()));
     let started = Instant::now();
     flood(serving.address, &workload.requests, plan.connections).await?;
-    if relay {
+    if settles {
         wait_until_decided(&owner, ground).await?;
     }
     let took = started.elapsed();
     let cpu = Cpu::read(serving.pid, cluster.pid()).since(cpu);
     let wal_bytes = cluster.wal().await? - wal;
     let rss_kib = peak_rss_kib(serving.pid);
-    check(&client, workload, relay).await?;
+    check(&client, workload, settles).await?;
     drop((client, owner));
     serving.stop().await?;
     Ok(Run { per_s: workload.callbacks.len() as f64 / took.as_secs_f64(), cpu, wal_bytes, rss_kib })
@@ -120,7 +121,7 @@ async fn half_load(
     workload: &Workload,
     per_s: f64,
 ) -> anyhow::Result<Paced> {
-    let (serving, owner) = begin(cluster, ground, true).await?;
+    let (serving, owner) = begin(cluster, ground, Work::Settle).await?;
     let stop = CancellationToken::new();
     let watched = tokio::spawn(watch(owner.clone(), ground.shop.clone(), stop.clone()));
     let answered = pace(serving.address, &workload.requests, per_s).await?;
@@ -143,12 +144,12 @@ async fn half_load(
 async fn begin(
     cluster: &BenchCluster,
     ground: &BenchGround,
-    relay: bool,
+    work: Work,
 ) -> anyhow::Result<(Serving, Database)> {
     cluster.copy(TEMPLATE, DATABASE).await?;
-    let serving = ground.serve(cluster, DATABASE, relay).await?;
+    let serving = ground.serve(cluster, DATABASE, work).await?;
     let owner = cluster.owner(DATABASE).await?;
-    if relay {
+    if work != Work::Door {
         let deadline = Instant::now() + DECIDED;
         while !relay::health(&owner, read_models::CONSUMER).await?.iter().any(|shop| shop.is_led) {
             anyhow::ensure!(Instant::now() < deadline, "nobody leads the shop");

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::bench::cluster::BenchCluster;
 use crate::bench::load::flood;
-use crate::bench::serving::{BenchGround, TEMPLATE};
+use crate::bench::serving::{BenchGround, TEMPLATE, Work};
 use crate::bench::workload::{Prepared, SHOP, Workload};
 
 const CONNECTIONS: usize = 64;
@@ -22,7 +22,7 @@ pub(crate) async fn seed(
     ground: &BenchGround,
     workload: &Workload,
 ) -> anyhow::Result<()> {
-    let serving = ground.serve(cluster, TEMPLATE, true).await?;
+    let serving = ground.serve(cluster, TEMPLATE, Work::Settle).await?;
     // What is in the log first is decided first, so the orders find what they need.
     for commands in [workload.supplies(), workload.placements()] {
         flood(serving.address, &prepared(ground, commands), CONNECTIONS).await?;

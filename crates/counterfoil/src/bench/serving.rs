@@ -1,12 +1,13 @@
 //! `serve` as a process of its own, as everybody runs it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use access::{ApiKeys, Role};
 use anyhow::Context;
+use audit::tree::LogKeys;
 use database::sql;
 use domain::ShopId;
 use evidence::{KeyEncryptionKey, Vault};
@@ -21,11 +22,25 @@ use crate::bench::workload::{SHOP, WEBHOOK_ID, Workload};
 
 /// The migrated database that every run copies.
 pub(crate) const TEMPLATE: &str = "bench_template";
+/// What the log is called.
+pub(crate) const ORIGIN: &str = "bench.invalid/log";
 const READY: Duration = Duration::from_secs(30);
+
+/// What `serve` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// It takes callbacks and commands, and answers.
+    Door,
+    /// It decides and delivers too.
+    Settle,
+    /// It grows the Merkle tree too.
+    SettleAndSign,
+}
 
 /// What `serve` is told, and a shop that it serves.
 pub(crate) struct BenchGround {
     kek: PathBuf,
+    log_key: PathBuf,
     roots: PathBuf,
     certs: PathBuf,
     pub(crate) vault: Vault,
@@ -37,8 +52,9 @@ impl BenchGround {
     /// Makes the template with a shop in it.
     pub(crate) async fn prepare(cluster: &BenchCluster, workload: &Workload) -> anyhow::Result<Self> {
         let folder = cluster.folder();
-        let (kek, roots) = (folder.join("kek"), folder.join("roots"));
+        let (kek, roots, log_key) = (folder.join("kek"), folder.join("roots"), folder.join("log.pem"));
         std::fs::write(&kek, KeyEncryptionKey::generate()?.expose_secret())?;
+        std::fs::write(&log_key, LogKeys::generate()?.to_pem().expose_secret())?;
         std::fs::create_dir_all(&roots)?;
         std::fs::write(roots.join("root.pem"), workload.authority.root_pem())?;
 
@@ -52,7 +68,12 @@ impl BenchGround {
         intake::shops::add_webhook(&owner, &shop, Environment::Sandbox, WEBHOOK_ID).await?;
         let (key, _) = ApiKeys::new(owner).create(&shop, "counterfoil bench", Role::Shop.into()).await?;
         let api_key = key.expose().to_owned().into();
-        Ok(Self { kek, roots, certs: folder.join("paypal"), vault, shop, api_key })
+        Ok(Self { kek, log_key, roots, certs: folder.join("paypal"), vault, shop, api_key })
+    }
+
+    /// The file with the key of the log.
+    pub(crate) fn log_key(&self) -> &Path {
+        &self.log_key
     }
 
     /// Starts `serve` on a database, and waits until it takes requests.
@@ -60,7 +81,7 @@ impl BenchGround {
         &self,
         cluster: &BenchCluster,
         database: &str,
-        relay: bool,
+        work: Work,
     ) -> anyhow::Result<Serving> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -69,13 +90,18 @@ impl BenchGround {
             .arg(&self.roots)
             .arg("--certs")
             .arg(&self.certs)
-            .args((!relay).then_some("--no-relay"))
+            .args((work == Work::Door).then_some("--no-relay"))
             .env("DATABASE_URL", cluster.service_url(database))
             .env("COUNTERFOIL_KEK_FILE", &self.kek)
             .env("COUNTERFOIL_LOG", "info")
             .stderr(Stdio::null())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        if work == Work::SettleAndSign {
+            command.env("COUNTERFOIL_LOG_KEY_FILE", &self.log_key).env("COUNTERFOIL_LOG_ORIGIN", ORIGIN);
+        } else {
+            command.env_remove("COUNTERFOIL_LOG_KEY_FILE");
+        }
         let child = command.spawn().context("serve cannot be started")?;
         let pid = child.id().context("serve has ended")?;
         let mut serving = Serving { child, pid, address };

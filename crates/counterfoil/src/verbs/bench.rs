@@ -24,6 +24,7 @@ Examples:
   counterfoil bench -o json > bench.json
   counterfoil bench --rounds 5 --callbacks 100000
   counterfoil bench --profile feed --events 1000000
+  counterfoil bench --profile tree -o json
   counterfoil bench --profile sinks --nats nats://127.0.0.1:4222")]
 pub(crate) struct Bench {
     /// What is measured
@@ -68,6 +69,8 @@ enum Profile {
     Feed,
     /// Sinks, beside the brokers' own clients; needs brokers that run
     Sinks,
+    /// The Merkle tree: grown, verified, proven by, and beside callbacks that are settled
+    Tree,
 }
 
 impl Bench {
@@ -102,6 +105,12 @@ impl Bench {
             }
             let events = self.events.unwrap_or(if plan.quick { 100_000 } else { 400_000 });
             let report = bench::run_sinks(plan, events.into(), brokers, &project).await?;
+            output::one(globals.output, &serde_json::to_value(report)?)?;
+            return Ok(Exit::Ok);
+        }
+        if self.profile == Profile::Tree {
+            let events = self.events.unwrap_or(if plan.quick { 100_000 } else { 400_000 });
+            let report = bench::run_tree(plan, events.into(), &project).await?;
             output::one(globals.output, &serde_json::to_value(report)?)?;
             return Ok(Exit::Ok);
         }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context;
+use audit::tree::LogKeys;
 use clap::Args;
 use database::Database;
 use delivery::RetentionOptions;
@@ -18,12 +19,13 @@ use read_models::Redrives;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::Globals;
-use crate::config::DatabaseArgs;
+use crate::config::{DEV_ORIGIN, DatabaseArgs, LOG_KEY_FILE};
 use crate::dev::{Ground, SHOP, WEBHOOK_ID, day};
 use crate::exit::{self, Exit};
 use crate::output::note;
 use crate::project::{DevState, Project};
-use crate::service::{self, Parts, Service};
+use crate::service::{self, Parts, Service, Signing};
+use crate::witnessing::WitnessArgs;
 
 /// How far from the wanted port a free one is looked for.
 const PORTS: u16 = 20;
@@ -111,6 +113,9 @@ impl Dev {
             retention: RetentionOptions::default(),
             // Of a private cluster only: whose database it is otherwise knows what becomes of it.
             state_dir: ground.is_private().then(|| project.path("state")),
+            signing: Some(Signing { key_file: log_keys(project)?, origin: DEV_ORIGIN.parse()? }),
+            log_dir: Some(project.path("log")),
+            witnesses: WitnessArgs::default(),
         })
         .await?;
         Ok((service, key))
@@ -150,6 +155,14 @@ fn kek(project: &Project) -> anyhow::Result<KeyEncryptionKey> {
         project.write_private("kek", KeyEncryptionKey::generate()?.expose_secret())?;
     }
     KeyEncryptionKey::from_file(&file).map_err(|error| exit::config(error.to_string()))
+}
+
+fn log_keys(project: &Project) -> anyhow::Result<PathBuf> {
+    let file = project.path(LOG_KEY_FILE);
+    if !file.exists() {
+        project.write_private(LOG_KEY_FILE, LogKeys::generate()?.to_pem().expose_secret())?;
+    }
+    Ok(file)
 }
 
 /// The shop, its webhook id, and a key that may do everything in it.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use audit::tree::LogKeys;
 use clap::Args;
 use database::{Clock, Database, SystemClock};
 use event_log::{Guard, StateFiles};
@@ -12,7 +13,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::cli::Globals;
-use crate::config::{DatabaseArgs, KekArgs, TrustArgs};
+use crate::config::{DatabaseArgs, KekArgs, LogArgs, TrustArgs};
 use crate::exit::Exit;
 use crate::output::{self, Format};
 use crate::project::Project;
@@ -34,6 +35,8 @@ pub(crate) struct Doctor {
     database: DatabaseArgs,
     #[command(flatten)]
     kek: KekArgs,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(flatten)]
     trust: TrustArgs,
     /// The folder of `serve --state-dir`, which says where each log ended
@@ -87,6 +90,14 @@ impl Doctor {
         self.examine_login(&mut findings).await;
         let kek = self.kek.file(project.as_ref()).and_then(|file| Ok(KeyEncryptionKey::from_file(&file)?));
         findings.judge("key-encryption key", kek, "can be read");
+        match self.log.key_file(project.as_ref()) {
+            Some(file) => _ = findings.judge("log key", LogKeys::from_file(&file), "can be read"),
+            None => {
+                let cure = "there is none, so no tree is grown: make one with `counterfoil keys log create`, and set \
+                            COUNTERFOIL_LOG_KEY_FILE";
+                findings.add(Verdict::Warn, "log key", cure);
+            }
+        }
         if self.trust.roots.is_none() && project.as_ref().and_then(Project::dev_state).is_some() {
             findings.add(Verdict::Ok, "roots", "`dev` believes its own authority alone");
         } else {
@@ -131,6 +142,7 @@ impl Doctor {
         cosigners(&pool, findings).await;
         leaders(&pool, findings).await;
         readers(&pool, findings).await;
+        trees(&pool, findings).await;
     }
 
     async fn examine_login(&self, findings: &mut Findings) {
@@ -268,6 +280,22 @@ async fn readers(pool: &Database, findings: &mut Findings) {
             (state, _) => (Verdict::Warn, format!("is {state}, {lag_events} events behind: {why}")),
         };
         findings.add(verdict, "downstream", format!("{shop}: {kind} {name} {said}"));
+    }
+}
+
+async fn trees(pool: &Database, findings: &mut Findings) {
+    let Some(trees) = findings.judge("tree", audit::tree::trees(pool).await, "can be asked") else { return };
+    for tree in trees.iter().filter(|tree| tree.is_begun()) {
+        let (name, lag) = (&tree.shop, tree.lag());
+        let (verdict, said) = match &tree.error {
+            Some(error) => (Verdict::Fail, format!("does not grow: {error}")),
+            None if !tree.is_well() => (
+                Verdict::Fail,
+                format!("is {lag} events behind, and does not grow: is `serve` given a log key?"),
+            ),
+            None => (Verdict::Ok, format!("has {} events, and {lag} to come", tree.size)),
+        };
+        findings.add(verdict, "tree", format!("{name} {said}"));
     }
 }
 

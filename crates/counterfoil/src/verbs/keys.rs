@@ -1,4 +1,4 @@
-//! `keys`: API keys, bound to a shop and to roles.
+//! `keys`: API keys, bound to a shop and to roles; and those that sign the logs.
 
 use access::{ApiKeys, RoleSet};
 use anyhow::Context;
@@ -11,6 +11,7 @@ use crate::config::DatabaseArgs;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
 use crate::project::Project;
+use crate::verbs::log_keys::LogKeyVerbs;
 
 const COLUMNS: &[Column] = &[
     Column::text("KEY", "key_id"),
@@ -21,7 +22,7 @@ const COLUMNS: &[Column] = &[
     Column::text("REVOKED", "revoked_at"),
 ];
 
-/// API keys.
+/// API keys, and those that sign the logs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Make a key; it is printed once and kept nowhere
@@ -58,6 +59,9 @@ pub(crate) enum Keys {
         /// The key's id, as `keys list` shows it
         key_id: String,
     },
+    /// The keys that sign the logs
+    #[command(subcommand)]
+    Log(LogKeyVerbs),
 }
 
 impl Keys {
@@ -92,6 +96,7 @@ impl Keys {
                 }
                 output::note(&format!("Key {key_id} of {shop} does nothing any more."));
             }
+            Self::Log(verb) => return verb.run(globals).await,
         }
         Ok(Exit::Ok)
     }

@@ -9,11 +9,14 @@ pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod listen;
+pub(crate) mod log;
+pub(crate) mod log_keys;
 pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod postgres;
 pub(crate) mod projections;
+pub(crate) mod prove;
 pub(crate) mod recover;
 pub(crate) mod serve;
 pub(crate) mod shops;
@@ -47,6 +50,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Listen(verb) => verb.run(globals).await,
         Verb::Sinks(verb) => verb.run(globals).await,
         Verb::Projections(verb) => verb.run(globals).await,
+        Verb::Log(verb) => verb.run(globals).await,
+        Verb::Prove(verb) => verb.run(globals).await,
         Verb::Postgres(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use audit::tree::LogKeys;
 use clap::Args;
 use database::Database;
 use evidence::{KeyEncryptionKey, Vault};
@@ -13,7 +14,7 @@ use secrecy::SecretString;
 use crate::cli::Globals;
 use crate::config::ServiceArgs;
 use crate::exit::{self, Exit};
-use crate::service::{self, Parts, Service};
+use crate::service::{self, Parts, Service, Signing};
 use crate::trust;
 
 /// Serve: take callbacks and commands, decide, answer.
@@ -26,6 +27,9 @@ something had to be left.
 Any number of processes may serve one database: one of them leads each shop, and when it goes, another leads within 5
 seconds. With --no-relay a process takes callbacks and commands and answers, and leaves deciding and delivering to the
 others.
+
+With COUNTERFOIL_LOG_KEY_FILE (see `keys log create`) and COUNTERFOIL_LOG_ORIGIN each log has a Merkle tree, whose signed
+checkpoints stand at /log/<shop>/checkpoint, and below COUNTERFOIL_LOG_DIR too where that is set.
 
 Examples:
   DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
@@ -45,6 +49,7 @@ impl Serve {
         // The development folder is no place for a real service's key: here it must be named.
         let kek = KeyEncryptionKey::from_file(&args.kek.file(None)?)
             .map_err(|error| exit::config(error.to_string()))?;
+        let signing = signing(&args)?;
         let trusts = Trusts { paypal: Some(trust::of_paypal(&args.trust)?), dev: None };
         if args.trust.roots.is_none() {
             tracing::warn!(
@@ -59,8 +64,20 @@ impl Serve {
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
         let (vault, decides) = (Vault::new(kek), !args.no_relay);
-        let state_dir = args.state_dir;
-        let parts = Parts { database, vault, trusts, listener, redrives, decides, retention, state_dir };
+        let (log_dir, state_dir, witnesses) = (args.log_dir, args.state_dir, args.witnesses);
+        let parts = Parts {
+            database,
+            vault,
+            trusts,
+            listener,
+            redrives,
+            decides,
+            retention,
+            state_dir,
+            signing,
+            log_dir,
+            witnesses,
+        };
         let mut service = Service::start(parts).await?;
         tokio::select! {
             error = service.failed() => return Err(error),
@@ -69,6 +86,19 @@ impl Serve {
         service.stop().await?;
         Ok(Exit::Ok)
     }
+}
+
+/// How the logs are signed. A file that cannot be used is told at once, and not by a tree that does not grow.
+fn signing(args: &ServiceArgs) -> anyhow::Result<Option<Signing>> {
+    let Some(key_file) = args.log.key_file(None) else {
+        tracing::warn!(
+            "no log key: no Merkle tree is grown, so that nobody can prove what is in the logs; make one with \
+             `counterfoil keys log create`, and set COUNTERFOIL_LOG_KEY_FILE"
+        );
+        return Ok(None);
+    };
+    LogKeys::from_file(&key_file).map_err(|error| exit::config(error.to_string()))?;
+    Ok(Some(Signing { key_file, origin: args.log.origin(None)? }))
 }
 
 /// Says what to look at, of a database that cannot be had at the start.

@@ -23,7 +23,7 @@ use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::load::{flood, pace};
 use crate::bench::round::DATABASE;
-use crate::bench::serving::{BenchGround, Serving, TEMPLATE};
+use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
 use crate::bench::usage::peak_rss_kib;
 use crate::bench::workload::Workload;
 use crate::bench::{feed, seed};
@@ -153,7 +153,7 @@ async fn backlog(
     cluster.copy(BACKLOG, DATABASE).await?;
     let owner = cluster.owner(DATABASE).await?;
     make_sink(&owner, ground, broker, "start").await?;
-    let serving = ground.serve(cluster, DATABASE, true).await?;
+    let serving = ground.serve(cluster, DATABASE, Work::Settle).await?;
     let first = passed(&owner, ground, 0).await?;
     passed(&owner, ground, events - 1).await?;
     let per_s = (events / 2) as f64 / first.elapsed().as_secs_f64();
@@ -248,7 +248,7 @@ async fn fresh(
     cluster.copy(TEMPLATE, DATABASE).await?;
     let owner = cluster.owner(DATABASE).await?;
     make_sink(&owner, ground, broker, "end").await?;
-    let serving = ground.serve(cluster, DATABASE, true).await?;
+    let serving = ground.serve(cluster, DATABASE, Work::Settle).await?;
     let (sinks, deadline) = (Sinks::new(owner.clone(), ground.vault.clone()), Instant::now() + DELIVERED);
     while sinks.get(&ground.shop, SINK).await?.is_none_or(|sink| sink.leader.is_none()) {
         anyhow::ensure!(Instant::now() < deadline, "nobody delivers");
