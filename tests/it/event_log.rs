@@ -395,7 +395,8 @@ async fn outcomes_are_appended_within_a_transaction_and_read_back() {
         .run_tx("append outcomes", move |client| {
             let (new, shop) = (new.clone(), shop.clone());
             Box::pin(async move {
-                event_log::append_outcomes(client, &shop, new).await.map_err(database::Error::abort)
+                let guard = event_log::Guard::default();
+                event_log::append_outcomes(&guard, client, &shop, new).await.map_err(database::Error::abort)
             })
         })
         .await

@@ -57,6 +57,20 @@ fn lookups() -> Vec<Lookup> {
             ],
         ),
         (&log::FIND_COMMANDS, PAIRS, &[("commands_pkey", &["shop_id", "type", "id"])]),
+        (
+            &log::FIND_REIMPORTED,
+            "'shop', ARRAY['6ba7b810-9dad-11d1-80b4-00c04fd430c8']::uuid[]",
+            &[("reimported_pkey", &["shop_id", "id"]), ("events_pkey", &["shop_id", "position"])],
+        ),
+        (
+            &log::COMPARE_POINT,
+            "'shop', 0, 5",
+            &[
+                ("shops_pkey", &["shop_id"]),
+                ("events_pkey", &["shop_id", "position"]),
+                ("forks_pkey", &["shop_id", "epoch"]),
+            ],
+        ),
         (&log::FIND_HEAD, "'shop'", &[("shops_pkey", &["shop_id"]), ("events_pkey", &["shop_id"])]),
         (&log::LOCK_SHOP, "'shop'", &[("shops_pkey", &["shop_id"])]),
         (&rows::LOAD_ORDERS, TEXTS, &[("orders_pkey", &["shop_id", "order_id"])]),

@@ -24,6 +24,18 @@ impl Serving {
         arguments: &[String],
         environment: &[(&str, String)],
     ) -> Self {
+        let mut serving = Self::spawn(program, address, arguments, environment);
+        serving.is_ready().await;
+        serving
+    }
+
+    /// Starts it, and waits for nothing.
+    pub(crate) fn spawn(
+        program: &Path,
+        address: SocketAddr,
+        arguments: &[String],
+        environment: &[(&str, String)],
+    ) -> Self {
         let child = Command::new(program)
             .arg("serve")
             .args(["--listen", &address.to_string()])
@@ -34,9 +46,7 @@ impl Serving {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut serving = Self { child, address };
-        serving.is_ready().await;
-        serving
+        Self { child, address }
     }
 
     /// Waits until it says that it is ready.

@@ -10,7 +10,7 @@ use database::{Clock, Database, SystemClock};
 use delivery::sinks::Sinks;
 use delivery::{Consumers, Feed, Tail};
 use domain::{Position, ShopId, Timestamp};
-use event_log::{Appender, Filter, Kind};
+use event_log::{Appender, Filter, Guard, Keeping, Kind};
 use evidence::{KeyEncryptionKey, Vault};
 use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Trust, Trusts, shops};
@@ -41,6 +41,7 @@ pub(crate) struct Served {
     intake: Intake,
     relay: Option<RelayHandle>,
     server: ServerHandle,
+    _keeping: Keeping,
     // The last of those that stand on it drops it.
     test_database: Arc<TestDatabase>,
 }
@@ -85,7 +86,9 @@ impl Served {
     ) -> Self {
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let shop = ShopId::parse(SHOP).unwrap();
-        let appender = Appender::start(database.clone(), event_log::Options::default());
+        let guard = Guard::default();
+        let keeping = Keeping::start(guard.clone(), database.clone(), None).await.unwrap();
+        let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
         let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let tail = Tail::start(database.clone(), appender.clone());
@@ -123,6 +126,7 @@ impl Served {
             intake,
             relay,
             server: handle,
+            _keeping: keeping,
             test_database,
         }
     }
@@ -145,6 +149,11 @@ impl Served {
     /// The same, as text.
     pub(crate) fn owner_url(&self) -> String {
         self.test_database.url_owner().expose_secret().to_owned()
+    }
+
+    /// What it stands on.
+    pub(crate) fn test(&self) -> &TestDatabase {
+        &self.test_database
     }
 
     /// A session that may break things.

@@ -387,9 +387,14 @@ async fn a_new_key_is_noted_in_the_log_and_the_old_one_signs_below_it() {
     // As `keys log rotate` does while it is served: the file first, then the log.
     let keys = shop.keys().rotated().unwrap();
     shop.write_keys(&keys);
-    let settled = settle_key(&shop.database, &shop.shop, &shop.origin(), &keys, "test").await.unwrap();
+    let settled =
+        settle_key(shop.appender.guard(), &shop.database, &shop.shop, &shop.origin(), &keys, "test")
+            .await
+            .unwrap();
     assert_eq!((settled.noted_at.0, settled.is_new), (301, true));
-    let again = settle_key(&shop.database, &shop.shop, &shop.origin(), &keys, "test").await.unwrap();
+    let again = settle_key(shop.appender.guard(), &shop.database, &shop.shop, &shop.origin(), &keys, "test")
+        .await
+        .unwrap();
     assert_eq!((again.noted_at.0, again.is_new), (301, false));
     shop.append(1).await;
     let published = shop.published().await;

@@ -105,7 +105,8 @@ impl TreeShop {
     pub(crate) async fn open(&self, lease: Lease) -> Result<Integrator, audit::tree::Error> {
         let keys = self.keys();
         let Settled { noted_at, .. } =
-            settle_key(&self.database, &self.shop, &self.origin(), &keys, "test").await?;
+            settle_key(self.appender.guard(), &self.database, &self.shop, &self.origin(), &keys, "test")
+                .await?;
         Integrator::open(self.database.clone(), lease, self.origin(), Arc::new(keys), noted_at).await
     }
 

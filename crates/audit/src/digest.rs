@@ -5,7 +5,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use domain::{Key, Position, ShopId, State};
-use event_log::{Event, NewNote, NoteType, NotedAt, append_note, canonical_data};
+use event_log::{Event, Guard, NewNote, NoteType, NotedAt, append_note, canonical_data};
 use read_models::{Cells, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -161,7 +161,9 @@ pub async fn record_digest(
     let noted = database
         .run_tx("record digests", move |client| {
             let (shop, note) = (of.clone(), note.clone());
-            Box::pin(async move { append_note(client, &shop, &note).await.map_err(event_log::Error::abort) })
+            Box::pin(async move {
+                append_note(&Guard::default(), client, &shop, &note).await.map_err(event_log::Error::abort)
+            })
         })
         .await?;
     Ok(Some((noted, digests)))

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::exit;
 use crate::project::Project;
+use crate::witnessing::WitnessArgs;
 
 /// The keys of the logs of `dev`, and what those are called.
 pub(crate) const LOG_KEY_FILE: &str = "log.pem";
@@ -158,6 +159,10 @@ pub(crate) struct ServiceArgs {
     /// Record a digest of the read models in the log so often, at multiples of it in UTC, as 1d or 12h
     #[arg(long, env = "COUNTERFOIL_DIGEST_EVERY", default_value = "1d", value_parser = duration, value_name = "TIME")]
     pub(crate) digest_every: Duration,
+    /// Folder in which it is written down where each log ends, so that a database that was restored to an earlier state is
+    /// known for what it is, also by the next process; on this host, never with the database
+    #[arg(long, env = "COUNTERFOIL_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,
@@ -166,6 +171,8 @@ pub(crate) struct ServiceArgs {
     pub(crate) log_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) witnesses: WitnessArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]

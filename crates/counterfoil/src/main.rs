@@ -15,6 +15,7 @@ mod service;
 mod telemetry;
 mod trust;
 mod verbs;
+mod witnessing;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,18 +1,18 @@
 //! The service put together: pool, log, relay, read models, door and API; started and stopped in order.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::ApiKeys;
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
-use audit::tree::{self, Directories, Growing, Origin};
+use audit::tree::{self, Directories, Growing, LogKeys, Origin};
 use database::{Database, SystemClock};
 use delivery::sinks::{self, Running, Sinks};
 use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
-use event_log::Appender;
+use event_log::{Appender, Guard, Keeping, KeepingError, StateFileError, StateFiles};
 use evidence::Vault;
 use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Trusts};
@@ -21,9 +21,11 @@ use relay::{Relay, RelayHandle};
 use tokio::join;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use witnesses::Feeding;
 
 use crate::day_close::DayClose;
 use crate::exit;
+use crate::witnessing::{WitnessArgs, Witnessing};
 
 /// Open requests get this long at the end. The server rounds it up to its own ticks, and cuts off what is left.
 const SHUTDOWN: Duration = Duration::from_secs(6);
@@ -54,10 +56,14 @@ pub(crate) struct Parts {
     pub(crate) retention: RetentionOptions,
     /// How often digests of the read models are recorded; never where it is none.
     pub(crate) digest_every: Option<Duration>,
+    /// Where it is written down where each log ends.
+    pub(crate) state_dir: Option<PathBuf>,
     /// How the logs are signed; where it is not said, their trees are not grown here.
     pub(crate) signing: Option<Signing>,
     /// Where what is published of the logs is written to.
     pub(crate) log_dir: Option<PathBuf>,
+    /// Who else is to see the logs.
+    pub(crate) witnesses: WitnessArgs,
 }
 
 /// How the logs are signed.
@@ -79,7 +85,9 @@ pub(crate) struct Service {
     day_close: Option<DayClose>,
     growing: Option<Growing>,
     directories: Option<Directories>,
+    feeding: Option<Feeding>,
     appender: Appender,
+    keeping: Keeping,
     database: Database,
 }
 
@@ -87,10 +95,18 @@ impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
         let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
-        let Parts { digest_every, signing, log_dir, .. } = parts;
+        let Parts { digest_every, state_dir, signing, log_dir, witnesses, .. } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
-        let appender = Appender::start(database.clone(), event_log::Options::default());
+        let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
+        let guard = Guard::new(witnessing.as_ref().map(Witnessing::memories).unwrap_or_default());
+        if let Some(witnessing) = &witnessing {
+            witnessing.ask(&database).await?;
+        }
+        let keeping = keep(&guard, &database, state_dir.as_deref()).await?;
+        let options = event_log::Options::default();
+        let appender = Appender::start_guarded(database.clone(), options, guard.clone());
+        let feeding = witnessing.filter(|_| decides).and_then(|w| w.start(&database, &guard, holder()));
         let relay = decides.then(|| {
             let options = relay::Options { holder: holder(), ..relay::Options::default() };
             Relay::start(database.clone(), appender.clone(), ReadModels { redrives }, options)
@@ -131,7 +147,9 @@ impl Service {
             day_close,
             growing,
             directories,
+            feeding,
             appender,
+            keeping,
             database,
         })
     }
@@ -185,6 +203,9 @@ impl Service {
             if let Some(directories) = &self.directories {
                 directories.stop().await;
             }
+            if let Some(feeding) = &self.feeding {
+                feeding.stop().await;
+            }
         };
         if timeout_at(began + RELAY_UNTIL, trees).await.is_err() {
             left.push("a tree's lease, which runs out");
@@ -192,6 +213,7 @@ impl Service {
         if timeout_at(began + LOG_UNTIL, self.appender.drain()).await.is_err() {
             left.push("appends that were not answered");
         }
+        self.keeping.stop().await;
         self.database.close();
         if left.is_empty() {
             tracing::info!("stopped");
@@ -199,6 +221,36 @@ impl Service {
         }
         Err(exit::unavailable(format!("stopped without waiting any longer; left: {}", left.join(", "))))
     }
+}
+
+/// What the logs are compared with beside what this host remembers, where they are signed.
+fn witnessing(
+    database: &Database,
+    args: &WitnessArgs,
+    signing: Option<&Signing>,
+    log_dir: Option<PathBuf>,
+) -> anyhow::Result<Option<Witnessing>> {
+    let Some(Signing { key_file, origin }) = signing else {
+        if args.policy.is_some() || args.tsa_url.is_some() {
+            return Err(exit::config(
+                "witnesses and time stamps are for signed logs: set COUNTERFOIL_LOG_KEY_FILE",
+            ));
+        }
+        return Ok(None);
+    };
+    let keys = LogKeys::from_file(key_file).map_err(|error| exit::config(error.to_string()))?;
+    Witnessing::new(args, database, origin.clone(), keys, log_dir).map(Some)
+}
+
+/// Has the guard know what an earlier process remembered, and compares all logs with what is remembered of them. One that
+/// has forked is served, and takes nothing.
+async fn keep(guard: &Guard, database: &Database, dir: Option<&Path>) -> anyhow::Result<Keeping> {
+    let odd = |error: StateFileError| exit::config(error.to_string());
+    let files = dir.map(StateFiles::open).transpose().map_err(odd)?;
+    Keeping::start(guard.clone(), database.clone(), files).await.map_err(|error| match error {
+        KeepingError::StateFile(error) => odd(error),
+        KeepingError::Log(error) => error.into(),
+    })
 }
 
 /// Who leads, for operators: the host and the process. Two hosts of one name only confuse their readers: the epoch is what

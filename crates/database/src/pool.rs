@@ -225,6 +225,11 @@ impl Client {
         &self.object
     }
 
+    /// When the session was opened: no two of a pool at the same instant, so that one may be told from another.
+    pub fn opened(&self) -> Instant {
+        Object::metrics(&self.object).created
+    }
+
     /// The database that it is of.
     pub fn database(&self) -> &Database {
         &self.database

@@ -89,11 +89,6 @@ impl<K: Clone + Eq + Hash, V: Clone> Table<K, V> {
         self.rows.entry(key).or_insert(row);
     }
 
-    /// Puts a row that is not stored yet.
-    pub fn put_new(&mut self, key: K, row: V) {
-        self.put(key, Some(row));
-    }
-
     /// Whether no row is there.
     #[must_use]
     pub fn is_empty(&self) -> bool {

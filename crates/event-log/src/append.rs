@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::batcher::{Batcher, Request};
 use crate::fact::Prepared;
 use crate::notify::Notifier;
-use crate::{AppendError, Appended, NewFact};
+use crate::{AppendError, Appended, Guard, NewFact};
 
 /// How much may wait, and how much shares a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub struct Appender {
 struct Inner {
     database: Database,
     options: Options,
+    guard: Guard,
     doors: Mutex<Doors>,
     notifier: Arc<Notifier>,
     tasks: TaskTracker,
@@ -72,12 +73,19 @@ impl Appender {
     /// Starts it, within a runtime. Sessions are taken from the pool only while there is work.
     #[must_use]
     pub fn start(database: Database, options: Options) -> Self {
+        Self::start_guarded(database, options, Guard::default())
+    }
+
+    /// The same, with a guard that remembers more than what this process commits.
+    #[must_use]
+    pub fn start_guarded(database: Database, options: Options, guard: Guard) -> Self {
         let notifier = Arc::new(Notifier::new(&database));
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(notifier.clone().run(database.clone())));
         let inner = Inner {
             database,
             options,
+            guard,
             doors: Mutex::default(),
             notifier,
             tasks: TaskTracker::new(),
@@ -115,6 +123,12 @@ impl Appender {
         self.inner.notifier.wake(shop);
     }
 
+    /// What every append goes by, also one of somebody else's transaction.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.inner.guard
+    }
+
     /// Takes nothing new, and returns when all that waits is committed and answered.
     pub async fn drain(&self) {
         {
@@ -144,11 +158,13 @@ impl Appender {
             shop: shop.clone(),
             database: self.inner.database.clone(),
             options: self.inner.options,
+            guard: self.inner.guard.clone(),
             queue,
             head: door.head.clone(),
             notifier: self.inner.notifier.clone(),
             session: None,
             doubted: 0,
+            has_reimported: false,
             stored: HashSet::new(),
         };
         self.inner.tasks.spawn_on(batcher.run(), &self.inner.runtime);

@@ -14,7 +14,7 @@ use crate::fact::{Digest, Prepared};
 use crate::notify::Notifier;
 use crate::settle::settle;
 use crate::write::{Failure, Session, Trust};
-use crate::{AppendError, Appended};
+use crate::{AppendError, Appended, Guard};
 
 /// After a batch that held something known, so many are looked up: where one is repeated, more are about to be.
 const DOUBTED: u32 = 256;
@@ -33,6 +33,7 @@ pub(crate) struct Batcher {
     pub(crate) shop: ShopId,
     pub(crate) database: Database,
     pub(crate) options: Options,
+    pub(crate) guard: Guard,
     pub(crate) queue: mpsc::Receiver<Request>,
     pub(crate) head: Arc<watch::Sender<i64>>,
     pub(crate) notifier: Arc<Notifier>,
@@ -40,6 +41,8 @@ pub(crate) struct Batcher {
     pub(crate) session: Option<Session>,
     /// So many batches are looked up yet before one is trusted to be new again.
     pub(crate) doubted: u32,
+    /// Whether the shop has events that came back from its published log.
+    pub(crate) has_reimported: bool,
     /// Certificates that this task has stored: there are a handful, and they need not be sent with every batch.
     pub(crate) stored: HashSet<Digest>,
 }
@@ -107,21 +110,30 @@ impl Batcher {
                 }
                 Err(Failure::Row(why)) => refuse(batch, &AppendError::Invalid(why)),
                 Err(Failure::UnknownShop) => refuse(batch, &AppendError::UnknownShop),
+                Err(Failure::Forked(fork)) => self.give_up(batch, &mut waiting, AppendError::Forked(fork)),
+                Err(Failure::Reimported) => {
+                    let why = "events came back just now".to_owned();
+                    self.give_up(batch, &mut waiting, AppendError::Unavailable(why));
+                }
                 Err(Failure::Again(why) | Failure::Unavailable(why)) => {
-                    error_now_and_then(&self.shop, &why);
-                    // It may be the session: a migration can make its statements useless.
-                    if let Some(session) = self.session.take() {
-                        session.discard();
-                    }
-                    let error = AppendError::Unavailable(why);
-                    refuse(batch, &error);
-                    waiting.drain(..).for_each(|batch| refuse(batch, &error));
-                    // What waits behind would only wait for the same error.
-                    while let Ok(request) = self.queue.try_recv() {
-                        let _ = request.answer.send(Err(error.clone()));
-                    }
+                    self.give_up(batch, &mut waiting, AppendError::Unavailable(why));
                 }
             }
+        }
+    }
+
+    /// Refuses all there is.
+    fn give_up(&mut self, batch: Vec<Request>, waiting: &mut Vec<Vec<Request>>, error: AppendError) {
+        error_now_and_then(&self.shop, &error);
+        // It may be the session: a migration can make its statements useless.
+        if let Some(session) = self.session.take() {
+            session.discard();
+        }
+        refuse(batch, &error);
+        waiting.drain(..).for_each(|batch| refuse(batch, &error));
+        // What waits behind would only wait for the same error.
+        while let Ok(request) = self.queue.try_recv() {
+            let _ = request.answer.send(Err(error.clone()));
         }
     }
 
@@ -129,13 +141,18 @@ impl Batcher {
         let facts: Vec<&Prepared> = batch.iter().map(|request| &request.fact).collect();
         let mut attempt = 0;
         loop {
-            let trust = if self.doubted == 0 { Trust::New } else { Trust::Nothing };
+            let trust = match self.doubted {
+                _ if self.has_reimported => Trust::Reimported,
+                0 => Trust::New,
+                _ => Trust::Nothing,
+            };
             match self.try_commit(&facts, trust).await {
                 // Something of it is known, as far as can be said without having looked.
                 Err(Failure::Row(why)) if trust == Trust::New => {
                     tracing::debug!(shop = %self.shop, facts = facts.len(), why, "looking up what is known");
                     self.doubted = DOUBTED;
                 }
+                Err(Failure::Reimported) => self.has_reimported = true,
                 // What was committed without our knowing is found by its keys.
                 Err(Failure::Again(why)) if attempt + 1 < ATTEMPTS => {
                     tracing::warn!(shop = %self.shop, attempt, why, "appending again");
@@ -165,9 +182,13 @@ impl Batcher {
                 slot.insert(opened.map_err(|error| Failure::Unavailable(error.to_string()))?)
             }
         };
-        let mut known = session.look_up(self.shop.as_str(), facts, trust).await?;
+        session.check(&self.guard, &self.shop).await?;
+        let mut known = session.look_up(&self.guard, &self.shop, facts, trust).await?;
         let settled = settle(&mut known, facts);
         session.commit(self.shop.as_str(), &settled.rows, &self.stored).await?;
+        if let Some(last) = settled.rows.events.last(known.epoch) {
+            self.guard.remember(&self.shop, last);
+        }
         self.stored.extend(settled.rows.certificates.iter().map(|certificate| certificate.sha256));
         for alarm in &settled.alarms {
             alarm.raise(self.shop.as_str());
@@ -183,12 +204,12 @@ impl Batcher {
 }
 
 /// While the database is away every batch is refused, dozens a second.
-fn error_now_and_then(shop: &ShopId, why: &str) {
+fn error_now_and_then(shop: &ShopId, why: &AppendError) {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
         *last = Some(Instant::now());
-        tracing::error!(%shop, why, "the log cannot be written; this line comes once a second at most");
+        tracing::error!(%shop, %why, "the log cannot be written; this line comes once a second at most");
     }
 }
 

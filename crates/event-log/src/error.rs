@@ -2,7 +2,7 @@
 
 use domain::Position;
 
-use crate::EntryError;
+use crate::{EntryError, Fork};
 
 /// Why a fact was not appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum AppendError {
     /// The database cannot be had, or it is not known whether it committed: try again with the same id.
     #[error("the log cannot be written now: {0}")]
     Unavailable(String),
+    /// The log is not the one that is remembered: nothing is appended until an operator has looked.
+    #[error(transparent)]
+    Forked(#[from] Fork),
     /// No shop has this id.
     #[error("there is no such shop")]
     UnknownShop,
@@ -42,6 +45,9 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Database(database::Error),
+    /// The log is not the one that is remembered: nothing is appended until an operator has looked.
+    #[error(transparent)]
+    Forked(#[from] Fork),
     /// No shop has this id.
     #[error("there is no such shop")]
     UnknownShop,

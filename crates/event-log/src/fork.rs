@@ -45,7 +45,7 @@ async fn begin_epoch(client: &Client, shop: &ShopId, by: &str) -> Result<Forked,
     let head = client.query_one(&sql::event_log::FIND_HEAD, &[&name]).await?;
     let (position, at) = next_of(&head)?;
     let last_at = head.try_get::<_, Option<_>>("at")?.map(Timestamp::new);
-    let old_epoch: i32 = locked.try_get(0)?;
+    let old_epoch: i32 = locked.try_get("feed_epoch")?;
     let (new_epoch, forked_at) = (old_epoch + 1, Position(position - 1));
     client.execute(&sql::event_log::RAISE_EPOCH, &[&name, &new_epoch, &forked_at.0]).await?;
     let resume_after =

@@ -2,6 +2,7 @@
 //!
 //! What is appended at the same moment shares one transaction: lock the shop's row, look up what is known, number what is
 //! new, insert events, outbox and evidence rows, commit. Two round trips a batch. An answer is given only after COMMIT.
+//! Nothing is appended to a log that is not the one that is remembered: every append goes by a [`Guard`].
 //!
 //! Never: change an event.
 
@@ -13,12 +14,16 @@ mod error;
 mod event;
 mod fact;
 mod fork;
+mod guard;
+mod keeping;
 mod note;
 mod notify;
 mod outcomes;
 mod read;
+mod reimport;
 mod rows;
 mod settle;
+mod state_file;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -30,7 +35,11 @@ pub use error::{AppendError, Error};
 pub use event::{EntryEvidence, Event, Kind, UnknownOutcome};
 pub use fact::{Appended, Certificate, Conflict, Dedupe, NewFact, SealedEvidence, Transmission};
 pub use fork::{Forked, fork};
+pub use guard::{Fork, Guard, Memory, Point, compare_point};
+pub use keeping::{Keeping, KeepingError};
 pub use note::{NewNote, NoteType, NotedAt, append_note, find_note};
 pub use notify::channel;
 pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};
-pub use read::{Filter, head, outcomes_of, read, read_all, read_at};
+pub use read::{Filter, head, leaves, outcomes_of, read, read_all, read_at};
+pub use reimport::insert_reimported;
+pub use state_file::{StateFileError, StateFiles};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::canonical::canonical;
 use crate::entry::{Fields, Untimed, fact_id};
 use crate::write::next_of;
-use crate::{EntryError, Error};
+use crate::{EntryError, Error, Guard};
 
 macro_rules! notes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -79,13 +79,25 @@ pub struct NotedAt {
 /// commits. For [`database::Database::run_tx`], see [`Error::abort`].
 ///
 /// # Errors
-/// The database's; no such shop; a note that cannot be an entry.
-pub async fn append_note(client: &Client, shop: &ShopId, note: &NewNote) -> Result<NotedAt, Error> {
+/// The database's; a log that has forked; no such shop; a note that cannot be an entry.
+pub async fn append_note(
+    guard: &Guard,
+    client: &Client,
+    shop: &ShopId,
+    note: &NewNote,
+) -> Result<NotedAt, Error> {
     let written = Written::new(shop, note)?;
+    guard.check(client, shop).await?;
     let name = shop.as_str();
-    client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
+    let locked = client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
     if let Some(position) = find_note(client, shop, note.kind, &note.id).await? {
         return Ok(NotedAt { position, was_known: true });
+    }
+    if locked.try_get("has_reimported")? {
+        let ids = vec![written.id];
+        if let Some(known) = client.query_opt(&sql::event_log::FIND_REIMPORTED, &[&name, &ids]).await? {
+            return Ok(NotedAt { position: Position(known.try_get("position")?), was_known: true });
+        }
     }
     let head = client.query_one(&sql::event_log::FIND_HEAD, &[&name]).await?;
     let (position, at) = next_of(&head)?;

@@ -8,11 +8,11 @@ use futures_util::join;
 use tokio_postgres::Statement;
 use uuid::Uuid;
 
-use crate::Error;
 use crate::canonical::{EntryError, canonical};
 use crate::entry::{Fields, Untimed, outcome_id};
 use crate::rows::EventColumns;
 use crate::write::next_of;
+use crate::{Error, Guard, Point};
 
 /// An outcome that wants to be appended.
 #[derive(Clone, Debug)]
@@ -39,12 +39,13 @@ pub struct OutcomeAppend {
 /// # Errors
 /// The database's, and [`Error::Outcome`] before anything was sent.
 pub async fn append_outcomes(
+    guard: &Guard,
     client: &Client,
     shop: &ShopId,
     outcomes: Vec<NewOutcome>,
 ) -> Result<Vec<Position>, Error> {
     let append = OutcomeAppend::new(outcomes)?;
-    let placed = append.place(client, shop).await?;
+    let placed = append.place(guard, client, shop).await?;
     placed.insert(client, shop).await?;
     Ok(placed.positions())
 }
@@ -63,23 +64,33 @@ impl OutcomeAppend {
     }
 
     /// Locks the shop, and gives the next positions to the outcomes in their order. Nothing but the inserting and COMMIT
-    /// may follow.
+    /// may follow. Whoever has locks has gone by the guard before, so that it need not be asked here.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn place(&self, client: &Client, shop: &ShopId) -> Result<Placed<'_>, Error> {
+    /// The database's; a log that has forked.
+    pub async fn place(&self, guard: &Guard, client: &Client, shop: &ShopId) -> Result<Placed<'_>, Error> {
         if self.outcomes.is_empty() {
-            return Ok(Placed { insert: None, columns: EventColumns::default(), causes: Vec::new() });
+            return Ok(Placed {
+                insert: None,
+                epoch: 0,
+                columns: EventColumns::default(),
+                causes: Vec::new(),
+            });
         }
+        guard.check(client, shop).await?;
         let lock = client.prepare(&sql::event_log::LOCK_SHOP).await?;
         let head = client.prepare(&sql::event_log::FIND_HEAD).await?;
         let insert = client.prepare(&sql::event_log::INSERT_OUTCOMES).await?;
-        let shop = shop.as_str();
+        let name = shop.as_str();
         let raw = client.raw();
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&name];
         let (locked, head) = join!(raw.query_opt(&lock, &parameters), raw.query_opt(&head, &parameters));
-        locked?.ok_or(Error::UnknownShop)?;
+        let epoch = locked?.ok_or(Error::UnknownShop)?.try_get("feed_epoch")?;
         let (first, at) = next_of(&head?.ok_or(Error::UnknownShop)?)?;
+        if !guard.expects(shop, epoch, first) {
+            let why = "the log ends before what this process has written".to_owned();
+            return Err(database::Error::Unavailable(why).into());
+        }
         let mut columns = EventColumns::default();
         let mut causes = Vec::with_capacity(self.outcomes.len());
         for ((new, id, entry), position) in self.outcomes.iter().zip(first..) {
@@ -88,7 +99,7 @@ impl OutcomeAppend {
             columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), Cow::Borrowed(entry));
             causes.push(new.cause.0);
         }
-        Ok(Placed { insert: Some((at, insert)), columns, causes })
+        Ok(Placed { insert: Some((at, insert)), epoch, columns, causes })
     }
 }
 
@@ -98,6 +109,7 @@ pub struct Placed<'a> {
     /// When, and the statement, prepared already: what is sent together must not wait for that. None when there is nothing
     /// to insert.
     insert: Option<(Timestamp, Statement)>,
+    epoch: i32,
     columns: EventColumns<'a>,
     causes: Vec<i64>,
 }
@@ -130,6 +142,12 @@ impl Placed<'_> {
             )
             .await?;
         Ok(())
+    }
+
+    /// The last of them, to be remembered once they are committed.
+    #[must_use]
+    pub fn last(&self) -> Option<Point> {
+        self.columns.last(self.epoch)
     }
 
     /// Their positions.

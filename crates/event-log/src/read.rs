@@ -76,6 +76,25 @@ pub async fn read_at(client: &Client, shop: &ShopId, positions: &[Position]) -> 
     decode(client.query(&sql::event_log::READ_EVENTS_AT, &[&shop.as_str(), &positions]).await?)
 }
 
+/// At most `limit` leaf hashes behind `after`, in order: the leaves of the log's tree.
+///
+/// # Errors
+/// The database's.
+pub async fn leaves(
+    client: &Client,
+    shop: &ShopId,
+    after: Position,
+    limit: i64,
+) -> Result<Vec<[u8; 32]>, Error> {
+    let rows = client.query(&sql::event_log::READ_LEAVES, &[&shop.as_str(), &after.0, &limit]).await?;
+    let read = |row: &Row| {
+        let leaf: &[u8] = row.try_get(0)?;
+        // One of another length is equal to none.
+        Ok(leaf.try_into().unwrap_or_default())
+    };
+    rows.iter().map(read).collect()
+}
+
 /// The outcomes of the fact at this position, as far as they stand within 50,000 events behind it.
 ///
 /// # Errors

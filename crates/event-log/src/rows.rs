@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use domain::Timestamp;
+use domain::{Position, Timestamp};
 use uuid::Uuid;
 
-use crate::Certificate;
 use crate::entry::Untimed;
 use crate::fact::{Digest, Prepared};
+use crate::{Certificate, Point};
 
 /// Columns of events and of their outbox rows.
 #[derive(Debug, Default)]
@@ -49,6 +49,12 @@ pub(crate) struct FactRows<'a> {
 }
 
 impl<'a> EventColumns<'a> {
+    /// The last of them, as it is remembered.
+    pub(crate) fn last(&self, epoch: i32) -> Option<Point> {
+        let (position, leaf_hash) = (Position(*self.positions.last()?), self.leaf_hashes.last()?);
+        Some(Point { epoch, position, leaf_hash: leaf_hash.as_slice().try_into().ok()? })
+    }
+
     /// `key` is the whole key, and its name.
     pub(crate) fn push(
         &mut self,
@@ -101,7 +107,12 @@ impl<'a> FactRows<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.positions.is_empty() && self.transmission_ids.is_empty() && self.conflict_ids.is_empty()
+        self.events.positions.is_empty()
+            && self.transmission_ids.is_empty()
+            && self.conflict_ids.is_empty()
+            // Rows of events that are there already.
+            && self.callback_keys.is_empty()
+            && self.command_ids.is_empty()
     }
 
     pub(crate) fn event(

@@ -7,10 +7,12 @@ use std::collections::HashMap;
 
 use domain::{Fact, Key, Position, Revision, Timestamp};
 
+use uuid::Uuid;
+
 use crate::entry::{Untimed, fact_id};
 use crate::fact::{Digest, Prepared, entry_of};
 use crate::rows::FactRows;
-use crate::{AppendError, Appended, Conflict, Dedupe, Transmission};
+use crate::{AppendError, Appended, Conflict, Dedupe, Event, Transmission};
 
 /// A stored callback.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct KnownCallback {
 /// What the database knew under the lock of what the batch asks; empty where all of it is taken for new.
 #[derive(Debug)]
 pub(crate) struct Known {
+    /// The epoch of the log.
+    pub(crate) epoch: i32,
     /// The position that the next event gets.
     pub(crate) next: i64,
     /// The time that it gets.
@@ -32,6 +36,10 @@ pub(crate) struct Known {
     pub(crate) transmissions: HashMap<String, (Digest, i64)>,
     pub(crate) callbacks: HashMap<String, KnownCallback>,
     pub(crate) commands: HashMap<(String, String), (Digest, i64)>,
+    /// Whether the shop has events that came back from its published log, which has not what deduplicates them.
+    pub(crate) has_reimported: bool,
+    /// Those of them that have the ids of the batch's facts, or of their revisions.
+    pub(crate) reimported: HashMap<Uuid, Event>,
 }
 
 /// Something that should not happen to a shop, told once it is committed.
@@ -101,6 +109,17 @@ fn command<'a>(
     content: &'a Digest,
 ) -> Appended {
     let asked = (fact.type_name.to_owned(), id.to_owned());
+    if let Some(event) = known.reimported.get(&fact.id)
+        && !known.commands.contains_key(&asked)
+    {
+        let position = event.position;
+        if event.data() != fact.entry.data() {
+            return Appended::Conflict { position, what: Conflict::Command };
+        }
+        settled.rows.command(fact.type_name, id, content, position.0);
+        known.commands.insert(asked, (*content, position.0));
+        return Appended::Known { position };
+    }
     match known.commands.get(&asked) {
         Some((same, position)) if same == content => Appended::Known { position: Position(*position) },
         Some((_, position)) => Appended::Conflict { position: Position(*position), what: Conflict::Command },
@@ -119,6 +138,7 @@ fn api_copy<'a>(
     fact: &'a Prepared,
     event_key: &'a str,
 ) -> Appended {
+    learn(known, settled, &fact.id, event_key, None);
     if let Some(callback) = known.callbacks.get(event_key) {
         return Appended::Known { position: Position(callback.position) };
     }
@@ -151,6 +171,12 @@ fn delivery<'a>(
         });
         return Ok(Appended::Conflict { position: Position(position), what: Conflict::Transmission });
     }
+    if !known.reimported.is_empty() {
+        let revision = revision_key(event_key, &mac);
+        let id = fact_id(fact.shop.as_str(), "callback", &revision);
+        learn(known, settled, &fact.id, event_key, None);
+        learn(known, settled, &id, &revision, Some(mac));
+    }
     let (answer, event_key) = match known.callbacks.get(event_key) {
         None => {
             let position = append(known, settled, fact, None);
@@ -171,6 +197,19 @@ fn delivery<'a>(
     settled.rows.transmission(&transmission.id, event_key, mac, headers);
     known.transmissions.insert(transmission.id.clone(), (mac, position));
     Ok(answer)
+}
+
+/// A callback that came back from the published log, and is not known yet by its key: it is from now on, as a copy from the
+/// API is. So whatever PayPal sends again of it adds its evidence, as a revision, and decides nothing.
+fn learn(known: &mut Known, settled: &mut Settled<'_>, id: &Uuid, event_key: &str, mac: Option<Digest>) {
+    let Some(event) = known.reimported.get(id) else { return };
+    if known.callbacks.contains_key(event_key) {
+        return;
+    }
+    let position = event.position.0;
+    settled.rows.callback(event_key.to_owned(), mac, position);
+    let callback = KnownCallback { mac, position, signed_since: mac.is_some() };
+    known.callbacks.insert(event_key.to_owned(), callback);
 }
 
 /// A known callback with other bytes, in a new transmission.
@@ -210,7 +249,7 @@ fn revision<'a>(
 }
 
 /// Under which a revision stands among the callbacks.
-fn revision_key(event_key: &str, mac: &Digest) -> String {
+pub(crate) fn revision_key(event_key: &str, mac: &Digest) -> String {
     format!("{event_key}/{}", hex::encode(mac))
 }
 

@@ -227,6 +227,9 @@ fn in_one_batch_and_one_by_one(facts: &[NewFact], check: impl Fn(&[Appended], &[
         facts.iter().map(|fact| Prepared::new(&shop(), fact.clone()).unwrap()).collect();
     for size in [facts.len(), 1] {
         let mut known = Known {
+            epoch: 0,
+            has_reimported: false,
+            reimported: HashMap::new(),
             next: 0,
             at: at(0),
             transmissions: HashMap::new(),
@@ -310,6 +313,9 @@ fn a_revision_has_its_own_key_id_and_evidence() {
     let facts = [callback("WH-1", 1, Some("t1")), callback("WH-1", 2, Some("t2"))];
     let prepared: Vec<Prepared> = facts.map(|fact| Prepared::new(&shop(), fact).unwrap()).into();
     let mut nothing = Known {
+        epoch: 0,
+        has_reimported: false,
+        reimported: HashMap::new(),
         next: 5,
         at: at(0),
         transmissions: HashMap::new(),

@@ -7,14 +7,16 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use database::{Class, Client, Database, classify, sql};
-use domain::Timestamp;
+use domain::{Position, ShopId, Timestamp};
 use futures_util::join;
 use tokio_postgres::{Row, Statement};
+use uuid::Uuid;
 
+use crate::entry::fact_id;
 use crate::fact::{Digest, Prepared};
 use crate::rows::FactRows;
-use crate::settle::{Known, KnownCallback};
-use crate::{Certificate, Dedupe};
+use crate::settle::{Known, KnownCallback, revision_key};
+use crate::{Certificate, Dedupe, Error, Event, Fork, Guard};
 
 /// Why a batch was not committed.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub(crate) enum Failure {
     Unavailable(String),
     /// No shop has this id.
     UnknownShop,
+    /// The log is not the one that is remembered.
+    Forked(Fork),
+    /// The shop has events that came back from its published log: they must be looked up too.
+    Reimported,
 }
 
 /// What is taken for granted of a batch.
@@ -36,6 +42,8 @@ pub(crate) enum Trust {
     New,
     /// Nothing.
     Nothing,
+    /// Nothing, in a shop with events that came back from its published log: they are known by their ids alone.
+    Reimported,
 }
 
 /// A session of the pool with the statements of an append. Given back only between transactions.
@@ -47,6 +55,7 @@ pub(crate) struct Session {
     transmissions: Statement,
     callbacks: Statement,
     commands: Statement,
+    reimported: Statement,
     insert: Statement,
 }
 
@@ -59,6 +68,7 @@ impl Session {
             transmissions: client.prepare(&sql::event_log::FIND_TRANSMISSIONS).await?,
             callbacks: client.prepare(&sql::event_log::FIND_CALLBACKS).await?,
             commands: client.prepare(&sql::event_log::FIND_COMMANDS).await?,
+            reimported: client.prepare(&sql::event_log::FIND_REIMPORTED).await?,
             insert: client.prepare(&sql::event_log::INSERT_FACTS).await?,
             client: Some(client),
             in_transaction: false,
@@ -69,13 +79,23 @@ impl Session {
         self.client.as_ref().ok_or_else(|| Failure::Again("the session was closed".to_owned()))
     }
 
+    /// Compares the log with what is remembered of it, once a session.
+    pub(crate) async fn check(&self, guard: &Guard, shop: &ShopId) -> Result<(), Failure> {
+        guard.check(self.client()?, shop).await.map_err(|error| match error {
+            Error::Forked(fork) => Failure::Forked(fork),
+            Error::Database(database::Error::Unavailable(why)) => Failure::Again(why),
+            error => Failure::Unavailable(error.to_string()),
+        })
+    }
+
     /// The first round trip: begins, locks the shop, and looks up what the batch asks. Each statement sees what was
     /// committed before it began, so those behind the lock see all that the lock's last holder did.
     ///
     /// With `Trust::New` nothing but the head is looked up: whatever is known makes the insert fail.
     pub(crate) async fn look_up(
         &mut self,
-        shop: &str,
+        guard: &Guard,
+        shop: &ShopId,
         batch: &[&Prepared],
         trust: Trust,
     ) -> Result<Known, Failure> {
@@ -83,8 +103,15 @@ impl Session {
         let asked = match trust {
             Trust::New => Asked::default(),
             Trust::Nothing => Asked::of(batch),
+            Trust::Reimported => Asked { ids: ids(batch), ..Asked::of(batch) },
         };
-        let result = self.ask(shop, &asked).await;
+        let result = match self.ask(shop.as_str(), &asked).await {
+            Ok(known) if !guard.expects(shop, known.epoch, known.next) => {
+                Err(Failure::Again("the log ends before what this process has written".to_owned()))
+            }
+            Ok(known) if known.has_reimported && trust != Trust::Reimported => Err(Failure::Reimported),
+            asked => asked,
+        };
         if result.is_err() {
             self.roll_back().await;
         }
@@ -96,7 +123,7 @@ impl Session {
         let client = self.client()?.raw();
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
         // Joined futures are polled in order, and each sends at its first poll.
-        let (begun, locked, head, transmissions, callbacks, commands) = join!(
+        let (begun, locked, head, transmissions, callbacks, commands, reimported) = join!(
             client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
             client.query_opt(&self.lock, &parameters),
             client.query_opt(&self.head, &parameters),
@@ -118,28 +145,45 @@ impl Session {
                 }
                 client.query(&self.commands, &[&shop, &asked.command_types, &asked.command_ids]).await
             },
+            async {
+                if asked.ids.is_empty() {
+                    return Ok(Vec::new());
+                }
+                client.query(&self.reimported, &[&shop, &asked.ids]).await
+            },
         );
         // The first error is the cause; those behind it only say that the transaction is aborted.
         begun.map_err(failed)?;
         // Taking the lock is the first thing that a server without writes refuses.
-        if locked.inspect_err(|error| database.heed(error)).map_err(failed)?.is_none() {
-            return Err(Failure::UnknownShop);
-        }
+        let locked = locked.inspect_err(|error| database.heed(error)).map_err(failed)?;
+        let Some(locked) = locked else { return Err(Failure::UnknownShop) };
+        let epoch = locked.try_get("feed_epoch").map_err(failed)?;
+        let has_reimported = locked.try_get("has_reimported").map_err(failed)?;
         let Some(head) = head.map_err(failed)? else { return Err(Failure::UnknownShop) };
         let (next, at) = next_of(&head).map_err(failed)?;
-        read_known(
+        let known = read_known(
             Known {
+                epoch,
+                has_reimported,
                 next,
                 at,
                 transmissions: HashMap::new(),
                 callbacks: HashMap::new(),
                 commands: HashMap::new(),
+                reimported: HashMap::new(),
             },
             &transmissions.map_err(failed)?,
             &callbacks.map_err(failed)?,
             &commands.map_err(failed)?,
-        )
-        .map_err(failed)
+        );
+        let mut known = known.map_err(failed)?;
+        for row in reimported.map_err(failed)? {
+            let position: i64 = row.try_get("position").map_err(failed)?;
+            let event = Event::decode(Position(position), row.try_get("entry").map_err(failed)?);
+            let event = event.map_err(|error| Failure::Unavailable(error.to_string()))?;
+            known.reimported.insert(row.try_get("id").map_err(failed)?, event);
+        }
+        Ok(known)
     }
 
     /// The second round trip: inserts everything and commits. Certificates that this process has stored already are
@@ -278,6 +322,21 @@ struct Asked<'a> {
     body_macs: Vec<&'a [u8]>,
     command_types: Vec<&'static str>,
     command_ids: Vec<&'a str>,
+    ids: Vec<Uuid>,
+}
+
+/// The ids that the facts and their revisions would have.
+fn ids(batch: &[&Prepared]) -> Vec<Uuid> {
+    let revisions = batch.iter().filter_map(|fact| match &fact.dedupe {
+        Dedupe::Callback { event_key, body_mac, transmission: Some(_) } => {
+            Some(fact_id(fact.shop.as_str(), "callback", &revision_key(event_key, body_mac)))
+        }
+        _ => None,
+    });
+    let mut ids: Vec<Uuid> = batch.iter().map(|fact| fact.id).chain(revisions).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 impl<'a> Asked<'a> {

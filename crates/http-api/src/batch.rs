@@ -176,7 +176,10 @@ async fn append(
                 tally.last = tally.last.max(Some(accepted.position));
             }
             Err(
-                error @ (CommandError::Unavailable { .. } | CommandError::Busy | CommandError::Internal(_)),
+                error @ (CommandError::Unavailable { .. }
+                | CommandError::Forked(_)
+                | CommandError::Busy
+                | CommandError::Internal(_)),
             ) => {
                 return Err(commands::refused(error));
             }

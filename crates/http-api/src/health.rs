@@ -39,9 +39,13 @@ async fn readyz(api: Shared) -> Result<HttpResponse, Problem> {
     };
     let relays = Relays::ask(&api).await?;
     let draining = api.is_draining();
-    let ready = database == "ok" && !relays.all_are_stuck && !draining;
+    let guard = api.intake.guard();
+    // One log that has forked is no reason to turn away what others take.
+    let ready = database == "ok" && !relays.all_are_stuck && !guard.all_have_forked() && !draining;
+    let forked: Vec<String> = guard.forks().iter().map(ToString::to_string).collect();
     let document = json!({
-        "ready": ready, "database": database, "relay": relays.state, "stuck": relays.stuck, "draining": draining,
+        "ready": ready, "database": database, "relay": relays.state, "stuck": relays.stuck, "forked": forked,
+        "draining": draining,
     });
     if !ready {
         // In the same words as when it is ready, so that a probe shows which part is missing.
@@ -90,6 +94,13 @@ async fn metrics(api: Shared) -> HttpResponse {
     text.push_str("# TYPE counterfoil_database_sessions gauge\n");
     for (state, value) in [("open", size), ("free", free), ("waited_for", waiting)] {
         text.push_str(&format!("counterfoil_database_sessions{{state=\"{state}\"}} {value}\n"));
+    }
+    text.push_str(
+        "# HELP counterfoil_log_forked 1: the log is not the one that it was, and takes nothing.\n",
+    );
+    text.push_str("# TYPE counterfoil_log_forked gauge\n");
+    for fork in api.intake.guard().forks() {
+        text.push_str(&format!("counterfoil_log_forked{{shop=\"{}\"}} 1\n", fork.shop));
     }
     let database = api.database.clone();
     let asked = api.run(async move { timeout(PATIENCE, delivery::readers(&database)).await }).await;

@@ -98,6 +98,8 @@ codes! {
     BadRequest = "bad_request", BAD_REQUEST, "The request is malformed", "Check the request against HTTP and this API.";
     /// Something that is needed cannot be had at the moment.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Not available at the moment", "Nothing is lost: send the same again after Retry-After seconds.";
+    /// The log has forked, and takes nothing.
+    LogForked = "log_forked", SERVICE_UNAVAILABLE, "The log has forked", "The database is not the one that it was, as after a restore; nothing is taken until the operator has run `counterfoil shops recover`. Send the same again after Retry-After seconds.";
     /// A bug.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong inside", "Give the request id to the operator: the reason stands in the log beside it.";
 }
@@ -124,7 +126,12 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             extra: Map::new(),
-            retry_after_s: (code == Code::Unavailable).then_some(1),
+            retry_after_s: match code {
+                Code::Unavailable => Some(1),
+                // Somebody has to be woken.
+                Code::LogForked => Some(30),
+                _ => None,
+            },
             closes: matches!(code, Code::Timeout | Code::TooLarge),
             allow: None,
         }
@@ -152,10 +159,16 @@ impl Problem {
         }
     }
 
+    /// Nothing is appended to a log that is not the one that it was. The guard has told it loudly.
+    pub(crate) fn forked(fork: &event_log::Fork) -> Self {
+        Self::new(Code::LogForked, fork.to_string())
+    }
+
     /// What reading the log says.
     pub(crate) fn log(error: &event_log::Error) -> Self {
         match error {
             event_log::Error::Database(error) => Self::database("The log", error),
+            event_log::Error::Forked(fork) => Self::forked(fork),
             error => Self::internal(error),
         }
     }

@@ -103,6 +103,7 @@ fn refused(error: CallbackError) -> (CallbackResult, Problem) {
         CallbackError::Unavailable { what, source } => {
             (CallbackResult::Unavailable, Problem::unavailable(what, source.as_ref()))
         }
+        CallbackError::Forked(fork) => (CallbackResult::Unavailable, Problem::forked(&fork)),
         CallbackError::Busy => {
             (CallbackResult::Unavailable, Problem::new(Code::Unavailable, "Too much is waiting already."))
         }

@@ -141,6 +141,7 @@ impl Intake {
             Ok(Appended::Conflict { .. }) => Err(CallbackError::ConflictingTransmission),
             Err(AppendError::Busy) => Err(CallbackError::Busy),
             Err(AppendError::UnknownShop) => Err(CallbackError::UnknownShop),
+            Err(AppendError::Forked(fork)) => Err(CallbackError::Forked(fork)),
             Err(error @ AppendError::Unavailable(..)) => {
                 Err(CallbackError::Unavailable { what: "the database", source: Box::new(error) })
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use database::{Clock, Database};
 use domain::{Position, ShopId};
-use event_log::{AppendError, Appended, Appender, Dedupe, NewFact, SealedEvidence};
+use event_log::{AppendError, Appended, Appender, Dedupe, Guard, NewFact, SealedEvidence};
 use evidence::Vault;
 use paypal::{Certificates, TrustAnchors};
 use uuid::Uuid;
@@ -90,6 +90,12 @@ impl Intake {
         self.0.shops.remembered(id).await
     }
 
+    /// What every append goes by: it knows which logs have forked.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        self.0.appender.guard()
+    }
+
     /// Forgets what is remembered of a shop, after it was changed by this process.
     pub async fn forget_shop(&self, id: &ShopId) {
         self.0.shops.forget(id).await;
@@ -134,6 +140,7 @@ impl Intake {
             Err(AppendError::TooLarge { bytes }) => Err(CommandError::TooLarge { bytes }),
             Err(AppendError::Invalid(why)) => Err(CommandError::Invalid(why)),
             Err(AppendError::UnknownShop) => Err(CommandError::NotFound("there is no such shop".into())),
+            Err(AppendError::Forked(fork)) => Err(CommandError::Forked(fork)),
             Err(error @ AppendError::Unavailable(..)) => Err(unavailable(error)),
         }
     }

@@ -2,6 +2,7 @@
 
 use database::Error as DatabaseError;
 use domain::Position;
+use event_log::Fork;
 
 /// Why a callback was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum CallbackError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The log has forked, and takes nothing until an operator has looked: 503.
+    #[error(transparent)]
+    Forked(Fork),
     /// The queue is full: 503, PayPal sends it again.
     #[error("too much is waiting already")]
     Busy,
@@ -65,6 +69,9 @@ pub enum CommandError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The log has forked, and takes nothing until an operator has looked: 503.
+    #[error(transparent)]
+    Forked(Fork),
     /// The queue is full: 503.
     #[error("too much is waiting already")]
     Busy,

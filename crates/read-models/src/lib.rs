@@ -3,7 +3,7 @@
 //! [`ReadModels`] is the relay's projection. [`query`] reads the tables for the faces of the service, [`compare_live`] and
 //! [`check`] say where the tables differ from a state that was made from the log alone, or from the rules.
 //!
-//! Never: write outside the relay's transaction, but for a rebuild.
+//! Never: write outside the relay's transaction, but for a rebuild and a restore.
 
 mod check;
 mod compare;
@@ -17,13 +17,15 @@ mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use check::{Violation, check};
 pub use compare::{ColumnDifference, Difference, Found, compare_live, compare_table};
 pub use projection::{CONSUMER, ReadModels, Redrives};
 pub use replace::{Replaced, put_back, replace_rows};
 pub use rows::Cells;
-pub use store::{Changes, is_empty, store_state};
+pub use store::Changes;
 pub use table::{RowKey, Table};
+pub use whole::{is_empty, replace, store_state};
 
 pub use relay::Error;

@@ -31,28 +31,28 @@ macro_rules! changed {
 /// What a batch has changed, ready to be stored.
 #[derive(Debug, Default)]
 pub struct Changes {
-    orders: OrderColumns,
+    pub(crate) orders: OrderColumns,
     /// Of orders whose terms stay.
     order_standings: OrderStandingColumns,
-    new_payments: PaymentColumns,
+    pub(crate) new_payments: PaymentColumns,
     payments: PaymentColumns,
-    captures: PaymentCaptureColumns,
-    stock: StockColumns,
-    coupons: CouponColumns,
-    coupon_buyers: CouponBuyerColumns,
-    points: PointsColumns,
-    settings: Option<(String, i32)>,
-    parked: ParkedChanges,
+    pub(crate) captures: PaymentCaptureColumns,
+    pub(crate) stock: StockColumns,
+    pub(crate) coupons: CouponColumns,
+    pub(crate) coupon_buyers: CouponBuyerColumns,
+    pub(crate) points: PointsColumns,
+    pub(crate) settings: Option<(String, i32)>,
+    pub(crate) parked: ParkedChanges,
 }
 
 /// Nearly always empty.
 #[derive(Debug, Default)]
-struct ParkedChanges {
-    parked: ParkedColumns,
+pub(crate) struct ParkedChanges {
+    pub(crate) parked: ParkedColumns,
     gone: Vec<i64>,
-    groups: ParkedGroupColumns,
+    pub(crate) groups: ParkedGroupColumns,
     gone_groups: Vec<i64>,
-    keys: ParkedKeyColumns,
+    pub(crate) keys: ParkedKeyColumns,
     gone_keys: Vec<String>,
 }
 
@@ -162,51 +162,6 @@ impl ParkedChanges {
     }
 }
 
-/// Rows go into the tables so many at a time.
-const CHUNK: usize = 2_000;
-
-/// Writes every row of a state into the tables of a shop that has none: for schemas that nobody else writes.
-///
-/// # Errors
-/// The database's, or a row that cannot be written.
-pub async fn store_state(client: &Client, shop: &ShopId, state: &State) -> Result<(), Error> {
-    let mut whole = State::empty();
-    let mut rows = 0;
-    macro_rules! hand_over {
-        ($($table:ident),*) => {$(
-            for (key, row) in state.$table.iter() {
-                whole.$table.put_new(key.clone(), row.clone());
-                rows += 1;
-                if rows == CHUNK {
-                    Changes::of(&whole)?.store(client, shop).await?;
-                    (whole, rows) = (State::empty(), 0);
-                }
-            }
-        )*};
-    }
-    hand_over!(orders, payments, stock, coupons, coupon_buyers, points);
-    // A parked fact's row is found through its group: these few go together.
-    for (id, group) in state.groups.iter() {
-        whole.groups.put_new(*id, group.clone());
-        for position in group.members.keys() {
-            whole.parked.put_new(*position, *id);
-        }
-    }
-    for (key, group) in state.parked_keys.iter() {
-        whole.parked_keys.put_new(key.clone(), *group);
-    }
-    (whole.shop, whole.shop_changed) = (state.shop.clone(), true);
-    Changes::of(&whole)?.store(client, shop).await
-}
-
-/// Whether a shop has no row in the read models.
-///
-/// # Errors
-/// The database's.
-pub async fn is_empty(client: &Client, shop: &ShopId) -> Result<bool, Error> {
-    Ok(client.query_one(&sql::read_models::COUNT_ANY, &[&shop.as_str()]).await?.try_get::<_, i64>(0)? == 0)
-}
-
 async fn write(client: &Client, query: &Query, rows: usize, parameters: Parameters<'_>) -> Result<(), Error> {
     if rows > 0 {
         client.execute(query, &parameters).await?;
@@ -215,13 +170,15 @@ async fn write(client: &Client, query: &Query, rows: usize, parameters: Paramete
 }
 
 fn settings(state: &State) -> Result<Option<(String, i32)>, Error> {
-    if !state.shop_changed {
-        return Ok(None);
-    }
+    if state.shop_changed { settings_row(state).map(Some) } else { Ok(None) }
+}
+
+/// The shop's own row.
+pub(crate) fn settings_row(state: &State) -> Result<(String, i32), Error> {
     let settings = serde_json::to_string(&state.shop.settings)
         .map_err(|error| corrupt("shop_settings.settings", error))?;
     let rules = i32::try_from(state.shop.rules).map_err(|error| corrupt("shop_settings.rules", error))?;
-    Ok(Some((settings, rules)))
+    Ok((settings, rules))
 }
 
 /// The keys of the rows that are to be removed.

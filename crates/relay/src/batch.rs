@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use database::{Client, Database};
 use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
-use event_log::{NewOutcome, OutcomeAppend, Placed};
+use event_log::{Guard, NewOutcome, OutcomeAppend, Placed};
 use futures_util::{TryFutureExt, join, try_join};
 
 use crate::facts::LoggedFact;
@@ -163,13 +163,18 @@ impl<P: Projection> Batch<'_, P> {
 /// stands.
 pub(crate) async fn write<P: Projection>(
     database: &Database,
+    guard: &Guard,
     projection: &P,
     lease: &Lease,
     from: i64,
     decided: &Decided<P::Changes>,
 ) -> Result<Option<Position>, Error> {
     let open = Open::take(database).await?;
-    match place(open.client()?, projection, lease, from, decided).await {
+    if let Err(error) = guard.check(open.client()?, &lease.shop).await {
+        open.end();
+        return Err(error.into());
+    }
+    match place(open.client()?, guard, projection, lease, from, decided).await {
         Ok(placed) => {
             // COMMIT goes behind the last statement without waiting for it: the door waits for the shop's lock meanwhile.
             // Joined futures are polled in order, and both send at their first poll.
@@ -182,7 +187,10 @@ pub(crate) async fn write<P: Projection>(
                 }
                 (Ok(()), Err(error)) => return Err(error),
             }
-            Ok(placed.positions().last().copied())
+            if let Some(last) = placed.last() {
+                guard.remember(&lease.shop, last);
+            }
+            Ok(placed.last().map(|last| last.position))
         }
         Err(error) => {
             open.roll_back().await;
@@ -195,6 +203,7 @@ pub(crate) async fn write<P: Projection>(
 /// over the batch. And nothing is sent behind the fence before it held: it is the first lock of all.
 async fn place<'d, P: Projection>(
     client: &Client,
+    guard: &Guard,
     projection: &P,
     lease: &Lease,
     from: i64,
@@ -205,7 +214,7 @@ async fn place<'d, P: Projection>(
     let shop = &lease.shop;
     let store = projection.store(client, shop, &decided.changes);
     // Sent together, and taken in this order: last the lock that the door waits for.
-    let place = decided.outcomes.place(client, shop).map_err(Error::from);
+    let place = decided.outcomes.place(guard, client, shop).map_err(Error::from);
     let (_, placed) = try_join!(store, place)?;
     Ok(placed)
 }

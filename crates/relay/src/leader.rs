@@ -222,7 +222,8 @@ impl<P: Projection> Leader<P> {
     async fn write(&self, decided: Option<&Decided<P::Changes>>) -> Result<Option<Position>, Error> {
         let Some(decided) = decided else { return Ok(None) };
         let projection = self.projection.as_ref();
-        write(&self.database, projection, &self.lease, self.work.checkpoint, decided).await
+        let guard = self.appender.guard();
+        write(&self.database, guard, projection, &self.lease, self.work.checkpoint, decided).await
     }
 
     /// Looks for facts, and decides them as the next batch.
@@ -300,7 +301,7 @@ impl<P: Projection> Leader<P> {
                 return;
             }
             error if error.is_of_a_fact() && facts == 1 => (first, error.to_string()),
-            Error::LeaseLost => return,
+            Error::LeaseLost | Error::Log(event_log::Error::Forked(_)) => return,
             _ => {
                 self.work.pace.failed(facts);
                 return;

@@ -15,8 +15,10 @@ mod missing;
 mod server;
 mod test_database;
 mod wait;
+mod witness;
 
 pub use missing::skip;
 pub use server::{Server, use_server};
-pub use test_database::TestDatabase;
+pub use test_database::{Backup, TestDatabase};
 pub use wait::wait_until;
+pub use witness::TestWitness;

@@ -87,9 +87,26 @@ impl TestDatabase {
         let allowed = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {allow}", self.name);
         client.batch_execute(&allowed).await.unwrap();
         if !allow {
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+            let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
             client.query(end, &[&self.name]).await.unwrap();
         }
+    }
+
+    /// What a backup of now would bring back. Every session is ended for it.
+    pub async fn back_up(&self) -> Backup {
+        self.allow_connections(false).await;
+        let copy = Self::copy(Arc::clone(&self.server), &self.name).await;
+        self.allow_connections(true).await;
+        Backup(copy)
+    }
+
+    /// Brings a backup back in place of what is there. Every session is ended for it.
+    pub async fn restore(&self, backup: &Backup) {
+        let client = self.server.superuser("postgres").await;
+        let Self { name, .. } = self;
+        client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+        let create = format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN} TEMPLATE {}", backup.0.name);
+        client.batch_execute(&create).await.unwrap();
     }
 
     fn pool(url: SecretString) -> Database {
@@ -98,6 +115,10 @@ impl TestDatabase {
         Database::lazy(config).expect("the test server's URL is in order")
     }
 }
+
+/// A database as it was once.
+#[derive(Debug)]
+pub struct Backup(TestDatabase);
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {

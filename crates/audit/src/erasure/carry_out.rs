@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use database::{Client, Database, sql};
 use domain::{BuyerId, Key, Position, ShopId};
-use event_log::{NewNote, NoteType, append_note};
+use event_log::{Guard, NewNote, NoteType, append_note};
 use serde_json::json;
 
 use super::Plan;
@@ -64,7 +64,9 @@ impl Task {
         refuse_held(client, &self.shop, &self.plan.buyers).await?;
         let mut notes = Vec::new();
         for positions in destroyed.chunks(POSITIONS_MAX) {
-            notes.push(append_note(client, &self.shop, &self.note(positions)).await?.position);
+            notes.push(
+                append_note(&Guard::default(), client, &self.shop, &self.note(positions)).await?.position,
+            );
         }
         Ok(Erasure { keys_destroyed: destroyed.len() as u64, notes })
     }

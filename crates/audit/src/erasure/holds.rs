@@ -2,7 +2,7 @@
 
 use database::{Client, Database, sql};
 use domain::{BuyerId, Key, Position, ShopId, Timestamp};
-use event_log::{Event, Filter, Kind, NewNote, NoteType, NotedAt, append_note};
+use event_log::{Event, Filter, Guard, Kind, NewNote, NoteType, NotedAt, append_note};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -122,7 +122,7 @@ async fn append(client: &Client, shop: &ShopId, change: &Change) -> Result<Noted
         id: format!("{}/{}/{}", change.buyer, change.case, notes.len()),
         data: json!({"buyer": change.buyer, "case": change.case}),
     };
-    Ok(append_note(client, shop, &note).await?)
+    Ok(append_note(&Guard::default(), client, shop, &note).await?)
 }
 
 /// The notes about holds, in order.

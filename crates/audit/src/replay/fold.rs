@@ -7,7 +7,7 @@ use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact, State};
 use event_log::{Event, Kind};
 use relay::received;
 
-use super::{Mismatch, Mismatches};
+use super::{Difference, Mismatch, Mismatches, compare};
 
 /// A fold under way. Events go in in position order, from the first; after each one the state is the one as of it.
 #[derive(Debug)]
@@ -57,6 +57,30 @@ impl Fold {
     #[must_use]
     pub fn mismatches(&self) -> &[Mismatch] {
         self.mismatches.as_slice()
+    }
+
+    /// Decides the last fact of a log that was cut behind some of its outcomes, over what was settled before it: what was
+    /// recorded of it, and what stood behind the cut. Where something else would be decided now, all of it was recorded:
+    /// what was decided counts, whatever would be now.
+    #[must_use]
+    pub fn complete(
+        mut self,
+        fact: ReceivedFact,
+        recorded: &[Event],
+    ) -> (State, Vec<Outcome>, Vec<Mismatch>) {
+        self.state.mark_stored();
+        let was_parked = recorded.iter().any(|event| event.type_name == OutcomeType::EventParked.name());
+        if !was_parked
+            && let Ok(mut decided) = self.state.decide(&fact)
+            && matches!(compare(&decided, recorded, true), Difference::None | Difference::Cut)
+        {
+            let rest = decided.split_off(recorded.len());
+            return (self.state, rest, self.mismatches.into_vec());
+        }
+        self.state.revert();
+        let outcomes = read(recorded, &mut self.mismatches);
+        fold(&mut self.state, &Arc::new(fact), &outcomes, &mut self.mismatches);
+        (self.state, Vec::new(), self.mismatches.into_vec())
     }
 
     /// The state, and what could not be folded.

@@ -2,7 +2,7 @@
 
 use database::Database;
 use domain::{Key, ShopId};
-use event_log::{NewNote, NoteType, NotedAt, append_note};
+use event_log::{Guard, NewNote, NoteType, NotedAt, append_note};
 use serde_json::json;
 
 use super::Comparison;
@@ -43,7 +43,9 @@ pub async fn record(
     let noted = database
         .run_tx("record a settlement report", move |client| {
             let (shop, note) = (shop.clone(), note.clone());
-            Box::pin(async move { append_note(client, &shop, &note).await.map_err(event_log::Error::abort) })
+            Box::pin(async move {
+                append_note(&Guard::default(), client, &shop, &note).await.map_err(event_log::Error::abort)
+            })
         })
         .await;
     Ok(noted?)

@@ -183,6 +183,11 @@ impl Held {
             return Ok(self);
         }
         let (old, new) = (self.size, published.size);
+        if new < old {
+            // What others have seen must stay there: it is what tells that the database was restored.
+            let why = format!("a directory has {old} events, and the database's {new}: was it restored?");
+            return Err(Error::Published { file: self.files.path().join("checkpoint"), why });
+        }
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for bundle in bundles_between(old, new) {
             let content = {

@@ -20,6 +20,11 @@ pub(crate) struct LogFiles {
 }
 
 impl LogFiles {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
     /// Takes it, and makes it where it is not there. None: another process has it.
     pub(crate) fn take(dir: &Path) -> Result<Option<Self>, Error> {
         fs::create_dir_all(dir).map_err(|why| failed(dir, why))?;

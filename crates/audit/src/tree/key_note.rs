@@ -2,7 +2,7 @@
 
 use database::{Client, Database, sql};
 use domain::{Key, Position, ShopId};
-use event_log::{Event, NewNote, NoteType, append_note};
+use event_log::{Event, Guard, NewNote, NoteType, append_note};
 use serde::Deserialize;
 use serde_json::json;
 use tlog::Verifier;
@@ -68,6 +68,7 @@ pub(crate) async fn known_keys(source: &Source) -> Result<Vec<Verifier>, crate::
 /// # Errors
 /// [`Error::WrongKey`] if the log names a key that is not in the file, [`Error::OtherOrigin`] if it goes by another name.
 pub async fn settle_key(
+    guard: &Guard,
     database: &Database,
     shop: &ShopId,
     origin: &Origin,
@@ -95,13 +96,14 @@ pub async fn settle_key(
         }
         let first = keys.verifiers(&name)?.into_iter().next();
         let first = first.ok_or_else(|| Error::Key("there is none".to_owned()))?;
-        is_new |= note(database, shop, known.as_ref(), &first, by).await?;
+        is_new |= note(guard, database, shop, known.as_ref(), &first, by).await?;
     }
     Err(Error::Failed("the keys of the log are being changed by somebody else".to_owned()))
 }
 
 /// Whether it was not noted before.
 async fn note(
+    guard: &Guard,
     database: &Database,
     shop: &ShopId,
     known: Option<&KeyNote>,
@@ -117,10 +119,12 @@ async fn note(
     };
     let key = Key::Shop(shop.clone());
     let note = NewNote { kind: NoteType::KeyRotated, key, by: by.to_owned(), id, data };
-    let shop = shop.clone();
+    let (guard, shop) = (guard.clone(), shop.clone());
     let appended = database.run_tx("note a key", move |client| {
-        let (shop, note) = (shop.clone(), note.clone());
-        Box::pin(async move { append_note(client, &shop, &note).await.map_err(event_log::Error::abort) })
+        let (guard, shop, note) = (guard.clone(), shop.clone(), note.clone());
+        Box::pin(
+            async move { append_note(&guard, client, &shop, &note).await.map_err(event_log::Error::abort) },
+        )
     });
     Ok(!appended.await.map_err(event_log::Error::from)?.was_known)
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use database::{Client, Database, sql};
 use domain::{Position, ShopId};
 use tlog::{
-    Bundle, EMPTY_ROOT, Growth, Hash, Note, Plan, ProofFile, TILE_WIDTH, Tile, encode_bundle, leaf_hash,
-    verify_inclusion,
+    Bundle, Checkpoint, EMPTY_ROOT, Frontier, Growth, Hash, Note, Plan, ProofFile, TILE_WIDTH, Tile,
+    encode_bundle, leaf_hash, verify_inclusion,
 };
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -157,6 +157,29 @@ impl Trees {
             return Err(Error::OutOfRange { wanted: old.max(new), size: there });
         }
         self.hashes(shop, &Plan::consistency(old, new)?).await
+    }
+
+    /// The right edge of the tree at a size, or of what there is of it, as this session sees it.
+    ///
+    /// # Errors
+    /// The database's; the stored tiles are not whole.
+    pub async fn frontier(client: &Client, shop: &ShopId, most: u64) -> Result<Frontier, Error> {
+        let there = Size::read(client, shop).await?.size;
+        Ok(grown(client, shop, most.min(there)).await?.frontier())
+    }
+
+    /// Adds cosignatures to a checkpoint that was signed, as the note that has them. False: what is there is of another root
+    /// or epoch, or is gone.
+    ///
+    /// # Errors
+    /// It is no checkpoint; the database's.
+    pub async fn add_cosignatures(&self, shop: &ShopId, epoch: i32, note: &Note) -> Result<bool, Error> {
+        let checkpoint = Checkpoint::parse(note.text())?;
+        let size = i64::try_from(checkpoint.size()).unwrap_or(i64::MAX);
+        let client = self.database.client().await?;
+        let parameters: database::Parameters<'_> =
+            &[&shop.as_str(), &size, &checkpoint.root().as_slice(), &epoch, &note.to_string()];
+        Ok(client.execute(&sql::audit::SET_COSIGNED, parameters).await? == 1)
     }
 
     /// Where an event stands in a log. One that is no longer in the outbox is looked for in all of the log.

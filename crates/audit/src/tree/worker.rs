@@ -141,7 +141,7 @@ impl Worker {
         let read = tokio::task::spawn_blocking(move || LogKeys::from_file(&file)).await;
         let keys = Arc::new(read.map_err(|error| Error::Failed(error.to_string()))??);
         let (database, shop) = (&self.database, &self.lease.shop);
-        let settled = settle_key(database, shop, origin, &keys, BY).await?;
+        let settled = settle_key(self.appender.guard(), database, shop, origin, &keys, BY).await?;
         if settled.is_new {
             tracing::info!(%shop, position = settled.noted_at.0, "noted the key that signs the log");
             self.appender.announce(shop, settled.noted_at);

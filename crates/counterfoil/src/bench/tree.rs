@@ -104,7 +104,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) ->
 async fn integrate(service: &Database, ground: &BenchGround) -> anyhow::Result<f64> {
     let (shop, origin) = (&ground.shop, ORIGIN.parse::<Origin>()?);
     let keys = Arc::new(LogKeys::from_file(ground.log_key())?);
-    let settled = settle_key(service, shop, &origin, &keys, "counterfoil bench").await?;
+    let settled =
+        settle_key(&event_log::Guard::default(), service, shop, &origin, &keys, "counterfoil bench").await?;
     let lease =
         Lease::acquire(service, shop, CONSUMER, "counterfoil bench", Duration::from_secs(600)).await?;
     let (lease, _) = lease.context("somebody else grows the tree")?;

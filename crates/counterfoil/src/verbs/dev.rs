@@ -25,6 +25,7 @@ use crate::exit::{self, Exit};
 use crate::output::note;
 use crate::project::{DevState, Project};
 use crate::service::{self, Parts, Service, Signing};
+use crate::witnessing::WitnessArgs;
 
 /// How far from the wanted port a free one is looked for.
 const PORTS: u16 = 20;
@@ -111,8 +112,11 @@ impl Dev {
             decides: true,
             retention: RetentionOptions::default(),
             digest_every: None,
+            // Of a private cluster only: whose database it is otherwise knows what becomes of it.
+            state_dir: ground.is_private().then(|| project.path("state")),
             signing: Some(Signing { key_file: log_keys(project)?, origin: DEV_ORIGIN.parse()? }),
             log_dir: Some(project.path("log")),
+            witnesses: WitnessArgs::default(),
         })
         .await?;
         Ok((service, key))

@@ -1,8 +1,11 @@
 //! `doctor`: looks at everything that a service needs, and says what to do.
 
+use std::path::{Path, PathBuf};
+
 use audit::tree::LogKeys;
 use clap::Args;
 use database::{Clock, Database, SystemClock};
+use event_log::{Guard, StateFiles};
 use evidence::KeyEncryptionKey;
 use read_models::ReadModels;
 use relay::{Projection, Standing};
@@ -36,6 +39,9 @@ pub(crate) struct Doctor {
     log: LogArgs,
     #[command(flatten)]
     trust: TrustArgs,
+    /// The folder of `serve --state-dir`, which says where each log ended
+    #[arg(long, env = "COUNTERFOIL_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,6 +138,8 @@ impl Doctor {
             }
         }
         shops(&pool, findings).await;
+        forks(&pool, self.state_dir.as_deref(), findings).await;
+        cosigners(&pool, findings).await;
         leaders(&pool, findings).await;
         readers(&pool, findings).await;
         trees(&pool, findings).await;
@@ -185,6 +193,37 @@ async fn shops(pool: &Database, findings: &mut Findings) {
     for shop in shops.iter().filter(|shop| shop.webhook_ids.is_empty()) {
         let cure = format!("{0} has no webhook id: run `counterfoil shops webhooks {0} --add ID`", shop.shop);
         findings.add(Verdict::Warn, "shops", cure);
+    }
+}
+
+/// Whether each log is the one that it was.
+async fn forks(pool: &Database, state_dir: Option<&Path>, findings: &mut Findings) {
+    let Some(dir) = state_dir else { return };
+    let guard = Guard::default();
+    let recalled = StateFiles::open(dir).and_then(|files| files.recall(&guard));
+    if findings.judge("state files", recalled, "can be read").is_none() {
+        return;
+    }
+    if findings.judge("logs", guard.check_all(pool).await, "can be compared with the state files").is_some() {
+        for fork in guard.forks() {
+            findings.add(Verdict::Fail, "logs", fork.to_string());
+        }
+    }
+}
+
+/// What each witness has seen, of the present epochs and of those before.
+async fn cosigners(pool: &Database, findings: &mut Findings) {
+    let Some(seen) = findings.judge("witnesses", witnesses::seen(pool).await, "can be asked for") else {
+        return;
+    };
+    for witnesses::Seen { origin, witness, size, at, error, .. } in seen {
+        let at = at.map_or("never".to_owned(), |at| at.to_rfc3339());
+        let (verdict, why) = match error {
+            Some(why) => (Verdict::Warn, format!("; now: {why}")),
+            None => (Verdict::Ok, String::new()),
+        };
+        let said = format!("{witness} has seen {size} events of {origin}, the last time {at}{why}");
+        findings.add(verdict, "witnesses", said);
     }
 }
 

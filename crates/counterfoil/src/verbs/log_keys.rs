@@ -6,6 +6,7 @@ use audit::tree::{Error, LogKeys, Origin, TreeStatus, settle_key, trees};
 use clap::{Args, Subcommand};
 use database::Database;
 use domain::ShopId;
+use event_log::Guard;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -120,13 +121,14 @@ impl Opened {
     async fn rotate(self) -> anyhow::Result<Vec<Value>> {
         let Self { file, keys, origin, pool, shops } = self;
         for (shop, _) in &shops {
-            settle_key(&pool, shop, &origin, &keys, BY).await.map_err(told)?;
+            settle_key(&Guard::default(), &pool, shop, &origin, &keys, BY).await.map_err(told)?;
         }
         let keys = keys.rotated().map_err(told)?;
         write_private(&file, keys.to_pem().expose_secret())?;
         let mut rows = Vec::new();
         for (shop, tree) in &shops {
-            let settled = settle_key(&pool, shop, &origin, &keys, BY).await.map_err(told)?;
+            let settled =
+                settle_key(&Guard::default(), &pool, shop, &origin, &keys, BY).await.map_err(told)?;
             let vkeys = keys.verifiers(&origin.of(shop, tree.epoch))?;
             let vkey = vkeys.first().map(ToString::to_string);
             rows.push(json!({ "shop": shop.as_str(), "position": settled.noted_at.0, "vkey": vkey }));

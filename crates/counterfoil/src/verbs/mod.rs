@@ -17,6 +17,7 @@ pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod postgres;
 pub(crate) mod projections;
+pub(crate) mod recover;
 pub(crate) mod serve;
 pub(crate) mod shops;
 pub(crate) mod sinks;

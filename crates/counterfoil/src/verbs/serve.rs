@@ -64,6 +64,7 @@ impl Serve {
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
         let (vault, decides) = (Vault::new(kek), !args.no_relay);
+        let (log_dir, state_dir, witnesses) = (args.log_dir, args.state_dir, args.witnesses);
         let parts = Parts {
             database,
             vault,
@@ -73,8 +74,10 @@ impl Serve {
             decides,
             retention,
             digest_every: Some(args.digest_every),
+            state_dir,
             signing,
-            log_dir: args.log_dir,
+            log_dir,
+            witnesses,
         };
         let mut service = Service::start(parts).await?;
         tokio::select! {

@@ -16,6 +16,7 @@ use crate::exit::{self, Exit};
 use crate::output::{self, Column};
 use crate::project::Project;
 use crate::verbs::parse_shop;
+use crate::verbs::recover::Recover;
 
 const COLUMNS: &[Column] = &[
     Column::text("SHOP", "shop"),
@@ -76,25 +77,8 @@ Examples:
   counterfoil shops configure
   counterfoil shops configure --hold-s 1800 --order-prefix EU- --tracks stock,coupons")]
     Configure(Configure),
-    /// Begin a new epoch of a shop's log, after its database was restored to an earlier state
-    #[command(after_help = "\
-Events that were recorded since the backup are gone, and their positions will be given again. So readers must not go on
-from cursors of the time before: they are answered 409, with where the histories part and where to go on.
-
-Run it once, before `serve` is started again, and then send the commands since the time it says once more: those that are
-known count once. PayPal sends its callbacks again by itself, for three days.
-
-Example:
-  counterfoil shops recover shop-eu --yes")]
-    Recover {
-        #[command(flatten)]
-        database: DatabaseArgs,
-        /// The shop
-        shop: String,
-        /// Yes, its database was restored
-        #[arg(long)]
-        yes: bool,
-    },
+    /// Bring a shop's log back after its database was restored to an earlier state, or begin a new epoch of it
+    Recover(Recover),
 }
 
 /// What decisions read of the shop itself.
@@ -146,29 +130,7 @@ impl Shops {
                 output::rows(globals.output, &one, COLUMNS)?;
             }
             Self::Configure(configure) => configure.run(globals).await?,
-            Self::Recover { yes: false, .. } => {
-                return Err(exit::usage("this makes every reader's cursor useless: say --yes".to_owned()));
-            }
-            Self::Recover { database, shop, yes: true } => {
-                let shop = parse_shop(&shop)?;
-                let pool = open(&database, project.as_ref()).await?;
-                let forked =
-                    event_log::fork(&pool, &shop, "counterfoil shops recover").await.map_err(|error| {
-                        match error {
-                            event_log::Error::UnknownShop => {
-                                exit::finding(format!("there is no shop {shop}"))
-                            }
-                            error => error.into(),
-                        }
-                    })?;
-                output::one(
-                    globals.output,
-                    &json!({
-                        "shop": shop.as_str(), "old_epoch": forked.old_epoch, "new_epoch": forked.new_epoch,
-                        "forked_at": forked.forked_at.0, "send_again_since": forked.last_at,
-                    }),
-                )?;
-            }
+            Self::Recover(recover) => return recover.run(globals).await,
         }
         Ok(Exit::Ok)
     }
@@ -241,7 +203,7 @@ impl Configure {
     }
 }
 
-async fn open(database: &DatabaseArgs, project: Option<&Project>) -> anyhow::Result<Database> {
+pub(crate) async fn open(database: &DatabaseArgs, project: Option<&Project>) -> anyhow::Result<Database> {
     let url = database.owner_url(project)?;
     Ok(Database::connect(database.pool(url, "counterfoil shops", 1)).await?)
 }

@@ -1,0 +1,200 @@
+//! What a log is compared with before anything is appended to it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use database::{BoxFuture, Client, Database, sql};
+use domain::ShopId;
+use event_log::{Error as LogError, Fork, Memory};
+use futures_util::future::join_all;
+use tlog::{Checkpoint, Note, Policy, Verifier, Witness};
+
+use crate::{Error, Tree, WitnessClient, compare_checkpoint};
+
+/// The checkpoint that was published last, of every shop.
+#[derive(Clone, Debug)]
+pub struct PublishedMemory {
+    tree: Arc<dyn Tree>,
+}
+
+impl PublishedMemory {
+    /// Of these trees.
+    #[must_use]
+    pub fn new(tree: Arc<dyn Tree>) -> Self {
+        Self { tree }
+    }
+}
+
+impl Memory for PublishedMemory {
+    fn compare<'a>(
+        &'a self,
+        client: &'a Client,
+        shop: &'a ShopId,
+    ) -> BoxFuture<'a, Result<Option<Fork>, LogError>> {
+        Box::pin(async move {
+            let notes = self.tree.published(shop).await.unwrap_or_else(|error| {
+                tracing::error!(%shop, %error, "the published checkpoint cannot be read: it is not compared");
+                Vec::new()
+            });
+            for note in notes {
+                let checkpoint = match believed(self.tree.as_ref(), &note) {
+                    Ok(checkpoint) => checkpoint,
+                    Err(error) => {
+                        tracing::error!(%shop, %error, "a published checkpoint is not of this log: it is not compared");
+                        continue;
+                    }
+                };
+                let by = "the published checkpoint";
+                let fork = compared(self.tree.as_ref(), client, shop, &checkpoint, by).await?;
+                if fork.is_some() {
+                    return Ok(fork);
+                }
+            }
+            Ok(None)
+        })
+    }
+}
+
+/// What witnesses are known to have seen. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Witnessed {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tree: Arc<dyn Tree>,
+    client: WitnessClient,
+    witnesses: Vec<Witness>,
+    /// The largest checkpoint of each origin, by witness.
+    seen: Mutex<HashMap<(ShopId, String), Checkpoint>>,
+}
+
+impl Witnessed {
+    /// By the witnesses of a policy that have a URL.
+    #[must_use]
+    pub fn new(tree: Arc<dyn Tree>, client: WitnessClient, policy: &Policy) -> Self {
+        let witnesses = policy.witnesses().iter().filter(|witness| witness.url.is_some()).cloned().collect();
+        Self { inner: Arc::new(Inner { tree, client, witnesses, seen: Mutex::default() }) }
+    }
+
+    /// Asks every witness for the last checkpoint that it has of each shop's log, before a process appends. One that cannot
+    /// be reached forbids nothing; it tells when it is submitted to.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ask_all(&self, database: &Database) -> Result<(), Error> {
+        let client = database.client().await?;
+        let mut asked = Vec::new();
+        for row in client.query(&sql::event_log::LIST_SHOPS, &[]).await? {
+            let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
+            let end = client.query_one(&sql::witnesses::READ_END, &[&shop.as_str()]).await?;
+            let epoch: i32 = end.try_get("feed_epoch")?;
+            // That of the next epoch tells a database that was restored to before this one ended.
+            for epoch in [epoch, epoch.saturating_add(1)] {
+                asked.push((shop.clone(), self.inner.tree.origin(&shop, epoch)));
+            }
+        }
+        drop(client);
+        let asks = asked.iter().flat_map(|(shop, origin)| {
+            self.inner.witnesses.iter().map(move |witness| async move {
+                if let Err(error) = self.ask(witness, shop, origin).await {
+                    tracing::warn!(%shop, witness = witness.name, %error, "a witness cannot be asked what it has seen");
+                }
+            })
+        });
+        join_all(asks).await;
+        Ok(())
+    }
+
+    /// Asks a witness for the last checkpoint that it has of this origin, and remembers it; whether that is new.
+    ///
+    /// # Errors
+    /// It cannot be asked, or what it has was not signed by the log.
+    pub async fn ask(&self, witness: &Witness, shop: &ShopId, origin: &str) -> Result<bool, Error> {
+        let Some(url) = &witness.url else { return Ok(false) };
+        let Some(note) = self.inner.client.latest(url, origin).await? else { return Ok(false) };
+        let checkpoint = believed(self.inner.tree.as_ref(), &note)?;
+        if checkpoint.origin() != origin {
+            return Err(Error::Unbelievable(format!("it is of {}", checkpoint.origin())));
+        }
+        Ok(self.remember(witness, shop, checkpoint))
+    }
+
+    /// Remembers a checkpoint that a witness cosigned; whether it is new.
+    pub(crate) fn remember(&self, witness: &Witness, shop: &ShopId, checkpoint: Checkpoint) -> bool {
+        let mut seen = self.seen();
+        let key = (shop.clone(), witness.name.clone());
+        let known = seen.get(&key);
+        // Of another origin is of another epoch, and of the same size another history: both count.
+        let is_new = known
+            .is_none_or(|known| known.origin() != checkpoint.origin() || known.size() < checkpoint.size())
+            || known.is_some_and(|known| known.size() == checkpoint.size() && known != &checkpoint);
+        if is_new {
+            seen.insert(key, checkpoint);
+        }
+        is_new
+    }
+
+    pub(crate) fn witnesses(&self) -> &[Witness] {
+        &self.inner.witnesses
+    }
+
+    pub(crate) fn client(&self) -> &WitnessClient {
+        &self.inner.client
+    }
+
+    pub(crate) fn tree(&self) -> &dyn Tree {
+        self.inner.tree.as_ref()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<(ShopId, String), Checkpoint>> {
+        // A panic elsewhere leaves the map whole: each change of it is one step.
+        self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory for Witnessed {
+    fn compare<'a>(
+        &'a self,
+        client: &'a Client,
+        shop: &'a ShopId,
+    ) -> BoxFuture<'a, Result<Option<Fork>, LogError>> {
+        Box::pin(async move {
+            for witness in &self.inner.witnesses {
+                let known = self.seen().get(&(shop.clone(), witness.name.clone())).cloned();
+                let Some(checkpoint) = known else { continue };
+                let by = format!("witness {}", witness.name);
+                let fork = compared(self.tree(), client, shop, &checkpoint, &by).await?;
+                if fork.is_some() {
+                    return Ok(fork);
+                }
+            }
+            Ok(None)
+        })
+    }
+}
+
+/// A checkpoint that the log itself signed under its own origin.
+pub(crate) fn believed(tree: &dyn Tree, note: &Note) -> Result<Checkpoint, Error> {
+    let checkpoint = Checkpoint::parse(note.text())?;
+    let keys = tree.keys(checkpoint.origin());
+    note.open(&keys.iter().collect::<Vec<&Verifier>>())?;
+    Ok(checkpoint)
+}
+
+async fn compared(
+    tree: &dyn Tree,
+    client: &Client,
+    shop: &ShopId,
+    checkpoint: &Checkpoint,
+    by: &str,
+) -> Result<Option<Fork>, LogError> {
+    compare_checkpoint(tree, client, shop, checkpoint, by).await.or_else(|error| match error {
+        Error::Log(error) => Err(error),
+        error => {
+            tracing::error!(%shop, %error, by, "the tree cannot be read: nothing is compared");
+            Ok(None)
+        }
+    })
+}
