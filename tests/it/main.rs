@@ -40,6 +40,8 @@ mod sinks_webhook;
 mod soundness;
 mod take_over;
 mod tree;
+mod tree_files;
 mod tree_ground;
+mod tree_served;
 mod upgrade;
 mod verbs;
