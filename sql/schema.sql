@@ -681,6 +681,20 @@ COMMENT ON COLUMN counterfoil.points.held IS 'Set aside for open orders.';
 
 COMMENT ON COLUMN counterfoil.points."position" IS 'The fact that changed the row last.';
 
+CREATE TABLE counterfoil.reimported (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    "position" bigint NOT NULL
+);
+
+COMMENT ON TABLE counterfoil.reimported IS 'Facts and notes that came back from the published log: it has not what deduplicates them, but their ids follow from that';
+
+COMMENT ON COLUMN counterfoil.reimported.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.reimported.id IS 'The event''s id';
+
+COMMENT ON COLUMN counterfoil.reimported."position" IS 'The event''s position';
+
 CREATE TABLE counterfoil.replaced_rows (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     rebuild text NOT NULL COLLATE pg_catalog."C",
@@ -742,6 +756,7 @@ CREATE TABLE counterfoil.shops (
     hash_key_wrapped bytea NOT NULL,
     kek_id text NOT NULL COLLATE pg_catalog."C",
     lockable boolean DEFAULT true NOT NULL,
+    has_reimported boolean DEFAULT false NOT NULL,
     CONSTRAINT shops_environment_check CHECK ((environment = ANY (ARRAY['live'::text, 'sandbox'::text, 'dev'::text])))
 );
 
@@ -760,6 +775,8 @@ COMMENT ON COLUMN counterfoil.shops.hash_key_wrapped IS 'The key of body_mac and
 COMMENT ON COLUMN counterfoil.shops.kek_id IS 'Which key-encryption key wrapped it';
 
 COMMENT ON COLUMN counterfoil.shops.lockable IS 'Never changes: the one column the service may update, for a row lock needs that privilege';
+
+COMMENT ON COLUMN counterfoil.shops.has_reimported IS 'There are rows of it in reimported: what is appended is looked up there too';
 
 CREATE TABLE counterfoil.sinks (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -803,6 +820,29 @@ COMMENT ON COLUMN counterfoil.sinks.created_at IS 'When it was made';
 COMMENT ON COLUMN counterfoil.sinks.failing_since IS 'Since when nothing gets through; null: it is well';
 
 COMMENT ON COLUMN counterfoil.sinks.error IS 'Why, the last time';
+
+CREATE TABLE counterfoil.stamps (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    origin text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    checkpoint text NOT NULL,
+    response bytea NOT NULL
+);
+
+COMMENT ON TABLE counterfoil.stamps IS 'Time stamps of checkpoints (RFC 3161): they were there at that time, says a third party';
+
+COMMENT ON COLUMN counterfoil.stamps.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.stamps.origin IS 'The log that the checkpoint is of';
+
+COMMENT ON COLUMN counterfoil.stamps.size IS 'The size of the checkpoint';
+
+COMMENT ON COLUMN counterfoil.stamps.at IS 'The time that the stamp says';
+
+COMMENT ON COLUMN counterfoil.stamps.checkpoint IS 'The note, byte for byte, whose SHA-256 is stamped';
+
+COMMENT ON COLUMN counterfoil.stamps.response IS 'The authority''s whole answer, DER';
 
 CREATE TABLE counterfoil.stock (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -987,6 +1027,30 @@ COMMENT ON COLUMN counterfoil.webhooks.webhook_id IS 'The webhook''s id at PayPa
 
 COMMENT ON COLUMN counterfoil.webhooks.created_at IS 'When it was added';
 
+CREATE TABLE counterfoil.witnesses (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    origin text NOT NULL COLLATE pg_catalog."C",
+    witness text NOT NULL COLLATE pg_catalog."C",
+    size bigint DEFAULT 0 NOT NULL,
+    at timestamp with time zone,
+    error text
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE counterfoil.witnesses IS 'What each witness has seen last of a shop''s log';
+
+COMMENT ON COLUMN counterfoil.witnesses.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.witnesses.origin IS 'The log as witnesses know it: each epoch has its own';
+
+COMMENT ON COLUMN counterfoil.witnesses.witness IS 'The name of the witness''s key';
+
+COMMENT ON COLUMN counterfoil.witnesses.size IS 'The size of the checkpoint that it cosigned last; 0: none yet';
+
+COMMENT ON COLUMN counterfoil.witnesses.at IS 'When it did, by its own clock';
+
+COMMENT ON COLUMN counterfoil.witnesses.error IS 'Why it did not, the last time; null: it did';
+
 ALTER TABLE ONLY counterfoil.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (shop_id, key_id);
 ALTER TABLE ONLY counterfoil.callbacks
@@ -1033,6 +1097,8 @@ ALTER TABLE ONLY counterfoil.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (shop_id, id_kind, id);
 ALTER TABLE ONLY counterfoil.points
     ADD CONSTRAINT points_pkey PRIMARY KEY (shop_id, buyer_id);
+ALTER TABLE ONLY counterfoil.reimported
+    ADD CONSTRAINT reimported_pkey PRIMARY KEY (shop_id, id);
 ALTER TABLE ONLY counterfoil.replaced_rows
     ADD CONSTRAINT replaced_rows_pkey PRIMARY KEY (shop_id, rebuild, n);
 ALTER TABLE ONLY counterfoil.schema_history
@@ -1043,6 +1109,8 @@ ALTER TABLE ONLY counterfoil.shops
     ADD CONSTRAINT shops_pkey PRIMARY KEY (shop_id);
 ALTER TABLE ONLY counterfoil.sinks
     ADD CONSTRAINT sinks_pkey PRIMARY KEY (shop_id, name);
+ALTER TABLE ONLY counterfoil.stamps
+    ADD CONSTRAINT stamps_pkey PRIMARY KEY (shop_id, origin, size);
 ALTER TABLE ONLY counterfoil.stock
     ADD CONSTRAINT stock_pkey PRIMARY KEY (shop_id, sku);
 ALTER TABLE ONLY counterfoil.transmissions
@@ -1057,6 +1125,8 @@ ALTER TABLE ONLY counterfoil.undelivered
     ADD CONSTRAINT undelivered_pkey PRIMARY KEY (shop_id, sink, "position");
 ALTER TABLE ONLY counterfoil.webhooks
     ADD CONSTRAINT webhooks_pkey PRIMARY KEY (shop_id, webhook_id);
+ALTER TABLE ONLY counterfoil.witnesses
+    ADD CONSTRAINT witnesses_pkey PRIMARY KEY (shop_id, origin, witness);
 CREATE INDEX events_key ON counterfoil.events USING btree (shop_id, key, "position");
 
 CREATE INDEX orders_held ON counterfoil.orders USING btree (shop_id, held_until) WHERE (held_until IS NOT NULL);

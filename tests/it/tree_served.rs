@@ -237,14 +237,14 @@ async fn keys_are_made_rotated_and_shown_and_an_event_is_proven_from_the_command
         proof.verify(&leaf_hash(all[position].as_bytes()), policy).unwrap();
         proof.checkpoint
     };
-    proven(&format!("prove {SHOP} 0"), 0, &policy);
+    proven(&format!("prove --shop {SHOP} 0"), 0, &policy);
     let id = serde_json::from_str::<Value>(&all[2]).unwrap()["id"].as_str().unwrap().to_owned();
-    proven(&format!("prove {SHOP} {id} --out two.tlog-proof"), 2, &policy);
+    proven(&format!("prove --shop {SHOP} {id} --out two.tlog-proof"), 2, &policy);
     signed.ground.test.superuser().await.batch_execute("DELETE FROM counterfoil.outbox").await.unwrap();
-    proven(&format!("prove {SHOP} {id} --out two.tlog-proof"), 2, &policy);
-    signed.fails(&format!("prove {SHOP} 4000"), 1, &format!("has {} entries, and not 4000", all.len()));
-    signed.fails(&format!("prove {SHOP} 6ba7b810-9dad-11d1-80b4-00c04fd430c8"), 1, "has no event");
-    signed.fails(&format!("prove {SHOP} x"), 2, "give its position or its id");
+    proven(&format!("prove --shop {SHOP} {id} --out two.tlog-proof"), 2, &policy);
+    signed.fails(&format!("prove --shop {SHOP} 4000"), 1, &format!("has {} entries, and not 4000", all.len()));
+    signed.fails(&format!("prove --shop {SHOP} 6ba7b810-9dad-11d1-80b4-00c04fd430c8"), 1, "has no event");
+    signed.fails(&format!("prove --shop {SHOP} x"), 2, "give its position or its id");
     assert!(said(&signed.run("doctor")).contains(&format!("tree: {SHOP} has {} events", all.len())));
 
     let old = signed.vkeys();
@@ -256,7 +256,7 @@ async fn keys_are_made_rotated_and_shown_and_an_event_is_proven_from_the_command
     // `serve` reads the file anew when it comes upon the note.
     let grown = signed.published().await;
     assert_eq!(grown.len(), all.len() + 1);
-    let checkpoint = proven(&format!("prove {SHOP} 0"), 0, &policy);
+    let checkpoint = proven(&format!("prove --shop {SHOP} 0"), 0, &policy);
     assert_eq!(checkpoint.open(&[&keys[0], &keys[1]]).unwrap().len(), 2);
     assert_eq!(serving.terminate().await, Some(0));
     assert_tree_sound(&signed.ground.test, &signed.ground.shop).await;
