@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use domain::Position;
 use event_log::{Appended, Appender, Dedupe, NewFact, Options, SealedEvidence, Transmission};
 use read_models::ReadModels;
@@ -152,7 +153,7 @@ async fn a_callback_that_came_back_and_is_sent_again_brings_its_evidence_and_cou
             bytes: vec![mac],
             wrapped_key: vec![1],
             kek_id: "k".to_owned(),
-            sha256: [mac; 32],
+            sha256: digest(&SHA256, &[mac]).as_ref().try_into().unwrap(),
             commitment: [mac; 32],
         }));
         fact

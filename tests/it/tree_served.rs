@@ -242,7 +242,11 @@ async fn keys_are_made_rotated_and_shown_and_an_event_is_proven_from_the_command
     proven(&format!("prove --shop {SHOP} {id} --out two.tlog-proof"), 2, &policy);
     signed.ground.test.superuser().await.batch_execute("DELETE FROM counterfoil.outbox").await.unwrap();
     proven(&format!("prove --shop {SHOP} {id} --out two.tlog-proof"), 2, &policy);
-    signed.fails(&format!("prove --shop {SHOP} 4000"), 1, &format!("has {} entries, and not 4000", all.len()));
+    signed.fails(
+        &format!("prove --shop {SHOP} 4000"),
+        1,
+        &format!("has {} entries, and not 4000", all.len()),
+    );
     signed.fails(&format!("prove --shop {SHOP} 6ba7b810-9dad-11d1-80b4-00c04fd430c8"), 1, "has no event");
     signed.fails(&format!("prove --shop {SHOP} x"), 2, "give its position or its id");
     assert!(said(&signed.run("doctor")).contains(&format!("tree: {SHOP} has {} events", all.len())));

@@ -7,6 +7,7 @@ use std::path::Path;
 use aws_lc_rs::digest::{SHA256, digest};
 use database::{Database, sql};
 use domain::{Position, ShopId};
+use event_log::NoteType;
 use evidence::Vault;
 use serde::Serialize;
 use tlog::{Checkpoint, Note, Verifier};
@@ -134,7 +135,7 @@ async fn range(source: &Source, request: &BundleRequest, last: Position) -> Resu
 
 /// The key that signed the checkpoint, in three forms.
 async fn write_keys(source: &Source, folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
-    let keys = known_keys(source).await?;
+    let keys = known_keys(&source.notes(NoteType::KeyRotated).await?);
     let key = keys.last().ok_or_else(|| Error::Failed("the log names no key".to_owned()))?;
     let key = Verifier::of_log(checkpoint.origin(), *key.public_key())?;
     write_whole(folder, VKEY, format!("{key}\n").as_bytes())?;

@@ -10,7 +10,10 @@ use read_models::CONSUMER;
 use crate::Error;
 
 /// It holds nothing that anybody waits for, and may think about a long log, and ask much of it, for longer than a writer.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '600s'; SET LOCAL statement_timeout = '1h'";
+/// What goes through whole tables is planned for them as they are, unlike the look-ups of everybody else.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+    SET LOCAL idle_in_transaction_session_timeout = '600s'; SET LOCAL statement_timeout = '1h'; \
+    SET LOCAL enable_seqscan = on; SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// Events of a key are read so many at a time.
 const PAGE: i64 = 1_000;

@@ -8,7 +8,6 @@ use serde_json::json;
 use tlog::Verifier;
 
 use super::{Error, LogKeys, Origin};
-use crate::Source;
 
 /// Each one loses against somebody who changes the key at the same moment.
 const ATTEMPTS: usize = 4;
@@ -49,17 +48,13 @@ async fn read(client: &Client, shop: &ShopId) -> Result<(i32, Option<KeyNote>), 
     Ok((epoch, Some(KeyNote { position, key })))
 }
 
-/// The keys that a log has named, in order: the last one signs now.
-///
-/// # Errors
-/// The log cannot be read.
-pub(crate) async fn known_keys(source: &Source) -> Result<Vec<Verifier>, crate::Error> {
-    let notes = source.notes(NoteType::KeyRotated).await?;
+/// The keys that these notes name, in order: the last one signs now.
+pub(crate) fn known_keys(notes: &[Event]) -> Vec<Verifier> {
     let key = |note: &Event| {
         let Data { new_vkey } = serde_json::from_str(note.data()).ok()?;
         new_vkey.parse().ok()
     };
-    Ok(notes.iter().filter_map(key).collect())
+    notes.iter().filter_map(key).collect()
 }
 
 /// Sees that the log names the first of the keys as the one that signs it. Where it names none, that is noted; where it names

@@ -34,6 +34,8 @@ pub struct EvidenceCounts {
     pub translated: u64,
     /// Pieces that nobody can open any more, as the log says.
     pub erased: u64,
+    /// Pieces that a restore of the database has lost, of events that came back from the published log.
+    pub lost: u64,
     /// Pieces that a bundle leaves out.
     pub left_out: u64,
 }
@@ -193,14 +195,17 @@ pub(crate) struct Judged<'a> {
     otherwise: BTreeMap<i64, String>,
     /// Callbacks that were read again.
     retranslated: BTreeSet<i64>,
+    brought_back: BTreeSet<i64>,
     /// Evidence may be left out, and keys not released.
     may_lack: bool,
 }
 
 impl<'a> Judged<'a> {
-    pub(crate) fn new(findings: &'a mut Findings) -> Self {
+    /// `brought_back`: events that came back from the published log without their evidence.
+    pub(crate) fn new(findings: &'a mut Findings, brought_back: BTreeSet<i64>) -> Self {
         Self {
             findings,
+            brought_back,
             counts: EvidenceCounts::default(),
             keyless: Vec::new(),
             erased: ErasedPositions::default(),
@@ -212,7 +217,7 @@ impl<'a> Judged<'a> {
 
     /// Of a bundle, which need not have all evidence and keys.
     pub(crate) fn of_bundle(findings: &'a mut Findings) -> Self {
-        Self { may_lack: true, ..Self::new(findings) }
+        Self { may_lack: true, ..Self::new(findings, BTreeSet::new()) }
     }
 
     /// Compares an event with its evidence.
@@ -224,6 +229,10 @@ impl<'a> Judged<'a> {
         }
         let (said, piece) = match (event.evidence(), piece) {
             (None, None) => return,
+            (Some(_), None) if self.brought_back.contains(&event.position.0) => {
+                self.counts.lost += 1;
+                return;
+            }
             (Some(_), None) if self.may_lack => {
                 self.counts.left_out += 1;
                 return;

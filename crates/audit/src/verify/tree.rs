@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 
 use database::sql;
-use domain::Position;
-use event_log::{Event, NoteType};
-use serde::{Deserialize, Serialize};
+use domain::{Key, Position};
+use event_log::{Kind, NoteType};
+use serde::Serialize;
 use tlog::{Checkpoint, Growth, Hash, Note, Verifier};
 
-use crate::tree::{Size, Tiles, root, size};
+use crate::tree::{Size, Tiles, known_keys, root, size};
 use crate::{Error, Findings, Snapshot};
 
 const TREE: &str = "tree";
@@ -41,25 +41,24 @@ pub(super) struct TreeWalk {
     growth: Growth,
     stored: Option<Size>,
     signed: VecDeque<Signed>,
-    /// The keys that the log has named so far.
+    /// The keys that the log names.
     keys: Vec<Verifier>,
     compared: u64,
     counts: TreeCounts,
 }
 
-#[derive(Deserialize)]
-struct KeyData {
-    new_vkey: String,
-}
-
 impl TreeWalk {
     pub(super) async fn begin(snapshot: &Snapshot) -> Result<Self, Error> {
         let stored = Size::read(snapshot.client()?, snapshot.shop()).await?;
+        // A key may be named behind the first that it signs: what the log had then is in the tree by now.
+        let about = Key::Shop(snapshot.shop().clone());
+        let types = [NoteType::KeyRotated.name()];
+        let notes = snapshot.events_of_key(Kind::Note, &about, &types, snapshot.head()).await?;
         Ok(Self {
             growth: Growth::new(),
             stored: Some(stored).filter(|stored| stored.size > 0),
             signed: VecDeque::new(),
-            keys: Vec::new(),
+            keys: known_keys(&notes),
             compared: 0,
             counts: TreeCounts::default(),
         })
@@ -97,16 +96,6 @@ impl TreeWalk {
             if let Err(what) = self.judge(&signed) {
                 findings.add(position, CHECKPOINT, format!("of size {}: {what}", signed.size));
             }
-        }
-    }
-
-    /// What the log says of its keys.
-    pub(super) fn event(&mut self, event: &Event) {
-        if event.type_name == NoteType::KeyRotated.name()
-            && let Ok(KeyData { new_vkey }) = serde_json::from_str(event.data())
-            && let Ok(key) = new_vkey.parse()
-        {
-            self.keys.push(key);
         }
     }
 

@@ -125,7 +125,7 @@ fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
     let evidence = &found.evidence;
     output::note(&format!(
         "{}: {} events, {} facts decided again, {} outcomes compared, {} digests; evidence: {} hashed, {} opened, \
-         {} signatures, {} translations, {} erased; tree: {} events, {} tiles, {} checkpoints.",
+         {} signatures, {} translations, {} erased, {} lost; tree: {} events, {} tiles, {} checkpoints.",
         if found.is_clean() { "All of it holds" } else { "It does NOT hold" },
         found.events,
         found.facts,
@@ -136,6 +136,7 @@ fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
         evidence.signed,
         evidence.translated,
         evidence.erased,
+        evidence.lost,
         found.tree.size,
         found.tree.tiles,
         found.tree.checkpoints,
