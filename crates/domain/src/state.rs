@@ -239,7 +239,11 @@ pub struct Shop {
 }
 
 /// The newest rules that this binary knows; older ones stay for replay.
-pub const RULES_LATEST: u32 = 1;
+///
+/// - 1: from the beginning, and wherever no fact says otherwise.
+/// - 2: a revision by which an order gets another buyer is refused while coupons or points are held for the first one. By 1
+///   the holds stayed with the first buyer, and the payment could not be settled.
+pub const RULES_LATEST: u32 = 2;
 
 impl Default for Shop {
     fn default() -> Self {

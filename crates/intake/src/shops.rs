@@ -6,12 +6,14 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
 use database::{Database, sql};
-use domain::ShopId;
+use domain::{Fact, Position, Rules, ShopId};
+use event_log::{AppendError, Appender, Dedupe, NewFact};
 use evidence::{HashKey, Vault};
 use moka::future::Cache;
 use paypal::{Environment, SIMULATOR_WEBHOOK_ID, Verifier};
 use serde::Serialize;
 
+use crate::command::content_sha256;
 use crate::{ShopError, Trust, Trusts};
 
 /// How long a process may act on what a shop was: another process may have changed it.
@@ -79,6 +81,36 @@ pub async fn create(
         )
         .await?;
     if added == 0 { Err(ShopError::Exists) } else { Ok(()) }
+}
+
+/// Has a shop decide by these rules from here on: appends `rules.activated`, once for each version. Every instance that
+/// runs must know them; one that does not parks what it meets.
+///
+/// # Errors
+/// [`ShopError::Unknown`], or what the log says.
+pub async fn activate_rules(
+    database: &Database,
+    shop: &ShopId,
+    version: u32,
+    by: &str,
+) -> Result<Position, ShopError> {
+    let rules = Fact::RulesActivated(Rules { shop: shop.clone(), version });
+    let content = content_sha256(&rules).map_err(|error| ShopError::Unusable(error.to_string()))?;
+    let fact = NewFact {
+        fact: rules,
+        by: by.to_owned(),
+        dedupe: Dedupe::Command { id: version.to_string(), content_sha256: content },
+        evidence: None,
+        certificate: None,
+    };
+    let appender = Appender::start(database.clone(), event_log::Options::default());
+    let appended = appender.append(shop, fact).await;
+    appender.drain().await;
+    match appended {
+        Ok(appended) => Ok(appended.position()),
+        Err(AppendError::UnknownShop) => Err(ShopError::Unknown),
+        Err(error) => Err(ShopError::Unusable(error.to_string())),
+    }
 }
 
 /// All shops, by name.

@@ -175,7 +175,11 @@ async fn prepare_shop(
 ) -> anyhow::Result<SecretString> {
     let owner = ground.owner().await?;
     match intake::shops::create(&owner, vault, shop, Environment::Dev).await {
-        Ok(()) | Err(intake::ShopError::Exists) => {}
+        Ok(()) => {
+            let latest = domain::RULES_LATEST;
+            intake::shops::activate_rules(&owner, shop, latest, "counterfoil dev").await?;
+        }
+        Err(intake::ShopError::Exists) => {}
         Err(error) => return Err(error).context("the shop cannot be made"),
     }
     intake::shops::add_webhook(&owner, shop, Environment::Dev, WEBHOOK_ID).await?;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use database::Database;
-use domain::ShopId;
+use domain::{RULES_LATEST, ShopId};
 use evidence::{KeyEncryptionKey, Vault};
 use intake::shops;
 use paypal::Environment;
@@ -69,6 +69,25 @@ pub(crate) enum Shops {
         #[arg(long, value_name = "ID")]
         remove: Vec<String>,
     },
+    /// Have a shop decide by newer rules, from here on
+    #[command(after_help = "\
+A new shop begins with the newest rules; an older one goes on with those it has until it is told otherwise (rules.activated in
+its log). Do so when every instance that serves it is of a version that knows them: one that does not sets aside what it
+meets. `counterfoil what-if --rules 2` shows which orders would stand elsewhere if they had been in force from the first day.
+
+  2  a revision that gives an order another buyer is refused while coupons or points are held for the first one
+
+Example:
+  counterfoil shops rules shop-eu --activate 2")]
+    Rules {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop
+        shop: String,
+        /// The version of the rules
+        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..=i64::from(RULES_LATEST)))]
+        activate: u32,
+    },
     /// Show or change the settings that decisions read, through the service: they are events of the log
     #[command(after_help = "\
 What is not named stays as it is.
@@ -129,6 +148,14 @@ impl Shops {
                 let one: Vec<_> = rows.into_iter().filter(|row| row["shop"] == shop.as_str()).collect();
                 output::rows(globals.output, &one, COLUMNS)?;
             }
+            Self::Rules { database, shop, activate } => {
+                let shop = parse_shop(&shop)?;
+                let pool = open(&database, project.as_ref()).await?;
+                let by = "counterfoil shops rules";
+                let position = shops::activate_rules(&pool, &shop, activate, by).await.map_err(told)?;
+                let noted = json!({"shop": shop.as_str(), "rules": activate, "position": position});
+                output::one(globals.output, &noted)?;
+            }
             Self::Configure(configure) => configure.run(globals).await?,
             Self::Recover(recover) => return recover.run(globals).await,
         }
@@ -148,6 +175,8 @@ pub(crate) async fn create(
     for id in webhook_ids {
         shops::add_webhook(database, shop, environment, id).await.map_err(told)?;
     }
+    // A new log begins with the newest rules.
+    shops::activate_rules(database, shop, RULES_LATEST, "counterfoil shops create").await.map_err(told)?;
     Ok(())
 }
 

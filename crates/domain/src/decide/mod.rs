@@ -107,14 +107,14 @@ impl Decision<'_> {
 
     fn decide_fact(&mut self, fact: &Fact) -> Result<(), Undecided> {
         match self.state.shop.rules {
-            1 => self.rules_1(fact),
+            1..=RULES_LATEST => self.decide_by_rules(fact),
             newer => Err(Undecided::Undecidable(format!(
                 "rules {newer} are newer than this version ({RULES_LATEST})"
             ))),
         }
     }
 
-    fn rules_1(&mut self, fact: &Fact) -> Result<(), Undecided> {
+    fn decide_by_rules(&mut self, fact: &Fact) -> Result<(), Undecided> {
         match fact {
             Fact::PaymentApproved(f) => self.approved(f),
             Fact::PaymentAuthorized(f) => self.authorized(f),
@@ -132,7 +132,7 @@ impl Decision<'_> {
                 if matches!(inner, Fact::CallbackRetranslated(_)) {
                     return Err(Undecided::Undecidable("a retranslation within a retranslation".into()));
                 }
-                self.rules_1(&inner)
+                self.decide_by_rules(&inner)
             }
             Fact::OrderPlaced(f) => self.place(f),
             Fact::OrderRevised(f) => self.revise(f),

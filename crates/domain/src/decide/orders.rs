@@ -92,10 +92,13 @@ impl Decision<'_> {
         if flags.cancelled || flags.closed || flags.unfulfillable {
             reasons.extend(because("order_ended", "it was cancelled or closed"));
         }
+        let terms = self.terms(placement);
+        if self.state.shop.rules >= 2 && before.held_until.is_some() {
+            reasons.extend(old.as_deref().and_then(|old| changed_buyer(old, &terms)));
+        }
         if !reasons.is_empty() {
             return self.reject_order(id, "order.revised", reasons);
         }
-        let terms = self.terms(placement);
         let mut step = Step::of(before.clone());
         if let (true, Some(old)) = (before.held_until.is_some(), &old) {
             step.moves.release(old);
@@ -293,4 +296,17 @@ fn release(step: &mut Step) {
     if let (Some(_), Some(terms)) = (step.order.held_until.take(), step.order.terms.clone()) {
         step.moves.release(&terms);
     }
+}
+
+/// One outcome moves the points of one buyer only, and what is held for one cannot become another's.
+fn changed_buyer(old: &Terms, new: &Terms) -> Option<Reason> {
+    let holds_coupons = old.tracks.coupons && !old.coupons.is_empty();
+    let holds_points = old.tracks.points && old.points.is_some();
+    let is_another = old.buyer != new.buyer && (holds_coupons || holds_points);
+    is_another.then(|| {
+        Reason::new(
+            "buyer_changed",
+            "coupons or points are held for another buyer: cancel it, and place a new one",
+        )
+    })
 }

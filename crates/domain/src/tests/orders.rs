@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::support::{Log, START, capture, placement, refund};
-use crate::{Fulfilment, OrderState, Timestamp};
+use crate::{Fulfilment, OrderState, OutcomeType, Timestamp};
 
 #[test]
 fn a_placement_holds_stock_coupon_and_points() {
@@ -257,4 +257,30 @@ fn points_that_are_held_do_not_expire() {
     assert_eq!(log.when("points.expired", json!({"buyer": "bea", "points": 901})), ["points.rejected"]);
     assert_eq!(log.when("points.expired", json!({"buyer": "bea", "points": 900})), ["points.expired"]);
     assert_eq!(log.points("bea").available(), 0);
+}
+
+/// By the first rules the holds stayed with the first buyer; by the second ones nothing of that order moves.
+#[test]
+fn given_coupons_or_points_are_held_when_a_revision_names_another_buyer_then_it_is_refused() {
+    let mut log = Log::with_goods();
+    log.given("points.granted", json!({"buyer": "bob", "points": 1000}));
+    log.given("rules.activated", json!({"shop": "s", "version": 2}));
+    log.given("order.placed", placement("1"));
+    let before = log.state.clone();
+    let mut another = placement("1");
+    (another["revision"], another["buyer"]) = (json!(1), json!("bob"));
+    let outcomes = log.decide("order.revised", another.clone());
+    assert_eq!(outcomes[0].kind, OutcomeType::OrderRejected);
+    assert_eq!(outcomes[0].change.reasons[0].code, "buyer_changed");
+    let order = "1".parse().unwrap();
+    assert_eq!(log.state.orders.get(&order), before.orders.get(&order));
+    // Where nothing is held for anybody, an order may have another buyer.
+    let mut plain = placement("2");
+    for absent in ["coupons", "points"] {
+        plain.as_object_mut().unwrap().remove(absent);
+    }
+    plain["total_minor"] = json!(5500);
+    assert_eq!(log.when("order.placed", plain.clone()), ["order.placed"]);
+    (plain["revision"], plain["buyer"]) = (json!(1), json!("bob"));
+    assert_eq!(log.when("order.revised", plain), ["order.revised"]);
 }
