@@ -32,7 +32,7 @@ pub(crate) struct Ground {
     pub(crate) authority: Arc<Authority>,
     arguments: Vec<String>,
     kek: String,
-    _folder: TempDir,
+    folder: TempDir,
     // Dropped last: it takes the sessions of the others with it.
     pub(crate) test: TestDatabase,
 }
@@ -62,7 +62,7 @@ impl Ground {
             authority: Arc::new(authority),
             arguments: vec!["--roots".into(), text(&roots), "--certs".into(), text(&certs)],
             kek: text(&kek),
-            _folder: folder,
+            folder,
             test,
         }
     }
@@ -74,12 +74,35 @@ impl Ground {
 
     /// One of several, of whichever build; the name is what `Moves` knows its sessions by.
     pub(crate) async fn serve_with(&self, program: &Path, name: &str, address: SocketAddr) -> Serving {
+        self.serve_told(program, name, address, &[]).await
+    }
+
+    /// The same, which is told more.
+    pub(crate) async fn serve_told(
+        &self,
+        program: &Path,
+        name: &str,
+        address: SocketAddr,
+        more: &[(&str, String)],
+    ) -> Serving {
         let url = self.test.url_service();
-        let environment = [
+        let mut environment = vec![
             ("DATABASE_URL", format!("{} options='-c test.instance={name}'", url.expose_secret())),
             ("COUNTERFOIL_KEK_FILE", self.kek.clone()),
         ];
+        environment.extend_from_slice(more);
         Serving::start(program, address, &self.arguments, &environment).await
+    }
+
+    /// Where the keys and certificates are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A key of the shop with that role.
+    pub(crate) async fn key_of(&self, role: Role) -> String {
+        let keys = ApiKeys::new(self.test.database_owner());
+        keys.create(&self.shop, "a test", role.into()).await.unwrap().0.expose().to_owned()
     }
 
     /// Goods, a coupon and points, more than any load uses.

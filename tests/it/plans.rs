@@ -17,7 +17,7 @@ const PAIRS: &str = "'shop', ARRAY['a', 'b', 'c'], ARRAY['d', 'e', 'f']";
 const POSITIONS: &str = "'shop', ARRAY[1, 2, 3]";
 
 fn lookups() -> Vec<Lookup> {
-    use sql::{delivery, event_log as log, read_models as rows};
+    use sql::{audit, delivery, event_log as log, read_models as rows};
     vec![
         // A page costs what it has, however deep it lies.
         (
@@ -73,6 +73,43 @@ fn lookups() -> Vec<Lookup> {
         ),
         (&log::FIND_HEAD, "'shop'", &[("shops_pkey", &["shop_id"]), ("events_pkey", &["shop_id"])]),
         (&log::LOCK_SHOP, "'shop'", &[("shops_pkey", &["shop_id"])]),
+        (
+            &audit::READ_LEAVES,
+            "'shop', 5, 5000",
+            &[("events_pkey", &["shop_id", "position"]), ("shops_pkey", &["shop_id"])],
+        ),
+        (&audit::READ_BUNDLE, "'shop', 5, 256", &[("events_pkey", &["shop_id", "position"])]),
+        (
+            &audit::READ_KEY_NOTE,
+            "'shop', 'shop:shop'",
+            &[("events_key", &["shop_id", "key"]), ("shops_pkey", &["shop_id"])],
+        ),
+        (&audit::READ_TREE, "'shop'", &[("trees_pkey", &["shop_id"])]),
+        (
+            &audit::READ_PUBLISHED,
+            "'shop'",
+            &[("trees_pkey", &["shop_id"]), ("tree_checkpoints_pkey", &["shop_id", "size"])],
+        ),
+        (
+            &audit::READ_TILES,
+            "'shop', ARRAY[0, 1]::smallint[], ARRAY[5, 0]::bigint[]",
+            &[("tree_tiles_pkey", &["shop_id", "level", "index"])],
+        ),
+        (
+            &audit::GROW_TREE,
+            "'shop', 'tree', 1, 3000, 5, 6, '\\x00', 0, 'note', ARRAY[0]::smallint[], ARRAY[0]::bigint[],
+             ARRAY[6]::smallint[], ARRAY['\\x00']::bytea[]",
+            &[("checkpoints_pkey", &["shop_id", "consumer"]), ("trees_pkey", &["shop_id"])],
+        ),
+        (
+            &audit::PUBLISH_CHECKPOINT,
+            "'shop', 'tree', 1, 6, 1000",
+            &[
+                ("checkpoints_pkey", &["shop_id", "consumer"]),
+                ("trees_pkey", &["shop_id"]),
+                ("tree_checkpoints_pkey", &["shop_id", "size"]),
+            ],
+        ),
         (&rows::LOAD_ORDERS, TEXTS, &[("orders_pkey", &["shop_id", "order_id"])]),
         (&rows::LOAD_PAYMENTS, PAIRS, &[("payments_pkey", &["shop_id", "id_kind", "id"])]),
         (&rows::LOAD_PAYMENTS_OF_ORDER, TEXTS, &[("payments_of_order", &["shop_id", "order_id"])]),

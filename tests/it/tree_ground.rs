@@ -9,7 +9,7 @@ use audit::tree::{
     Trees, settle_key, trees,
 };
 use database::Database;
-use domain::{Position, ShopId};
+use domain::ShopId;
 use event_log::Appender;
 use relay::Lease;
 use secrecy::ExposeSecret;
@@ -133,9 +133,7 @@ impl TreeShop {
     }
 
     pub(crate) async fn entries(&self) -> Vec<String> {
-        let sql = "SELECT entry FROM counterfoil.events WHERE shop_id = 'shop' ORDER BY position";
-        let rows = self.test.superuser().await.query(sql, &[]).await.unwrap();
-        rows.iter().map(|row| row.get(0)).collect()
+        entries(&self.test, &self.shop).await
     }
 
     /// Waits until a checkpoint of all that is in the log is published.
@@ -170,44 +168,50 @@ impl TreeShop {
         error.unwrap()
     }
 
-    /// Whatever happened: every checkpoint is of the tree over the entries, as are the tiles, and there is no gap.
+    /// See [`assert_tree_sound`].
     pub(crate) async fn assert_sound(&self) {
-        let entries = self.entries().await;
-        let client = self.test.superuser().await;
-        let rows = client
-            .query("SELECT size, root, note, epoch FROM counterfoil.tree_checkpoints ORDER BY size", &[])
-            .await
-            .unwrap();
-        let (mut growth, mut next) = (Growth::new(), entries.iter());
-        for row in &rows {
-            let size: i64 = row.get(0);
-            while growth.size() < size as u64 {
-                growth.push(leaf_hash(next.next().expect("only what is in the log is signed").as_bytes()));
-            }
-            assert_eq!(row.get::<_, &[u8]>(1), growth.root(), "the root at {size}");
-            let note = Note::parse(row.get::<_, &str>(2).as_bytes()).unwrap();
-            let signed = Checkpoint::parse(note.text()).unwrap();
-            let name = self.origin().of(&self.shop, row.get(3));
-            assert_eq!(signed, Checkpoint::new(name, growth.size(), growth.root()).unwrap());
-        }
-        let status = self.status().await;
-        assert_eq!(status.size, growth.size(), "the last checkpoint is of the whole tree");
-        let tree = scratch(&entries[..usize::try_from(status.size).unwrap()]);
-        let stored = client
-            .query(
-                "SELECT level, index, width, hashes FROM counterfoil.tree_tiles ORDER BY level, index",
-                &[],
-            )
-            .await
-            .unwrap();
-        let stored: Vec<(i16, i64, i16, Vec<u8>)> =
-            stored.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
-        let wanted: Vec<(i16, i64, i16, Vec<u8>)> = tree
-            .into_iter()
-            .map(|(tile, bytes)| (tile.level.into(), tile.index as i64, tile.width as i16, bytes))
-            .collect();
-        assert!(stored == wanted, "the tiles of {} entries", status.size);
+        assert_tree_sound(&self.test, &self.shop).await;
     }
+}
+
+/// Whatever happened: every checkpoint is of the tree over the entries, as are the tiles, and there is no gap.
+pub(crate) async fn assert_tree_sound(test: &TestDatabase, shop: &ShopId) {
+    let entries = entries(test, shop).await;
+    let client = test.superuser().await;
+    let checkpoints =
+        "SELECT size, root, note, epoch FROM counterfoil.tree_checkpoints WHERE shop_id = $1 ORDER BY size";
+    let (mut growth, mut next) = (Growth::new(), entries.iter());
+    for row in &client.query(checkpoints, &[&shop.as_str()]).await.unwrap() {
+        let size: i64 = row.get(0);
+        while growth.size() < size as u64 {
+            growth.push(leaf_hash(next.next().expect("only what is in the log is signed").as_bytes()));
+        }
+        assert_eq!(row.get::<_, &[u8]>(1), growth.root(), "the root at {size}");
+        let note = Note::parse(row.get::<_, &str>(2).as_bytes()).unwrap();
+        let signed = Checkpoint::parse(note.text()).unwrap();
+        let name = ORIGIN.parse::<Origin>().unwrap().of(shop, row.get(3));
+        assert_eq!(signed, Checkpoint::new(name, growth.size(), growth.root()).unwrap());
+    }
+    let stored = "SELECT size FROM counterfoil.trees WHERE shop_id = $1";
+    let size: i64 = client.query_one(stored, &[&shop.as_str()]).await.unwrap().get(0);
+    assert_eq!(size as u64, growth.size(), "the last checkpoint is of the whole tree");
+    let stored = "SELECT level, index, width, hashes FROM counterfoil.tree_tiles WHERE shop_id = $1
+                  ORDER BY level, index";
+    let stored = client.query(stored, &[&shop.as_str()]).await.unwrap();
+    let stored: Vec<(i16, i64, i16, Vec<u8>)> =
+        stored.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
+    let wanted: Vec<(i16, i64, i16, Vec<u8>)> = scratch(&entries[..usize::try_from(size).unwrap()])
+        .into_iter()
+        .map(|(tile, bytes)| (tile.level.into(), tile.index as i64, tile.width as i16, bytes))
+        .collect();
+    assert!(stored == wanted, "the tiles of {size} entries");
+}
+
+/// The entries of a log, in order.
+pub(crate) async fn entries(test: &TestDatabase, shop: &ShopId) -> Vec<String> {
+    let sql = "SELECT entry FROM counterfoil.events WHERE shop_id = $1 ORDER BY position";
+    let rows = test.superuser().await.query(sql, &[&shop.as_str()]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// All tiles of a tree, in order.
@@ -266,9 +270,4 @@ pub(crate) fn files_of(dir: &Path) -> std::collections::BTreeMap<String, Vec<u8>
         }
     }
     files
-}
-
-/// The position of the last event.
-pub(crate) fn last(entries: &[String]) -> Position {
-    Position(entries.len() as i64 - 1)
 }

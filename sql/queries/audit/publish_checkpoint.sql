@@ -24,8 +24,8 @@ WITH led AS (
     FROM published
     WHERE c.shop_id = $1 AND c.size = $4 AND c.shop_id = published.shop_id
 ), thinned AS (
-    DELETE FROM counterfoil.tree_checkpoints AS c USING published, before
-    WHERE c.shop_id = $1 AND c.shop_id = published.shop_id AND c.size > before.size AND c.size < $4
-        AND c.published_at IS NULL
+    DELETE FROM counterfoil.tree_checkpoints AS c
+    WHERE c.shop_id = $1 AND c.size > (SELECT before.size FROM before) AND c.size < $4 AND c.published_at IS NULL
+        AND EXISTS (SELECT FROM published)
 )
 SELECT EXISTS (SELECT FROM published) OR before.size >= $4 AS is_published FROM before;

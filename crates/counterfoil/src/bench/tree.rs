@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::bench::cluster::BenchCluster;
 use crate::bench::feed::{self, median};
-use crate::bench::round::{self, DATABASE, full_speed};
+use crate::bench::round::{self, DATABASE, Run, full_speed};
 use crate::bench::serving::{BenchGround, ORIGIN, TEMPLATE, Work};
 use crate::bench::workload::Workload;
 use crate::bench::{Plan, seed};
@@ -45,6 +45,9 @@ pub(crate) struct TreeReport {
     settled_with_tree_per_s: f64,
     /// By how many hundredths it is less, in medians of the rounds.
     tree_costs_percent: f64,
+    /// Processor time of service and PostgreSQL, in microseconds a callback: it depends less on what else runs.
+    cpu_us_per_callback: f64,
+    cpu_us_per_callback_with_tree: f64,
     /// Events that were not in the tree yet when all was settled, at most.
     lag_events: u64,
     callbacks: usize,
@@ -84,7 +87,7 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) ->
     let settled = Settled::measure(cluster, plan, &ground, &workload).await?;
     proofs.sort_by(f64::total_cmp);
     let at = |share: f64| proofs[((proofs.len() - 1) as f64 * share) as usize].round();
-    let Settled { mut without, mut with, mut costs, lag } = settled;
+    let Settled { mut without, mut with, mut costs, mut cpu_without, mut cpu_with, lag } = settled;
     Ok(TreeReport {
         profile: "tree",
         events,
@@ -94,6 +97,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) ->
         settled_per_s: median(&mut without).round(),
         settled_with_tree_per_s: median(&mut with).round(),
         tree_costs_percent: (median(&mut costs) * 10.0).round() / 10.0,
+        cpu_us_per_callback: median(&mut cpu_without).round(),
+        cpu_us_per_callback_with_tree: median(&mut cpu_with).round(),
         lag_events: lag,
         callbacks: plan.callbacks,
         rounds: plan.rounds,
@@ -158,10 +163,13 @@ async fn prove(service: &Database, ground: &BenchGround) -> anyhow::Result<Vec<f
 }
 
 /// What is settled without the tree and with it.
+#[derive(Default)]
 struct Settled {
     without: Vec<f64>,
     with: Vec<f64>,
     costs: Vec<f64>,
+    cpu_without: Vec<f64>,
+    cpu_with: Vec<f64>,
     lag: u64,
 }
 
@@ -176,15 +184,25 @@ impl Settled {
         seed::seed(cluster, ground, workload).await?;
         note("Warming the server up ..");
         round::warm_up(plan, cluster, ground, workload).await?;
-        let mut found = Self { without: Vec::new(), with: Vec::new(), costs: Vec::new(), lag: 0 };
+        let mut found = Self::default();
+        let cpu = |run: Run| (run.cpu.service + run.cpu.postgres) as f64 / plan.callbacks as f64;
         for number in 1..=plan.rounds {
-            let without = full_speed(plan, cluster, ground, workload, Work::Settle).await?.per_s;
-            let with = full_speed(plan, cluster, ground, workload, Work::SettleAndSign).await?.per_s;
+            let without = full_speed(plan, cluster, ground, workload, Work::Settle).await?;
+            let with = full_speed(plan, cluster, ground, workload, Work::SettleAndSign).await?;
             let lag = trees(&cluster.owner(DATABASE).await?).await?.iter().map(|tree| tree.lag()).max();
-            note(&format!("Round {number} of {}: {without:.0}/s, with the tree {with:.0}/s", plan.rounds));
-            found.without.push(without);
-            found.with.push(with);
-            found.costs.push(100.0 * (1.0 - with / without));
+            note(&format!(
+                "Round {number} of {}: {:.0}/s for {:.0} us, with the tree {:.0}/s for {:.0} us",
+                plan.rounds,
+                without.per_s,
+                cpu(without),
+                with.per_s,
+                cpu(with)
+            ));
+            found.without.push(without.per_s);
+            found.with.push(with.per_s);
+            found.costs.push(100.0 * (1.0 - with.per_s / without.per_s));
+            found.cpu_without.push(cpu(without));
+            found.cpu_with.push(cpu(with));
             found.lag = found.lag.max(lag.unwrap_or_default());
         }
         Ok(found)
