@@ -211,6 +211,33 @@ async fn a_checkpoint_is_published_no_oftener_than_it_should_be_and_what_was_pub
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_as_large_as_they_may_be_are_taken_fewer_at_a_time() {
+    let shop = TreeShop::create().await;
+    let mut integrator = shop.integrator().await;
+    integrate_all(&mut integrator).await;
+    shop.run(
+        "INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
+         SELECT 'shop', p, md5('e' || p)::uuid, 'fact', 'stock.received', 'sku:x', clock_timestamp(), e.entry,
+             sha256('\\x00'::bytea || convert_to(e.entry, 'UTF8'))
+         FROM generate_series(1, 700) AS p CROSS JOIN LATERAL (SELECT rpad(p::text, 60000, 'x') AS entry) AS e",
+    )
+    .await;
+    let mut batches = Vec::new();
+    while let Integrated::Added { events, is_full } = integrator.integrate(5_000).await.unwrap() {
+        batches.push(events);
+        if !is_full {
+            break;
+        }
+    }
+    assert_eq!(batches, [280, 280, 140]);
+    shop.assert_sound().await;
+    assert!(integrator.publish(Duration::ZERO).await.unwrap());
+    let bundle = "tile/entries/001".parse().unwrap();
+    let bytes = shop.trees.bundle(&shop.shop, bundle).await.unwrap().unwrap();
+    assert_eq!(bytes.len(), 256 * 60_002);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_service_cannot_change_what_was_signed() {
     let shop = TreeShop::create().await;
     let mut integrator = shop.integrator().await;

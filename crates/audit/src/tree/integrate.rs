@@ -14,6 +14,18 @@ use tokio_postgres::types::ToSql;
 use super::store::{grown, last_leaf, read_entry, root, size};
 use super::{Error, LogKeys, Origin};
 
+/// The most that is read for one integration, or an entry more: a moment's work, so that the lease is renewed in time.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// What was taken in.
+struct Read {
+    events: usize,
+    /// That the log was in.
+    epoch: i32,
+    /// There was more than is read at a time.
+    is_cut: bool,
+}
+
 /// What came of an integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integrated {
@@ -37,6 +49,8 @@ pub struct Integrator {
     /// By the epoch, which is part of their name.
     signers: HashMap<i32, Vec<Signer>>,
     growth: Growth,
+    /// The most events that the next integration takes: fewer where they are large.
+    limit: usize,
     /// The note of the key that was seen when it was opened stands before this.
     key_known_through: i64,
 }
@@ -97,7 +111,8 @@ impl Integrator {
         }
         drop(client);
         let key_known_through = key_known_through.0;
-        Ok(Self { database, lease, origin, keys, signers: HashMap::new(), growth, key_known_through })
+        let (signers, limit) = (HashMap::new(), usize::MAX);
+        Ok(Self { database, lease, origin, keys, signers, growth, limit, key_known_through })
     }
 
     /// Adds at most so many events, and signs the tree that they make: in one transaction, behind the fence. Nothing happens
@@ -107,9 +122,9 @@ impl Integrator {
     /// [`Error::LogDiffers`]; the lease is lost; the database's: then what became of it is not known.
     pub async fn integrate(&mut self, most: usize) -> Result<Integrated, Error> {
         let from = self.growth.size();
-        let (events, epoch) = match self.read(most).await? {
-            Some(read) => read,
-            None => return Ok(Integrated::KeyChanged),
+        let limit = self.limit.min(most);
+        let Some(Read { events, epoch, is_cut }) = self.read(limit).await? else {
+            return Ok(Integrated::KeyChanged);
         };
         if events == 0 {
             return Ok(Integrated::Added { events, is_full: false });
@@ -117,11 +132,12 @@ impl Integrator {
         let root = self.growth.root();
         let note = self.sign(epoch, root)?;
         self.store(from, root, epoch, &note).await?;
-        Ok(Integrated::Added { events, is_full: events == most })
+        self.limit = if is_cut { events } else { limit.saturating_mul(2) };
+        Ok(Integrated::Added { events, is_full: is_cut || events == limit })
     }
 
-    /// Takes events in as they come: none is kept. How many, and the epoch that the log was in; none if the key was changed.
-    async fn read(&mut self, most: usize) -> Result<Option<(usize, i32)>, Error> {
+    /// Takes events in as they come: none is kept. None if the key was changed.
+    async fn read(&mut self, most: usize) -> Result<Option<Read>, Error> {
         let client = self.database.client().await?;
         let statement = client.prepare(&sql::audit::READ_LEAVES).await?;
         let first = signed(self.growth.size());
@@ -129,14 +145,15 @@ impl Integrator {
         let parameters: [&(dyn ToSql + Sync); 3] = [&shop, &first, &most];
         let rows = client.raw().query_raw(&statement, parameters).await?;
         pin_mut!(rows);
-        let (mut events, mut epoch) = (0, 0);
+        let (mut read, mut bytes) = (Read { events: 0, epoch: 0, is_cut: false }, 0);
         while let Some(row) = rows.try_next().await? {
             let position = signed(self.growth.size());
             let differs = |why| Error::LogDiffers { position: Position(position), why };
             if row.try_get::<_, i64>(0)? != position {
                 return Err(differs("the event is gone"));
             }
-            let leaf = leaf_hash(row.try_get::<_, &str>(1)?.as_bytes());
+            let entry: &str = row.try_get(1)?;
+            let leaf = leaf_hash(entry.as_bytes());
             // The column is a copy, which others read instead of the entry.
             if row.try_get::<_, &[u8]>(2)? != leaf {
                 return Err(differs("the leaf hash beside the entry is not the entry's"));
@@ -144,11 +161,16 @@ impl Integrator {
             if row.try_get::<_, bool>(3)? && position > self.key_known_through {
                 return Ok(None);
             }
-            epoch = row.try_get(4)?;
             self.growth.push(leaf);
-            events += 1;
+            (read.events, read.epoch) = (read.events + 1, row.try_get(4)?);
+            bytes += entry.len();
+            if bytes >= BATCH_BYTES {
+                // The rest is not asked for again before it is its turn.
+                read.is_cut = true;
+                break;
+            }
         }
-        Ok(Some((events, epoch)))
+        Ok(Some(read))
     }
 
     fn sign(&mut self, epoch: i32, root: Hash) -> Result<String, Error> {

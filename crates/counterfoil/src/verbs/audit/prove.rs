@@ -27,7 +27,7 @@ pub(crate) struct Prove {
     log: LogArgs,
     /// The event: its position or its id
     event: String,
-    /// Where to write to; - is standard output [default: <shop>-<position>.tlog-proof]
+    /// Where to write to; - is standard output [default: SHOP-POSITION.tlog-proof]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
