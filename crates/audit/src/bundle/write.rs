@@ -143,7 +143,8 @@ async fn write_keys(source: &Source, folder: &Path, checkpoint: &Checkpoint) -> 
     write_whole(folder, "policy", format!("log {key}\nquorum none\n").as_bytes())
 }
 
-/// What was published within the range, and on both sides of it: between two of them each event was recorded.
+/// What was published within the range, and on both sides of it: between two of them each event was recorded. With what
+/// was stamped with a time since.
 async fn write_checkpoints(
     snapshot: &Snapshot,
     folder: &Path,
@@ -159,6 +160,15 @@ async fn write_checkpoints(
         if written < CHECKPOINTS_MAX {
             write_whole(&folder, &format!("{size}.note"), note.as_bytes())?;
             written += 1;
+        }
+    }
+    // A stamp is of the note as it was then: cosignatures may have come since.
+    for row in snapshot.client()?.query(&sql::witnesses::LIST_STAMPS, &[&shop]).await? {
+        let (size, note, stamp): (i64, &str, &[u8]) =
+            (row.try_get("size")?, row.try_get("checkpoint")?, row.try_get("response")?);
+        if size > from.0 {
+            write_whole(&folder, &format!("{size}.note"), note.as_bytes())?;
+            write_whole(&folder, &format!("{size}.tsr"), stamp)?;
         }
     }
     Ok(written)
