@@ -55,6 +55,18 @@ fn bench_measures_every_contestant_and_removes_what_it_made() {
 }
 
 #[test]
+#[ignore = "takes both cores for half a minute: make test-all"]
+fn bench_of_the_tree_measures_each_of_its_figures() {
+    let dir = TempDir::new();
+    let arguments = ["--profile", "tree", "--events", "10000", "--callbacks", "300"];
+    let (report, _) = bench(dir.path(), &arguments, None);
+    let figures =
+        ["/integrated_events_per_s", "/verified_entries_per_s", "/proof_us/p99", "/settled_with_tree_per_s"];
+    assert_measured(&report, &figures);
+    assert!(report["lag_events"].is_u64() && report["tree_costs_percent"].is_number(), "{report}");
+}
+
+#[test]
 fn bench_without_pgbench_says_how_to_get_it_and_measures_the_rest() {
     let dir = TempDir::new();
     let programs = dir.path().join("bin");

@@ -10,7 +10,7 @@ use tlog::{Bundle, Checkpoint, Growth, Note, Signer, TILE_WIDTH, Tile, Verifier,
 use crate::binary::TempDir;
 
 /// What a verifier of others thinks of a log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Verdict {
     pub(crate) by: &'static str,
     /// What it said, if it refuses the log.

@@ -14,6 +14,7 @@ use test_support::{TestDatabase, wait_until};
 use tlog::{Checkpoint, Note, Policy, ProofFile, Tile, Verifier, bundles_between, encode_bundle, leaf_hash};
 
 use crate::binary::{self, said};
+use crate::foreign_log::ForeignVerifiers;
 use crate::ground::{Ground, SHOP, client};
 use crate::led_shop::DEADLINE;
 use crate::load::Load;
@@ -284,6 +285,32 @@ async fn serve_says_at_once_what_is_wrong_with_its_log_keys() {
     assert!(serve(&signed.key_file(), Some("https://shop.example")).contains("without its scheme"));
     assert!(serve(&kek, Some(ORIGIN)).contains("there is no PRIVATE KEY"));
     assert!(serve(&signed.dir("nowhere"), Some(ORIGIN)).contains("cannot be read"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Go, its x/mod and openssl: make test-all"]
+async fn verifiers_of_others_accept_a_live_log_as_files_and_over_http() {
+    let Some(verifiers) = ForeignVerifiers::get().await else { return };
+    let signed = Signed::prepare().await;
+    let address = free_address();
+    let serving = signed.serve("a", address).await;
+    signed.ground.stock(address).await;
+    let load = Load::start(&signed.ground, &[address]);
+    load.gets_through(400).await;
+    let ledger = load.end().await;
+    signed.ground.assert_sound(&ledger).await;
+    signed.published().await;
+    let (dir, key) = (signed.dir("a").join(SHOP), signed.vkeys().remove(0));
+    let note = signed.trees.published(&signed.ground.shop).await.unwrap().unwrap().note;
+    let follows = async || std::fs::read(dir.join("checkpoint")).is_ok_and(|there| there == note.as_bytes());
+    assert!(wait_until(DEADLINE, follows).await);
+    let audit = signed.ground.key_of(Role::Audit).await;
+    let mut verdicts = verifiers.judge(&dir, &key).to_vec();
+    verdicts.push(verifiers.fsck(&format!("http://{address}/log/{SHOP}/"), &key, Some(&audit)));
+    for verdict in verdicts {
+        assert_eq!(verdict.refused, None, "{}", verdict.by);
+    }
+    assert_eq!(serving.terminate().await, Some(0));
 }
 
 #[tokio::test]

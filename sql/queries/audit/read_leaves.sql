@@ -3,7 +3,8 @@
 -- $1 shop_id text
 -- $2 from bigint
 -- $3 row_limit bigint
-SELECT e.position, e.entry, e.leaf_hash, e.type = 'key.rotated' AS is_of_key,
+SELECT e.position, e.entry, e.leaf_hash,
+    e.type = 'key.rotated' AND e.key = 'shop:' || e.shop_id AS is_of_key,
     (SELECT s.feed_epoch FROM counterfoil.shops AS s WHERE s.shop_id = $1) AS epoch
 FROM counterfoil.events AS e
 WHERE e.shop_id = $1 AND e.position >= $2
