@@ -331,7 +331,8 @@ async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_aga
                 DROP VIEW counterfoil.outbox_feed;
                 DROP TABLE counterfoil.outbox_retention, counterfoil.forks, counterfoil.consumers, counterfoil.sinks,
                     counterfoil.undelivered, counterfoil.delivery_attempts, counterfoil.trees, counterfoil.tree_tiles,
-                    counterfoil.tree_checkpoints, counterfoil.witnesses, counterfoil.stamps, counterfoil.reimported;
+                    counterfoil.tree_checkpoints, counterfoil.witnesses, counterfoil.stamps, counterfoil.reimported,
+                    counterfoil.replaced_rows;
                 ALTER TABLE counterfoil.shops DROP COLUMN has_reimported;
                 DROP INDEX counterfoil.outbox_id;
                 DELETE FROM counterfoil.schema_history WHERE version >= 5";
