@@ -5,15 +5,18 @@ use std::process::{Command, Output};
 
 use audit::{Fold, Model, Point, Progress, Snapshot, Source, Subject, as_of, read_into};
 use domain::{Money, Position, ShopId, State, Timestamp};
+use event_log::{Event, Filter, Kind, NoteType};
 use http_api::Limits;
 use paypal_simulator::{EventKind, Ids, Story};
 use read_models::{Cells, Table};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use test_support::wait_until;
+use test_support::{TestDatabase, wait_until};
 
 use crate::binary::{self, TempDir, said};
+use crate::ground::Ground;
 use crate::led_shop::{DEADLINE, LedShop};
+use crate::program::free_address;
 use crate::served::{SHOP, Served};
 use crate::soundness;
 
@@ -411,4 +414,34 @@ async fn a_rebuild_while_callbacks_keep_coming_loses_nothing() {
     );
     relay.stop().await;
     shop.assert_sound().await;
+}
+
+/// `serve` records the digests of what each day came to by a process of its own, and of two instances one does; what stands
+/// in the log afterwards is compared by every verification.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_digests_of_a_day_are_recorded_once_by_whichever_instance() {
+    let mut ground = Ground::prepare(TestDatabase::create().await).await;
+    ground.tell(&["--digest-every", "2s"]);
+    let addresses = [free_address(), free_address()];
+    let first = ground.serve(addresses[0]).await;
+    let second = ground.serve(addresses[1]).await;
+    ground.stock(addresses[0]).await;
+    let database = ground.test.database();
+    let digests = async || {
+        let client = database.client().await.unwrap();
+        let filter = Filter {
+            kinds: vec![Kind::Note],
+            types: vec![NoteType::ProjectionDigest.name().to_owned()],
+            key: None,
+        };
+        event_log::read(&client, &ground.shop, Position(-1), 100, &filter).await.unwrap()
+    };
+    assert!(wait_until(DEADLINE, async || digests().await.len() >= 2).await, "no digests are recorded");
+    assert_eq!((first.terminate().await, second.terminate().await), (Some(0), Some(0)));
+    let notes = digests().await;
+    // Whoever came second found it there: no two are as of one moment.
+    let as_of = |note: &Event| serde_json::from_str::<Value>(note.data()).unwrap()["as_of"].as_i64();
+    assert!(notes.windows(2).all(|two| as_of(&two[0]) < as_of(&two[1])), "{notes:#?}");
+    let verified = audit::verify(&database, &ground.shop).await.unwrap();
+    assert!(verified.is_clean() && verified.digests == notes.len() as u64, "{verified:#?}");
 }

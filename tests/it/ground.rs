@@ -67,6 +67,11 @@ impl Ground {
         }
     }
 
+    /// Has every `serve` from here on take these arguments too.
+    pub(crate) fn tell(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    }
+
     /// One `serve` of this build.
     pub(crate) async fn serve(&self, address: SocketAddr) -> Serving {
         self.serve_with(binary::path(), "serve", address).await

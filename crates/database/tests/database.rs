@@ -327,8 +327,7 @@ async fn migrating_twice_at_once_applies_everything_once() {
 async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_again() {
     let test = TestDatabase::create().await;
     let user = test.superuser().await;
-    let undo = "DROP TABLE counterfoil.trees, counterfoil.tree_tiles, counterfoil.tree_checkpoints;
-                DROP VIEW counterfoil.outbox_feed;
+    let undo = "DROP VIEW counterfoil.outbox_feed;
                 DROP TABLE counterfoil.outbox_retention, counterfoil.forks, counterfoil.consumers, counterfoil.sinks,
                     counterfoil.undelivered, counterfoil.delivery_attempts, counterfoil.trees, counterfoil.tree_tiles,
                     counterfoil.tree_checkpoints, counterfoil.witnesses, counterfoil.stamps, counterfoil.reimported,
