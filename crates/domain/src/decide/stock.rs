@@ -35,7 +35,9 @@ impl Decision<'_> {
             (Some(counted), _) => counted.max(0) - on_hand,
             (None, delta) => delta.unwrap_or(0).max(-on_hand),
         };
-        let holders = if delta < 0 { self.holders(&fact.sku)? } else { BTreeSet::new() };
+        let row = self.stock_row(&fact.sku)?;
+        let is_short = delta < 0 && row.on_hand() + delta < row.held;
+        let holders = if is_short { self.holders(&fact.sku)? } else { BTreeSet::new() };
         let key = Key::Sku(fact.sku.clone());
         let step = StockMove { adjusted: delta, ..StockMove::of(fact.sku.clone()) };
         self.emit(
@@ -44,9 +46,6 @@ impl Decision<'_> {
             Change { stock: vec![step], ..Change::default() },
         )?;
         let row = self.stock_row(&fact.sku)?;
-        if row.on_hand() >= row.held {
-            return Ok(());
-        }
         for order in holders {
             let short = Short { sku: fact.sku.clone(), order, on_hand: row.on_hand(), held: row.held };
             self.emit(
@@ -59,23 +58,21 @@ impl Decision<'_> {
     }
 
     /// The orders that hold pieces of the article: not those whose stock the shop keeps itself. Orders of the same batch
-    /// are not in the stored set yet.
+    /// are not in the stored set yet; where all orders are known, no set is kept, for each would grow with the shop.
     fn holders(&self, sku: &Sku) -> Result<BTreeSet<OrderId>, Undecided> {
         let mut holders =
             self.state.holders.read(sku, || Missing::Holders(sku.clone()))?.cloned().unwrap_or_default();
-        if !self.state.holders.is_complete() {
-            let holds = |order: &crate::Order| {
-                let names = |terms: &std::sync::Arc<crate::Terms>| {
-                    terms.tracks.stock && terms.lines.iter().any(|line| line.sku == *sku)
-                };
-                order.held_until.is_some() && order.terms.as_ref().is_some_and(names)
+        let holds = |order: &crate::Order| {
+            let names = |terms: &std::sync::Arc<crate::Terms>| {
+                terms.tracks.stock && terms.lines.iter().any(|line| line.sku == *sku)
             };
-            for (id, order) in self.state.orders.iter() {
-                if holds(order) {
-                    holders.insert(id.clone());
-                } else {
-                    holders.remove(id);
-                }
+            order.held_until.is_some() && order.terms.as_ref().is_some_and(names)
+        };
+        for (id, order) in self.state.orders.iter() {
+            if holds(order) {
+                holders.insert(id.clone());
+            } else {
+                holders.remove(id);
             }
         }
         Ok(holders)
