@@ -9,6 +9,7 @@ mod bad_input;
 mod bench;
 mod binary;
 mod brokers;
+mod bundle;
 mod cli;
 mod contract;
 mod crash;

@@ -25,13 +25,13 @@ const KILLS: usize = 8;
 const ANSWERS_BETWEEN_KILLS: usize = 30;
 
 /// A ground whose logs are signed.
-struct Signed {
-    ground: Ground,
+pub(crate) struct Signed {
+    pub(crate) ground: Ground,
     trees: Trees,
 }
 
 impl Signed {
-    async fn prepare() -> Self {
+    pub(crate) async fn prepare() -> Self {
         let ground = Ground::prepare(TestDatabase::create().await).await;
         let trees = Trees::new(ground.test.database());
         let signed = Self { ground, trees };
@@ -47,12 +47,12 @@ impl Signed {
         std::fs::write(self.key_file(), keys.to_pem().expose_secret()).unwrap();
     }
 
-    fn dir(&self, name: &str) -> PathBuf {
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
         self.ground.folder().join(name)
     }
 
     /// `serve` with the tree, and with a directory of its own.
-    async fn serve(&self, name: &str, address: SocketAddr) -> Serving {
+    pub(crate) async fn serve(&self, name: &str, address: SocketAddr) -> Serving {
         let told = [
             ("COUNTERFOIL_LOG_KEY_FILE", self.key_file().display().to_string()),
             ("COUNTERFOIL_LOG_ORIGIN", ORIGIN.to_owned()),
@@ -62,7 +62,7 @@ impl Signed {
     }
 
     /// Waits until all of the log is published.
-    async fn published(&self) -> Vec<String> {
+    pub(crate) async fn published(&self) -> Vec<String> {
         let mut all = Vec::new();
         let done = wait_until(DEADLINE, async || {
             all = entries(&self.ground.test, &self.ground.shop).await;
@@ -73,7 +73,7 @@ impl Signed {
         all
     }
 
-    fn run(&self, line: &str) -> Output {
+    pub(crate) fn run(&self, line: &str) -> Output {
         let mut command = binary::command(self.ground.folder());
         command.args(line.split_whitespace());
         command.env("MAINTENANCE_DATABASE_URL", self.ground.test.url_owner().expose_secret());
@@ -81,13 +81,13 @@ impl Signed {
         command.output().unwrap()
     }
 
-    fn shows(&self, line: &str) -> Value {
+    pub(crate) fn shows(&self, line: &str) -> Value {
         let output = self.run(&format!("{line} -o json"));
         assert!(output.status.success(), "{line}\n{}", said(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    fn fails(&self, line: &str, code: i32, says: &str) {
+    pub(crate) fn fails(&self, line: &str, code: i32, says: &str) {
         let output = self.run(line);
         let text = said(&output);
         assert_eq!(output.status.code(), Some(code), "{line}\n{text}");
@@ -95,7 +95,7 @@ impl Signed {
     }
 
     /// The keys as `keys log show` has them.
-    fn vkeys(&self) -> Vec<Verifier> {
+    pub(crate) fn vkeys(&self) -> Vec<Verifier> {
         let shown = self.shows("keys log show");
         let rows = shown.as_array().unwrap().iter().filter(|row| row["shop"] == SHOP);
         rows.map(|row| row["vkey"].as_str().unwrap().parse().unwrap()).collect()
