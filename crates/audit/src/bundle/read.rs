@@ -1,11 +1,12 @@
 //! Reads a bundle: a log to audit, without a database.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use domain::{Position, ShopId};
 use event_log::Event;
 use evidence::DataKey;
@@ -195,9 +196,7 @@ impl Bundle {
 
     /// The SHA-256 of a table's file, hexadecimal.
     pub(crate) fn exported(&self, table: &str) -> Result<String, Error> {
-        let path = self.folder.join(EXPORT).join(format!("{table}.jsonl"));
-        let bytes = fs::read(&path).map_err(|error| Error::file(&path, &error))?;
-        Ok(hex::encode(digest(&SHA256, &bytes)))
+        digest_of(&self.folder.join(EXPORT).join(format!("{table}.jsonl")))
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -216,9 +215,7 @@ pub(crate) fn listed(folder: &Path) -> Result<Vec<String>, Error> {
         if Path::new(name).is_absolute() || name.split('/').any(|part| part == "..") {
             return Err(odd(&path, &format!("{name} leads out of the folder")));
         }
-        let is_same =
-            fs::read(folder.join(name)).is_ok_and(|bytes| hex::encode(digest(&SHA256, &bytes)) == sha256);
-        if !is_same {
+        if digest_of(&folder.join(name)).ok().as_deref() != Some(sha256) {
             differing.push(name.to_owned());
         }
     }
@@ -226,11 +223,31 @@ pub(crate) fn listed(folder: &Path) -> Result<Vec<String>, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |error: std::io::Error| Error::file(path, &error);
-    if fs::metadata(path).map_err(failed)?.len() > FILE_MAX {
+    if metadata(path)?.len() > FILE_MAX {
         return Err(odd(path, "it is larger than any such file can be"));
     }
-    fs::read(path).map_err(failed)
+    fs::read(path).map_err(|error| Error::file(path, &error))
+}
+
+/// Of a file of any size.
+fn digest_of(path: &Path) -> Result<String, Error> {
+    metadata(path)?;
+    let failed = |error: io::Error| Error::file(path, &error);
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut sha256, mut buffer) = (Context::new(&SHA256), vec![0; 1 << 16]);
+    loop {
+        let count = file.read(&mut buffer).map_err(failed)?;
+        if count == 0 {
+            return Ok(hex::encode(sha256.finish()));
+        }
+        sha256.update(&buffer[..count]);
+    }
+}
+
+/// A bundle comes from somebody else: what is no plain file, or leads elsewhere, is not read.
+fn metadata(path: &Path) -> Result<fs::Metadata, Error> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| Error::file(path, &error))?;
+    if metadata.is_file() { Ok(metadata) } else { Err(odd(path, "it is no plain file")) }
 }
 
 fn odd(path: &Path, why: &str) -> Error {
