@@ -8,7 +8,7 @@
 //! bodies/           sealed evidence of the range, by position
 //! keys.json         the keys of that evidence, as far as they are released
 //! certificates/     what signed callbacks
-//! export/           entries of the range, and the read models as of the end
+//! export/           entries from the range's first to the end, and the read models as of the end
 //! shop.json, report.json, manifest.sha256
 //! ```
 
@@ -17,6 +17,7 @@ mod readme;
 mod write;
 
 use serde::{Deserialize, Serialize};
+use tlog::Verifier;
 
 pub use read::Bundle;
 pub(crate) use read::listed;
@@ -33,6 +34,15 @@ const REPORT: &str = "report.json";
 const README: &str = "README.txt";
 const MANIFEST: &str = "manifest.sha256";
 const VKEY: &str = "log.vkey";
+
+/// The log's key as programs of others want it: each file with its text.
+pub(crate) fn key_files(key: &Verifier) -> [(&'static str, String); 3] {
+    [
+        (VKEY, format!("{key}\n")),
+        ("log.pub.pem", key.to_pem()),
+        ("policy", format!("log {key}\nquorum none\n")),
+    ]
+}
 
 /// What `shop.json` says.
 #[derive(Clone, Debug, Serialize, Deserialize)]

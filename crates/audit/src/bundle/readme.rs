@@ -23,8 +23,7 @@ Run these in this folder, in a POSIX shell. 1 to 3 need no program of ours.
    timeout 600 go run github.com/transparency-dev/tessera/cmd/fsck@v1.0.4 \\
        --storage_url=\"file://$PWD/log/\" --public_key=log.vkey --ui=false -N=64
 
-4. Entries, evidence, signatures of PayPal's, decisions and read models agree with each other (--roots: a folder with the
-   roots that PayPal's certificates descend from):
+4. Entries, evidence, PayPal's signatures, decisions and read models agree (ROOTS: a folder with the roots of PayPal's chains):
 
    counterfoil verify --bundle . --roots ROOTS
    counterfoil replay --bundle .
@@ -33,8 +32,8 @@ Where there is a checkpoints/<size>.tsr, it says when the checkpoint was there a
 
    openssl ts -verify -data checkpoints/SIZE.note -in checkpoints/SIZE.tsr -CAfile TSA-CA.pem
 
-export/events.jsonl has the entries of the range, export/*.jsonl and *.csv the read models as of the end; their SHA-256 is
-what `projection.digest` in the log records. bodies/ has the evidence of the range, sealed; keys.json the keys that were
+export/events.jsonl has the entries from the range's first to the end, the other export/*.jsonl the read models as of the
+end; the SHA-256 of those is what `projection.digest` in the log records. bodies/ has the evidence of the range, sealed; keys.json the keys that were
 released for it. What was erased has no key, and its entry stands.
 "
     )

@@ -13,8 +13,8 @@ use serde::Serialize;
 use tlog::{Checkpoint, Note, Verifier};
 
 use super::{
-    BODIES, CERTIFICATES, CHECKPOINTS, EXPORT, KEYS, LOG, MANIFEST, README, REPORT, SHOP, ShopFile, VKEY,
-    readme,
+    BODIES, CERTIFICATES, CHECKPOINTS, EXPORT, KEYS, LOG, MANIFEST, README, REPORT, SHOP, ShopFile,
+    key_files, readme,
 };
 use crate::export::{self, Format, Manifest, Request, make_empty, write_whole};
 use crate::tree::{Trees, known_keys, publish_files};
@@ -61,10 +61,11 @@ pub struct BundleReport {
 }
 
 /// Writes a bundle of what was published of a log, into a folder that must be empty or not be there. Without a vault no key
-/// is released. `manifest.sha256` comes last: a folder without one is not whole.
+/// is released. What is refused is refused before anything is written. `manifest.sha256` comes last: a folder without one is
+/// not whole.
 ///
 /// # Errors
-/// [`crate::tree::Error::NotPublished`]; the log cannot be read, or the folder cannot be written.
+/// [`crate::tree::Error::NotPublished`]; [`Error::OutOfRange`]; the log cannot be read, or the folder cannot be written.
 pub async fn write(
     database: &Database,
     shop: &ShopId,
@@ -73,19 +74,20 @@ pub async fn write(
     vault: Option<&Vault>,
     progress: &Progress,
 ) -> Result<BundleReport, Error> {
-    make_empty(folder)?;
     let trees = Trees::new(database.clone());
+    let range = range(database, &trees, shop, &request).await?;
+    make_empty(folder)?;
     progress.begin("writing the tree", 0);
     if !publish_files(&trees, shop, &folder.join(LOG)).await? {
         return Err(Error::Failed("the folder is in use".to_owned()));
     }
     let note = fs::read(folder.join(LOG).join("checkpoint"))
         .map_err(|error| Error::file(&folder.join(LOG).join("checkpoint"), &error))?;
-    let checkpoint = Checkpoint::parse(Note::parse(&note)?.text())?;
+    let note = Note::parse(&note)?;
+    let checkpoint = Checkpoint::parse(note.text())?;
     let last = Position(i64::try_from(checkpoint.size()).unwrap_or(i64::MAX) - 1);
     let source = Source::Snapshot(Snapshot::take(database, shop).await?);
-    let range = range(&source, &request, last).await?;
-    write_keys(&source, folder, &checkpoint).await?;
+    write_keys(&source, folder, &checkpoint, &note).await?;
     let request = Request {
         format: Format::Jsonl,
         from: range[0],
@@ -118,8 +120,22 @@ pub async fn write(
     Ok(report)
 }
 
-/// Within what was published.
-async fn range(source: &Source, request: &BundleRequest, last: Position) -> Result<[Position; 2], Error> {
+/// Within what is published by now.
+async fn range(
+    database: &Database,
+    trees: &Trees,
+    shop: &ShopId,
+    request: &BundleRequest,
+) -> Result<[Position; 2], Error> {
+    let published = trees.published(shop).await?.ok_or(crate::tree::Error::NotPublished)?;
+    let last = Position(i64::try_from(published.size).unwrap_or(i64::MAX) - 1);
+    let source = Source::Snapshot(Snapshot::take(database, shop).await?);
+    let located = locate(&source, request, last).await;
+    source.close().await;
+    located
+}
+
+async fn locate(source: &Source, request: &BundleRequest, last: Position) -> Result<[Position; 2], Error> {
     let to = source.locate(request.to).await?.min(last);
     let from = match request.from {
         Point::Head => Position(0),
@@ -133,14 +149,26 @@ async fn range(source: &Source, request: &BundleRequest, last: Position) -> Resu
     Ok([from, to])
 }
 
-/// The key that signed the checkpoint, in three forms.
-async fn write_keys(source: &Source, folder: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
-    let keys = known_keys(&source.notes(NoteType::KeyRotated).await?);
-    let key = keys.last().ok_or_else(|| Error::Failed("the log names no key".to_owned()))?;
-    let key = Verifier::of_log(checkpoint.origin(), *key.public_key())?;
-    write_whole(folder, VKEY, format!("{key}\n").as_bytes())?;
-    write_whole(folder, "log.pub.pem", key.to_pem().as_bytes())?;
-    write_whole(folder, "policy", format!("log {key}\nquorum none\n").as_bytes())
+/// The newest key that signed the checkpoint: a key that was named since has not.
+async fn write_keys(
+    source: &Source,
+    folder: &Path,
+    checkpoint: &Checkpoint,
+    note: &Note,
+) -> Result<(), Error> {
+    for key in known_keys(&source.notes(NoteType::KeyRotated).await?).iter().rev() {
+        let key = Verifier::of_log(checkpoint.origin(), *key.public_key())?;
+        match note.open(&[&key]) {
+            Ok(_) => {
+                return key_files(&key)
+                    .iter()
+                    .try_for_each(|(name, text)| write_whole(folder, name, text.as_bytes()));
+            }
+            Err(tlog::Error::NotSigned) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Failed("no key that the log names has signed its checkpoint".to_owned()))
 }
 
 /// What was published within the range, and on both sides of it: between two of them each event was recorded. With what
