@@ -10,9 +10,13 @@ use aws_lc_rs::digest::{Context, SHA256};
 use domain::{Position, ShopId};
 use event_log::Event;
 use evidence::DataKey;
+use paypal::Environment;
+use serde::Deserialize;
 use tlog::{Bundle as EntryBundle, Checkpoint, Note, TILE_WIDTH, Verifier, decode_bundle};
 
-use super::{BODIES, CERTIFICATES, EXPORT, KEYS, LOG, MANIFEST, SHOP, ShopFile, VKEY};
+use super::{
+    BODIES, CERTIFICATES, CHECKPOINTS, EXPORT, KEYS, LOG, MANIFEST, SHOP, ShopFile, VKEY, key_files,
+};
 use crate::Error;
 use crate::verify::evidence::{Piece, PieceKey};
 
@@ -46,6 +50,13 @@ impl Bundle {
         let checkpoint = Checkpoint::parse(note.text()).map_err(|error| odd(&path, &error.to_string()))?;
         if i64::try_from(checkpoint.size()).is_err() {
             return Err(odd(&path, "its size is beyond any log"));
+        }
+        // Without it a signature would be judged by whatever environment the callback names.
+        if shop.environment.parse::<Environment>().is_err() {
+            return Err(odd(
+                &folder.join(SHOP),
+                &format!("{} is none of PayPal's environments", shop.environment),
+            ));
         }
         Ok(Self {
             folder: folder.to_owned(),
@@ -97,6 +108,56 @@ impl Bundle {
         let path = self.folder.join(VKEY);
         let text = String::from_utf8(read(&path)?).map_err(|_| odd(&path, "it is no text"))?;
         text.trim().parse().map_err(|error: tlog::Error| odd(&path, &error.to_string()))
+    }
+
+    /// The files that have that key in other forms, and another one than it.
+    pub(crate) fn other_keys(&self, key: &Verifier) -> Result<Vec<&'static str>, Error> {
+        let mut others = Vec::new();
+        for (name, text) in key_files(key) {
+            if read(&self.folder.join(name))?.trim_ascii_end() != text.trim_end().as_bytes() {
+                others.push(name);
+            }
+        }
+        Ok(others)
+    }
+
+    /// The checkpoints beside the log's own, with their files' names, by size.
+    pub(crate) fn checkpoints(&self) -> Result<Vec<(String, Note, Checkpoint)>, Error> {
+        let folder = self.folder.join(CHECKPOINTS);
+        let mut checkpoints = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))? {
+            let path = entry.map_err(|error| Error::file(&folder, &error))?.path();
+            if path.extension().is_none_or(|extension| extension != "note") {
+                continue;
+            }
+            let note = Note::parse(&read(&path)?).map_err(|error| odd(&path, &error.to_string()))?;
+            let checkpoint =
+                Checkpoint::parse(note.text()).map_err(|error| odd(&path, &error.to_string()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            checkpoints.push((format!("{CHECKPOINTS}/{name}"), note, checkpoint));
+        }
+        checkpoints.sort_by_key(|(_, _, checkpoint)| checkpoint.size());
+        Ok(checkpoints)
+    }
+
+    /// The entries that were exported, to be read in order.
+    pub(crate) fn exported_entries(&self) -> Result<(PathBuf, File), Error> {
+        let path = self.folder.join(EXPORT).join("events.jsonl");
+        metadata(&path)?;
+        let file = File::open(&path).map_err(|error| Error::file(&path, &error))?;
+        Ok((path, file))
+    }
+
+    /// The first of them and the last.
+    pub(crate) fn exported_range(&self) -> Result<[Position; 2], Error> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            range: [Position; 2],
+        }
+        let path = self.folder.join(EXPORT).join("manifest.json");
+        let manifest: Manifest =
+            serde_json::from_slice(&read(&path)?).map_err(|error| odd(&path, &error.to_string()))?;
+        Ok(manifest.range)
     }
 
     /// A tile's bytes.
@@ -168,7 +229,8 @@ impl Bundle {
         if !path.exists() {
             return Ok(None);
         }
-        let key = keys.get(&position.0).map(|key| DataKey::parse(key)).transpose()?;
+        let key = keys.get(&position.0).map(|key| DataKey::parse(key)).transpose();
+        let key = key.map_err(|error| odd(&self.folder.join(KEYS), &format!("at {position}: {error}")))?;
         Ok(Some(Piece { sealed: read(&path)?, key: key.map(PieceKey::Released) }))
     }
 

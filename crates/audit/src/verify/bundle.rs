@@ -1,10 +1,11 @@
 //! Verifies a bundle: what can be told without a database.
 
 use domain::Position;
-use event_log::{Event, leaf_hash};
+use event_log::{Event, Kind, NoteType, leaf_hash};
 use tlog::{Growth, Verifier as LogVerifier};
 
 use super::evidence::{Judged, Opener};
+use super::handed_over::{ExportedEntries, Kept};
 use super::rows::Entries;
 use super::{Verification, Verifier};
 use crate::bundle::listed;
@@ -15,6 +16,7 @@ const TREE: &str = "tree";
 const CHECKPOINT: &str = "checkpoint";
 const MANIFEST: &str = "manifest";
 const EXPORT: &str = "export";
+const KEY: &str = "key";
 
 impl Verifier<'_> {
     /// Compares the files of a bundle with its manifest, its tree and checkpoint with its entries, its evidence with them,
@@ -65,6 +67,7 @@ impl Verifier<'_> {
         let mut growth = Growth::new();
         let mut entries = Entries::default();
         let mut judged = Judged::of_bundle(&mut found.findings);
+        let (mut kept, mut exported) = (Kept::of(bundle)?, ExportedEntries::of(bundle)?);
         let mut after = Position(-1);
         while after < head {
             let page = bundle.entries(after, i64::MAX)?;
@@ -73,11 +76,16 @@ impl Verifier<'_> {
             let count = page.len() as u64;
             for (position, entry) in page {
                 growth.push(leaf_hash(&entry));
+                kept.compare(position, &growth, judged.findings);
+                exported.compare(position, &entry, judged.findings)?;
                 let event: Option<Event> = entries.step(position, &entry, judged.findings);
                 if let Some(event) = event {
                     let has_evidence = event.evidence().is_some();
                     let piece = if has_evidence { bundle.evidence(position, &keys)? } else { None };
                     judged.event(&event, piece.as_ref(), Some(&opener));
+                    if event.kind == Kind::Note && event.type_name == NoteType::KeyRotated.name() {
+                        kept.names_a_key(event);
+                    }
                 }
             }
             compare_tiles(bundle, &mut growth, judged.findings, &mut found.tree.tiles)?;
@@ -90,7 +98,8 @@ impl Verifier<'_> {
             found.findings.add(head, TREE, what);
         }
         (found.tree.size, found.tree.root) = (growth.size(), Some(hex::encode(growth.root())));
-        found.tree.checkpoints = 1;
+        exported.finish(head, &mut found.findings)?;
+        found.tree.checkpoints = 1 + kept.finish(&bundle.vkey()?, &mut found.findings)?;
         Ok(())
     }
 }
@@ -134,10 +143,11 @@ fn signed(bundle: &Bundle, vkey: Option<&LogVerifier>, findings: &mut Findings) 
             format!("it is of {}, and the key is {}'s", bundle.origin(), key.name()),
         );
     }
-    match bundle.note().open(&[key]) {
-        Ok(verified) if !verified.is_empty() => {}
-        Ok(_) => findings.add(at, CHECKPOINT, "the key has not signed it"),
-        Err(error) => findings.add(at, CHECKPOINT, error.to_string()),
+    for name in bundle.other_keys(&own)? {
+        findings.add(at, KEY, format!("{name} has another key than log.vkey"));
+    }
+    if let Err(error) = bundle.note().open(&[key]) {
+        findings.add(at, CHECKPOINT, error.to_string());
     }
     Ok(())
 }

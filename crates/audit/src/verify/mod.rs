@@ -2,6 +2,7 @@
 
 mod bundle;
 pub(crate) mod evidence;
+mod handed_over;
 mod rows;
 mod tree;
 

@@ -28,7 +28,7 @@ time of its transmission, and what its body says against what its entry says; ev
 read models; the rules as SQL; the digests that the log has. Nothing is written.
 
 With --bundle a folder that `counterfoil evidence` wrote is verified, and no database is asked: its manifest, tree and
-signature, the evidence in it, every decision, and the exported read models. --vkey says which key must have signed it; else
+signatures, the evidence in it, every decision, and the exported entries and read models. --vkey says which key must have signed it; else
 the one in the folder is believed.
 
 Without a key-encryption key evidence is compared as far as it is sealed. --roots says whose signatures are believed.
