@@ -32,11 +32,6 @@ impl ForeignVerifiers {
         Some(Self { sumdb, fsck })
     }
 
-    /// Tessera's check, already built: where it is.
-    pub(crate) fn fsck_program(&self) -> String {
-        self.fsck.display().to_string()
-    }
-
     /// What each thinks of the log in the folder, which has `checkpoint`, `tile/..` and `tile/entries/..`. OpenSSL knows nothing of
     /// trees: it says whether the key signed the checkpoint.
     pub(crate) fn judge(&self, log: &Path, key: &Verifier) -> [Verdict; 3] {

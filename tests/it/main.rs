@@ -10,6 +10,7 @@ mod bench;
 mod binary;
 mod brokers;
 mod bundle;
+mod bundle_tampered;
 mod cli;
 mod contract;
 mod crash;

@@ -39,7 +39,7 @@ impl Signed {
         signed
     }
 
-    fn key_file(&self) -> PathBuf {
+    pub(crate) fn key_file(&self) -> PathBuf {
         self.ground.folder().join("log.pem")
     }
 
