@@ -216,6 +216,16 @@ pub(crate) const TAMPERED: &[Tampering] = &[
         "export/events.jsonl has another entry than the log",
     ),
     Tampering::new(
+        "exported-entries-elsewhere",
+        SeenBy::Nobody,
+        |at, _| {
+            let (here, elsewhere) = (at.join("export/events.jsonl"), at.parent().unwrap().join("elsewhere"));
+            fs::rename(&here, &elsewhere).unwrap();
+            std::os::unix::fs::symlink(elsewhere, here).unwrap();
+        },
+        "export/events.jsonl: it is no plain file",
+    ),
+    Tampering::new(
         "another-shop",
         SeenBy::Nobody,
         |at, _| edit(&at.join("shop.json"), |text| text.replace(SHOP, "another")),
