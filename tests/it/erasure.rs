@@ -8,7 +8,7 @@ use audit::erasure::{self, erased_positions};
 use audit::{Error, Progress, Snapshot, Source};
 use database::Database;
 use domain::{Money, Position, ShopId};
-use event_log::SealedEvidence;
+use event_log::{Guard, SealedEvidence};
 use evidence::{KeyEncryptionKey, Vault};
 use futures_util::future::join_all;
 use http_api::Limits;
@@ -301,34 +301,38 @@ async fn planned(database: &Database, shop: &ShopId) -> erasure::Plan {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hold_that_comes_behind_the_plan_keeps_everything_and_what_comes_then_is_the_next_runs() {
     let shop = LedShop::create().await;
-    let (owner, sealed) = (shop.test.database_owner(), sealed());
+    let (owner, sealed, guard) = (shop.test.database_owner(), sealed(), Guard::default());
     granted(&shop, &sealed, 1).await;
     let plan = planned(&owner, &shop.shop).await;
     let buyer = "bea".parse().unwrap();
-    erasure::place_hold(&owner, &shop.shop, &buyer, "7-O-1", "a-test").await.unwrap();
-    let held = erasure::erase(&owner, &shop.shop, &plan, "x", "a-test").await.unwrap_err();
+    erasure::place_hold(&guard, &owner, &shop.shop, (&buyer, "7-O-1"), "a-test").await.unwrap();
+    let held = erasure::erase(&guard, &owner, &shop.shop, &plan, "x", "a-test").await.unwrap_err();
     assert!(matches!(held, Error::Held { ref case, .. } if case == "7-O-1"), "{held}");
     assert_eq!(planned(&owner, &shop.shop).await.readable, [Position(0)], "its key is there");
-    erasure::lift_hold(&owner, &shop.shop, &buyer, "7-O-1", "a-test").await.unwrap();
+    erasure::lift_hold(&guard, &owner, &shop.shop, (&buyer, "7-O-1"), "a-test").await.unwrap();
 
     granted(&shop, &sealed, 2).await;
-    let erased = erasure::erase(&owner, &shop.shop, &plan, "x", "a-test").await.unwrap();
+    let erased = erasure::erase(&guard, &owner, &shop.shop, &plan, "x", "a-test").await.unwrap();
     assert_eq!(erased.keys_destroyed, 1, "what came behind the plan is not in it");
     let rest = planned(&owner, &shop.shop).await;
     assert_eq!((rest.facts, rest.readable.as_slice()), (2, &[Position(3)][..]));
-    assert!(erasure::erase(&shop.database, &shop.shop, &rest, "x", "a-test").await.is_err(), "serve may not");
+    assert!(
+        erasure::erase(&guard, &shop.database, &shop.shop, &rest, "x", "a-test").await.is_err(),
+        "serve may not"
+    );
     assert_eq!(planned(&owner, &shop.shop).await.readable, [Position(3)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_facts_than_an_entry_can_name_are_erased_in_one_transaction_with_several_notes() {
     let shop = LedShop::create().await;
-    let (owner, sealed) = (shop.test.database_owner(), sealed());
+    let (owner, sealed, guard) = (shop.test.database_owner(), sealed(), Guard::default());
     join_all((0..3_100).map(|n| granted(&shop, &sealed, n))).await;
     let relay = shop.lead();
     shop.settle(&relay, "points.granted", json!({"buyer": "bea", "points": 1})).await;
     relay.stop().await;
-    let erased = erasure::erase(&owner, &shop.shop, &planned(&owner, &shop.shop).await, "x", "a-test").await;
+    let erased =
+        erasure::erase(&guard, &owner, &shop.shop, &planned(&owner, &shop.shop).await, "x", "a-test").await;
     let erased = erased.unwrap();
     assert_eq!((erased.keys_destroyed, erased.notes.len()), (3_100, 2));
     let source = Source::Snapshot(Snapshot::take(&owner, &shop.shop).await.unwrap());

@@ -88,13 +88,18 @@ impl Ground {
     }
 
     fn spawn(&self) -> Serving {
+        self.spawn_with(&[])
+    }
+
+    fn spawn_with(&self, arguments: &[&str]) -> Serving {
         let path = |name: &str| self.dir.path().join(name).display().to_string();
         let environment = [
             ("DATABASE_URL", self.test.url_service().expose_secret().to_owned()),
             ("COUNTERFOIL_KEK_FILE", path("kek")),
             ("COUNTERFOIL_STATE_DIR", path("state")),
         ];
-        Serving::spawn(binary::path(), free_address(), &[], &environment)
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        Serving::spawn(binary::path(), free_address(), &arguments, &environment)
     }
 
     async fn ready(&self) -> Serving {
@@ -195,6 +200,52 @@ async fn a_process_that_was_killed_starts_again_and_one_over_a_restored_database
     for id in ["1", "2", "3", "4"] {
         assert!(ground.receive(&serving, id).await < 300);
     }
+    serving.terminate().await;
+    assert_shop_sound(&ground.test.database(), &ground.shop).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_day_is_closed_in_a_log_that_has_forked_and_it_is_when_the_log_is_mended() {
+    let ground = Ground::prepare().await;
+    let serving = ground.ready().await;
+    assert!(ground.receive(&serving, "1").await < 300);
+    serving.terminate().await;
+    let backup = ground.test.back_up().await;
+    let serving = ground.ready().await;
+    assert!(ground.receive(&serving, "2").await < 300);
+    serving.terminate().await;
+    let whole = entries(&ground.test, &ground.shop).await;
+    publish_as("x.example/shop", &whole, &ground.dir.path().join("log"));
+    ground.test.restore(&backup).await;
+    let restored = entries(&ground.test, &ground.shop).await;
+
+    // Every second a day ends.
+    let mut serving = ground.spawn_with(&["--digest-every", "1s"]);
+    assert!(ground.is_forked(&serving).await);
+    let database = ground.test.database();
+    let began = database.now().await.unwrap();
+    let ended = wait_until(DEADLINE, async || {
+        (database.now().await.unwrap() - began).to_std().unwrap() > Duration::from_secs(4)
+    });
+    assert!(ended.await);
+    assert_eq!(entries(&ground.test, &ground.shop).await, restored, "nothing is appended");
+    let output = ground.run(&["digest"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("counterfoil shops recover"), "{}", said(&output));
+    let output = ground.run(&["legal-hold", "place", "--buyer", "bea", "--case", "7-O-1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(entries(&ground.test, &ground.shop).await, restored, "nothing is appended by verbs");
+
+    let vkey = crate::published::key("x.example/shop").verifier().to_string();
+    let output = ground.run(&["shops", "recover", "shop", "--from", "log", "--vkey", &vkey]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    serving.is_ready().await;
+    let closed = wait_until(DEADLINE, async || {
+        let now = entries(&ground.test, &ground.shop).await;
+        assert_eq!(now[..whole.len()], whole);
+        now.iter().skip(whole.len()).any(|entry| entry.contains("projection.digest"))
+    });
+    assert!(closed.await);
     serving.terminate().await;
     assert_shop_sound(&ground.test.database(), &ground.shop).await;
 }

@@ -4,8 +4,9 @@
 //! file is the one that the log speaks of.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use database::Database;
 use domain::{Key, Position, ShopId, State};
-use event_log::{Event, Guard, NewNote, NoteType, NotedAt, append_note, canonical_data};
+use event_log::{Event, Guard, NewNote, NoteType, NotedAt, canonical_data, record_note};
 use read_models::{Cells, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -125,18 +126,16 @@ fn differing(noted_at: Position, recorded: &Digests, now: &Digests) -> Vec<Misma
     differing.map(mismatch).collect()
 }
 
-/// Folds the log up to a point, and appends what it comes to as a note; `id` names it, and the same one is appended once.
-/// `None`: there is nothing up to that point.
+/// Folds the log up to a point, and digests what it comes to. `None`: there is nothing up to that point.
 ///
 /// # Errors
-/// The log cannot be read or written, or cannot be folded.
-pub async fn record_digest(
-    database: &database::Database,
+/// The log cannot be read, or cannot be folded.
+pub async fn fold_digests(
+    database: &Database,
     shop: &ShopId,
     point: Point,
-    (id, by): (&str, &str),
     progress: &Progress,
-) -> Result<Option<(NotedAt, Digests)>, Error> {
+) -> Result<Option<Digests>, Error> {
     let source = Source::Snapshot(Snapshot::take(database, shop).await?);
     let as_of = source.locate(point).await?;
     if as_of.0 < 0 {
@@ -149,7 +148,20 @@ pub async fn record_digest(
     if let Some(mismatch) = mismatches.first() {
         return Err(Error::Unfoldable(mismatch.clone()));
     }
-    let digests = Digests::of(&state, as_of)?;
+    Digests::of(&state, as_of).map(Some)
+}
+
+/// Appends digests as a note; `id` names it, and the same one is appended once.
+///
+/// # Errors
+/// The database's; a log that has forked.
+pub async fn record_digests(
+    guard: &Guard,
+    database: &Database,
+    shop: &ShopId,
+    digests: &Digests,
+    (id, by): (&str, &str),
+) -> Result<NotedAt, Error> {
     let note = NewNote {
         kind: NoteType::ProjectionDigest,
         key: Key::Shop(shop.clone()),
@@ -157,16 +169,7 @@ pub async fn record_digest(
         id: id.to_owned(),
         data: json!(digests),
     };
-    let of = shop.clone();
-    let noted = database
-        .run_tx("record digests", move |client| {
-            let (shop, note) = (of.clone(), note.clone());
-            Box::pin(async move {
-                append_note(&Guard::default(), client, &shop, &note).await.map_err(event_log::Error::abort)
-            })
-        })
-        .await?;
-    Ok(Some((noted, digests)))
+    Ok(record_note(guard, database, shop, note).await?)
 }
 
 /// A replay that compares the recorded digests on its way.

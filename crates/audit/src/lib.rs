@@ -26,7 +26,7 @@ mod what_if;
 
 pub use as_of::{Model, Subject, as_of};
 pub use bundle::Bundle;
-pub use digest::{DIGESTED, Digest, Digests, line, record_digest};
+pub use digest::{DIGESTED, Digest, Digests, fold_digests, line, record_digests};
 pub use error::Error;
 pub use finding::{Finding, Findings};
 pub use progress::Progress;

@@ -10,6 +10,7 @@ use audit::tree::Origin;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use delivery::RetentionOptions;
+use event_log::{Guard, StateFiles};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::exit;
@@ -82,6 +83,24 @@ impl KekArgs {
                  `openssl rand -hex 32 > kek && chmod 600 kek`, and keep a copy elsewhere)",
             )
         })
+    }
+}
+
+/// What `serve` remembers of the logs, for others that append to them.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StateArgs {
+    /// The folder of `serve --state-dir`, so that nothing is appended to a log that has forked
+    #[arg(long, env = "COUNTERFOIL_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// A guard that knows what is in the folder that was named, else in that of `dev`.
+    pub(crate) fn guard(&self, project: Option<&Project>) -> anyhow::Result<Guard> {
+        let of_dev = || project.map(|project| project.path("state")).filter(|dir| dir.is_dir());
+        let Some(dir) = self.state_dir.clone().or_else(of_dev) else { return Ok(Guard::default()) };
+        let guard = StateFiles::open(&dir).and_then(|files| files.guard());
+        guard.map_err(|error| exit::config(error.to_string()))
     }
 }
 

@@ -1,15 +1,18 @@
 //! Records digests of the read models at the end of each day, by a process of its own: folding a long log takes memory that
 //! the service should not have.
 
+use std::collections::HashMap;
 use std::process::Stdio;
 use std::time::Duration;
 
+use audit::Digests;
 use chrono::{DateTime, Utc};
 use database::Database;
 use domain::{ShopId, Timestamp};
-use event_log::NoteType;
+use event_log::{Guard, NoteType};
 use relay::Lease;
 use tokio::process::Command;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +22,8 @@ use crate::service::holder;
 const CONSUMER: &str = "digest";
 /// A fold that takes longer has died: another instance may begin anew.
 const LEASE: Duration = Duration::from_secs(3_600);
+/// A fold takes long: where it fails, the next one waits.
+const RETRY: Duration = Duration::from_secs(900);
 
 /// The task that closes days.
 #[derive(Debug)]
@@ -28,17 +33,19 @@ pub(crate) struct DayClose {
 }
 
 impl DayClose {
-    /// Starts; a day is as long as `every`, and ends at its multiples, UTC.
-    pub(crate) fn start(database: Database, every: Duration) -> Self {
+    /// Starts; a day is as long as `every`, and ends at its multiples, UTC. Nothing is recorded in a log that has forked.
+    pub(crate) fn start(database: Database, guard: Guard, every: Duration) -> Self {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let look = (every / 20).clamp(Duration::from_millis(200), Duration::from_secs(60));
+        let retry = RETRY.min(every);
+        let mut closing = Closing { database, guard, every, retry, shops: HashMap::new() };
         tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
             loop {
                 tokio::time::sleep(look).await;
-                if let Err(error) = close_all(&database, every).await {
+                if let Err(error) = closing.look().await {
                     tracing::warn!(
                         error = format!("{error:#}"),
-                        "the digests of the day cannot be recorded now"
+                        "whether a day has ended cannot be told now"
                     );
                 }
             }
@@ -54,28 +61,80 @@ impl DayClose {
     }
 }
 
-async fn close_all(database: &Database, every: Duration) -> anyhow::Result<()> {
-    let Some(end) = last_end(database.now().await?, every) else { return Ok(()) };
-    for listed in intake::shops::list(database).await? {
-        let shop = ShopId::parse(&listed.shop)?;
-        let name = format!("day/{end}");
-        let client = database.client().await?;
-        let is_recorded = event_log::find_note(&client, &shop, NoteType::ProjectionDigest, &name).await?;
-        let first = event_log::read_all(&client, &shop, domain::Position(-1), 1).await?;
-        drop(client);
-        // Nothing was there to digest by then.
-        if is_recorded.is_some() || first.first().is_none_or(|event| event.at >= end) {
-            continue;
+struct Closing {
+    database: Database,
+    guard: Guard,
+    every: Duration,
+    retry: Duration,
+    shops: HashMap<ShopId, Shop>,
+}
+
+/// What is known of a shop's days.
+#[derive(Default)]
+struct Shop {
+    /// The end of the day that was closed last, by whomever.
+    closed: Option<Timestamp>,
+    /// It failed: not before this.
+    not_before: Option<Instant>,
+}
+
+impl Closing {
+    async fn look(&mut self) -> anyhow::Result<()> {
+        let Some(end) = last_end(self.database.now().await?, self.every) else { return Ok(()) };
+        for listed in intake::shops::list(&self.database).await? {
+            let shop = ShopId::parse(&listed.shop)?;
+            let known = self.shops.entry(shop.clone()).or_default();
+            let waits = known.not_before.is_some_and(|until| Instant::now() < until);
+            if waits || known.closed == Some(end) {
+                continue;
+            }
+            match self.close(&shop, end).await {
+                Ok(true) => self.shops.entry(shop).or_default().closed = Some(end),
+                Ok(false) => {}
+                // Others' days end as well.
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::warn!(%shop, error, "the digests of the day cannot be recorded now");
+                    self.shops.entry(shop).or_default().not_before = Some(Instant::now() + self.retry);
+                }
+            }
         }
-        let Some((lease, _)) = Lease::acquire(database, &shop, CONSUMER, &holder(), LEASE).await? else {
-            continue;
-        };
-        let recorded = record(database, &shop, end, &name).await;
-        lease.release(database).await;
+        Ok(())
+    }
+
+    /// Whether the day is closed now.
+    async fn close(&self, shop: &ShopId, end: Timestamp) -> anyhow::Result<bool> {
+        let name = format!("day/{end}");
+        let client = self.database.client().await?;
+        match self.guard.check(&client, shop).await {
+            // The guard has said so, and the day is closed when somebody has mended it.
+            Err(event_log::Error::Forked(_)) => return Ok(false),
+            checked => checked?,
+        }
+        let noted = event_log::find_note(&client, shop, NoteType::ProjectionDigest, &name).await?;
+        let first = event_log::read_all(&client, shop, domain::Position(-1), 1).await?;
+        drop(client);
+        // Or nothing was there to digest by then.
+        if noted.is_some() || first.first().is_none_or(|event| event.at >= end) {
+            return Ok(true);
+        }
+        let lease = Lease::acquire(&self.database, shop, CONSUMER, &holder(), LEASE).await?;
+        let Some((lease, _)) = lease else { return Ok(false) };
+        let recorded = self.record(shop, end, &name).await;
+        lease.release(&self.database).await;
         recorded?;
         tracing::info!(%shop, as_of = %end, "the digests of the day are recorded");
+        Ok(true)
     }
-    Ok(())
+
+    /// The other process folds, and this one appends: it knows whether the log is still the one that it was.
+    async fn record(&self, shop: &ShopId, end: Timestamp, name: &str) -> anyhow::Result<()> {
+        // What was recorded at the very end belongs to the next day.
+        let digests = fold(shop, self.database.schema(), end.just_before()).await?;
+        let said = (name, "counterfoil serve");
+        audit::record_digests(&self.guard, &self.database, shop, &digests, said).await?;
+        Ok(())
+    }
 }
 
 /// The last multiple of a length of time.
@@ -85,18 +144,15 @@ fn last_end(now: DateTime<Utc>, every: Duration) -> Option<Timestamp> {
     DateTime::from_timestamp_micros(now - now.rem_euclid(every)).map(Timestamp::new)
 }
 
-async fn record(database: &Database, shop: &ShopId, end: Timestamp, name: &str) -> anyhow::Result<()> {
-    // What was recorded at the very end belongs to the next day.
-    let as_of = end.just_before();
+async fn fold(shop: &ShopId, schema: &str, as_of: Timestamp) -> anyhow::Result<Digests> {
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .args(["digest", "--shop", shop.as_str(), "--as-of", &as_of.to_string(), "--name", name])
-        .args(["--schema", database.schema()])
+        .args(["digest", "--dry-run", "-o", "json", "--shop", shop.as_str(), "--schema", schema])
+        .args(["--as-of", &as_of.to_string()])
         // What the service logs in with is enough.
         .env_remove("MAINTENANCE_DATABASE_URL")
         .env_remove("MAINTENANCE_DATABASE_URL_FILE")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
         .kill_on_drop(true);
     let ended = command.output().await?;
     let said = String::from_utf8_lossy(&ended.stderr);
@@ -106,7 +162,7 @@ async fn record(database: &Database, shop: &ShopId, end: Timestamp, name: &str) 
         ended.status,
         said.trim()
     );
-    Ok(())
+    Ok(serde_json::from_slice(&ended.stdout)?)
 }
 
 #[cfg(test)]

@@ -118,8 +118,9 @@ impl Service {
             let running = Running::start(sinks.clone(), tail.clone(), options);
             (running, Retention::start(database.clone(), retention))
         });
-        let day_close =
-            digest_every.filter(|_| decides).map(|every| DayClose::start(database.clone(), every));
+        let day_close = digest_every
+            .filter(|_| decides)
+            .map(|every| DayClose::start(database.clone(), guard.clone(), every));
         let growing = signing.filter(|_| decides).map(|Signing { key_file, origin }| {
             Growing::start(database.clone(), appender.clone(), tree::Options::new(holder(), origin, key_file))
         });

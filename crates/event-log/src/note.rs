@@ -1,7 +1,7 @@
 //! Notes: what the log says about itself. They decide nothing, and replay passes them by.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use database::{Client, sql};
+use database::{Client, Database, sql};
 use domain::{Key, Position, ShopId, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
@@ -103,6 +103,24 @@ pub async fn append_note(
     let (position, at) = next_of(&head)?;
     written.insert(client, shop, position, at).await?;
     Ok(NotedAt { position: Position(position), was_known: false })
+}
+
+/// Appends a note in a transaction of its own.
+///
+/// # Errors
+/// As [`append_note`].
+pub async fn record_note(
+    guard: &Guard,
+    database: &Database,
+    shop: &ShopId,
+    note: NewNote,
+) -> Result<NotedAt, Error> {
+    let (guard, shop) = (guard.clone(), shop.clone());
+    let noted = database.run_tx("append a note", move |client| {
+        let (guard, shop, note) = (guard.clone(), shop.clone(), note.clone());
+        Box::pin(async move { append_note(&guard, client, &shop, &note).await.map_err(Error::abort) })
+    });
+    Ok(noted.await?)
 }
 
 /// Where a note stands, if it was appended.

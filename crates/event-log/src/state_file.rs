@@ -80,6 +80,16 @@ impl StateFiles {
         Ok(())
     }
 
+    /// A guard that knows what they say: for a process that writes none of its own.
+    ///
+    /// # Errors
+    /// As [`StateFiles::recall`].
+    pub fn guard(&self) -> Result<Guard, StateFileError> {
+        let guard = Guard::default();
+        self.recall(&guard)?;
+        Ok(guard)
+    }
+
     /// What they say.
     ///
     /// # Errors

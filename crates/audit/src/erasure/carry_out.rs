@@ -28,16 +28,22 @@ pub struct Erasure {
 /// `serve` may not.
 ///
 /// # Errors
-/// [`Error::Held`], then nothing was destroyed; the database's.
+/// [`Error::Held`] or a log that has forked, then nothing was destroyed; the database's.
 pub async fn erase(
+    guard: &Guard,
     database: &Database,
     shop: &ShopId,
     plan: &Plan,
     basis: &str,
     by: &str,
 ) -> Result<Erasure, Error> {
-    let task =
-        Arc::new(Task { shop: shop.clone(), plan: plan.clone(), basis: basis.to_owned(), by: by.to_owned() });
+    let task = Arc::new(Task {
+        guard: guard.clone(),
+        shop: shop.clone(),
+        plan: plan.clone(),
+        basis: basis.to_owned(),
+        by: by.to_owned(),
+    });
     let erased = database
         .run_tx("erase a buyer", move |client| {
             let task = task.clone();
@@ -48,6 +54,7 @@ pub async fn erase(
 }
 
 struct Task {
+    guard: Guard,
     shop: ShopId,
     plan: Plan,
     basis: String,
@@ -64,9 +71,8 @@ impl Task {
         refuse_held(client, &self.shop, &self.plan.buyers).await?;
         let mut notes = Vec::new();
         for positions in destroyed.chunks(POSITIONS_MAX) {
-            notes.push(
-                append_note(&Guard::default(), client, &self.shop, &self.note(positions)).await?.position,
-            );
+            let note = append_note(&self.guard, client, &self.shop, &self.note(positions)).await?;
+            notes.push(note.position);
         }
         Ok(Erasure { keys_destroyed: destroyed.len() as u64, notes })
     }

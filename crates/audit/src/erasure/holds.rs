@@ -52,15 +52,15 @@ pub(super) async fn holds_of(client: &Client, shop: &ShopId, buyer: &BuyerId) ->
 /// Places a hold; where it is in force already, nothing is added.
 ///
 /// # Errors
-/// The database's; no such shop.
+/// The database's; no such shop; a log that has forked.
 pub async fn place_hold(
+    guard: &Guard,
     database: &Database,
     shop: &ShopId,
-    buyer: &BuyerId,
-    case: &str,
+    (buyer, case): (&BuyerId, &str),
     by: &str,
 ) -> Result<NotedAt, Error> {
-    change(database, shop, new(NoteType::HoldPlaced, buyer, case, by)).await
+    change(guard, database, shop, Change::new(NoteType::HoldPlaced, (buyer, case), by)).await
 }
 
 /// Lifts a hold.
@@ -68,17 +68,13 @@ pub async fn place_hold(
 /// # Errors
 /// [`Error::NoHold`]; the database's; no such shop.
 pub async fn lift_hold(
+    guard: &Guard,
     database: &Database,
     shop: &ShopId,
-    buyer: &BuyerId,
-    case: &str,
+    (buyer, case): (&BuyerId, &str),
     by: &str,
 ) -> Result<NotedAt, Error> {
-    change(database, shop, new(NoteType::HoldLifted, buyer, case, by)).await
-}
-
-fn new(kind: NoteType, buyer: &BuyerId, case: &str, by: &str) -> Change {
-    Change { kind, buyer: buyer.clone(), case: case.to_owned(), by: by.to_owned() }
+    change(guard, database, shop, Change::new(NoteType::HoldLifted, (buyer, case), by)).await
 }
 
 #[derive(Clone)]
@@ -89,18 +85,24 @@ struct Change {
     by: String,
 }
 
-async fn change(database: &Database, shop: &ShopId, change: Change) -> Result<NotedAt, Error> {
-    let shop = shop.clone();
+impl Change {
+    fn new(kind: NoteType, (buyer, case): (&BuyerId, &str), by: &str) -> Self {
+        Self { kind, buyer: buyer.clone(), case: case.to_owned(), by: by.to_owned() }
+    }
+}
+
+async fn change(guard: &Guard, database: &Database, shop: &ShopId, change: Change) -> Result<NotedAt, Error> {
+    let (guard, shop) = (guard.clone(), shop.clone());
     let noted = database
         .run_tx("change a legal hold", move |client| {
-            let (shop, change) = (shop.clone(), change.clone());
-            Box::pin(async move { append(client, &shop, &change).await.map_err(Error::abort) })
+            let (guard, shop, change) = (guard.clone(), shop.clone(), change.clone());
+            Box::pin(async move { append(&guard, client, &shop, &change).await.map_err(Error::abort) })
         })
         .await;
     Ok(noted?)
 }
 
-async fn append(client: &Client, shop: &ShopId, change: &Change) -> Result<NotedAt, Error> {
+async fn append(guard: &Guard, client: &Client, shop: &ShopId, change: &Change) -> Result<NotedAt, Error> {
     let locked = client.query_opt(&sql::event_log::LOCK_SHOP, &[&shop.as_str()]).await?;
     locked.ok_or(event_log::Error::UnknownShop)?;
     let notes = notes(client, shop, Some(&change.buyer)).await?;
@@ -122,7 +124,7 @@ async fn append(client: &Client, shop: &ShopId, change: &Change) -> Result<Noted
         id: format!("{}/{}/{}", change.buyer, change.case, notes.len()),
         data: json!({"buyer": change.buyer, "case": change.case}),
     };
-    Ok(append_note(&Guard::default(), client, shop, &note).await?)
+    Ok(append_note(guard, client, shop, &note).await?)
 }
 
 /// The notes about holds, in order.

@@ -2,7 +2,7 @@
 
 use database::Database;
 use domain::{Key, ShopId};
-use event_log::{Guard, NewNote, NoteType, NotedAt, append_note};
+use event_log::{Guard, NewNote, NoteType, NotedAt, record_note};
 use serde_json::json;
 
 use super::Comparison;
@@ -12,8 +12,9 @@ use crate::Error;
 /// of the log.
 ///
 /// # Errors
-/// The database's.
+/// The database's; a log that has forked.
 pub async fn record(
+    guard: &Guard,
     database: &Database,
     shop: &ShopId,
     comparison: &Comparison,
@@ -39,14 +40,5 @@ pub async fn record(
             "to": comparison.to,
         }),
     };
-    let shop = shop.clone();
-    let noted = database
-        .run_tx("record a settlement report", move |client| {
-            let (shop, note) = (shop.clone(), note.clone());
-            Box::pin(async move {
-                append_note(&Guard::default(), client, &shop, &note).await.map_err(event_log::Error::abort)
-            })
-        })
-        .await;
-    Ok(noted?)
+    Ok(record_note(guard, database, shop, note).await?)
 }

@@ -2,7 +2,7 @@
 
 use database::{Client, Database, sql};
 use domain::{Key, Position, ShopId};
-use event_log::{Event, Guard, NewNote, NoteType, append_note};
+use event_log::{Event, Guard, NewNote, NoteType, record_note};
 use serde::Deserialize;
 use serde_json::json;
 use tlog::Verifier;
@@ -114,12 +114,5 @@ async fn note(
     };
     let key = Key::Shop(shop.clone());
     let note = NewNote { kind: NoteType::KeyRotated, key, by: by.to_owned(), id, data };
-    let (guard, shop) = (guard.clone(), shop.clone());
-    let appended = database.run_tx("note a key", move |client| {
-        let (guard, shop, note) = (guard.clone(), shop.clone(), note.clone());
-        Box::pin(
-            async move { append_note(&guard, client, &shop, &note).await.map_err(event_log::Error::abort) },
-        )
-    });
-    Ok(!appended.await.map_err(event_log::Error::from)?.was_known)
+    Ok(!record_note(guard, database, shop, note).await?.was_known)
 }

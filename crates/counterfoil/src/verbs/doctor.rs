@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use audit::tree::LogKeys;
 use clap::Args;
 use database::{Clock, Database, SystemClock};
-use event_log::{Guard, StateFiles};
+use event_log::StateFiles;
 use evidence::KeyEncryptionKey;
 use read_models::ReadModels;
 use relay::{Projection, Standing};
@@ -199,11 +199,8 @@ async fn shops(pool: &Database, findings: &mut Findings) {
 /// Whether each log is the one that it was.
 async fn forks(pool: &Database, state_dir: Option<&Path>, findings: &mut Findings) {
     let Some(dir) = state_dir else { return };
-    let guard = Guard::default();
-    let recalled = StateFiles::open(dir).and_then(|files| files.recall(&guard));
-    if findings.judge("state files", recalled, "can be read").is_none() {
-        return;
-    }
+    let guard = StateFiles::open(dir).and_then(|files| files.guard());
+    let Some(guard) = findings.judge("state files", guard, "can be read") else { return };
     if findings.judge("logs", guard.check_all(pool).await, "can be compared with the state files").is_some() {
         for fork in guard.forks() {
             findings.add(Verdict::Fail, "logs", fork.to_string());

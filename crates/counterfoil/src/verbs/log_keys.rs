@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::cli::Globals;
-use crate::config::{DatabaseArgs, LogArgs};
+use crate::config::{DatabaseArgs, LogArgs, StateArgs};
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
 use crate::project::{Project, write_private};
@@ -50,7 +50,12 @@ trees to the others.
 
 Example:
   counterfoil keys log rotate --log-key-file /etc/counterfoil/log.pem --log-origin shop.example/log")]
-    Rotate(Opening),
+    Rotate {
+        #[command(flatten)]
+        opening: Opening,
+        #[command(flatten)]
+        state: StateArgs,
+    },
     /// Show the public keys: for tools of logs one for each shop, for others as PEM
     #[command(after_help = "\
 Example:
@@ -90,8 +95,9 @@ impl LogKeyVerbs {
                     file.display()
                 ));
             }
-            Self::Rotate(opening) => {
-                let rows = opening.open(globals).await?.rotate().await?;
+            Self::Rotate { opening, state } => {
+                let guard = state.guard(Project::find(globals.project.as_deref()).as_ref())?;
+                let rows = opening.open(globals).await?.rotate(&guard).await?;
                 output::rows(globals.output, &rows, NOTED)?;
             }
             Self::Show(opening) => opening.open(globals).await?.show(globals.output)?,
@@ -118,17 +124,16 @@ impl Opening {
 impl Opened {
     /// The file comes first: were the log to name a key that nobody has kept, it could not go on. What is interrupted here
     /// is finished by whoever grows a tree next.
-    async fn rotate(self) -> anyhow::Result<Vec<Value>> {
+    async fn rotate(self, guard: &Guard) -> anyhow::Result<Vec<Value>> {
         let Self { file, keys, origin, pool, shops } = self;
         for (shop, _) in &shops {
-            settle_key(&Guard::default(), &pool, shop, &origin, &keys, BY).await.map_err(told)?;
+            settle_key(guard, &pool, shop, &origin, &keys, BY).await.map_err(told)?;
         }
         let keys = keys.rotated().map_err(told)?;
         write_private(&file, keys.to_pem().expose_secret())?;
         let mut rows = Vec::new();
         for (shop, tree) in &shops {
-            let settled =
-                settle_key(&Guard::default(), &pool, shop, &origin, &keys, BY).await.map_err(told)?;
+            let settled = settle_key(guard, &pool, shop, &origin, &keys, BY).await.map_err(told)?;
             let vkeys = keys.verifiers(&origin.of(shop, tree.epoch))?;
             let vkey = vkeys.first().map(ToString::to_string);
             rows.push(json!({ "shop": shop.as_str(), "position": settled.noted_at.0, "vkey": vkey }));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use database::Database;
 use domain::{Position, ShopId};
-use event_log::{Forked, Guard, StateFiles};
+use event_log::{Forked, StateFiles};
 use recovery::{Published, Reimported, missing, reimport};
 use serde_json::{Value, json};
 use tlog::{Policy, Verifier};
@@ -97,9 +97,8 @@ impl Recover {
     /// Whether what `serve` wrote down last is there.
     async fn is_whole(&self, pool: &Database, shop: &ShopId) -> anyhow::Result<Exit> {
         let Some(dir) = &self.state_dir else { return Ok(Exit::Ok) };
-        let guard = Guard::default();
-        StateFiles::open(dir)
-            .and_then(|files| files.recall(&guard))
+        let guard = StateFiles::open(dir)
+            .and_then(|files| files.guard())
             .map_err(|error| exit::config(error.to_string()))?;
         match guard.check(&pool.client().await?, shop).await {
             Ok(()) => Ok(Exit::Ok),

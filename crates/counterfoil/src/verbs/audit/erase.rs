@@ -11,7 +11,7 @@ use domain::ShopId;
 use evidence::{KeyEncryptionKey, Vault};
 use serde_json::{Value, json};
 
-use super::{LogArgs, shown as waited_for, told};
+use super::{NotingArgs, shown as waited_for, told};
 use crate::cli::Globals;
 use crate::config::KekArgs;
 use crate::exit::{self, Exit};
@@ -42,7 +42,7 @@ Examples:
   counterfoil erase --again --yes")]
 pub(crate) struct Erase {
     #[command(flatten)]
-    log: LogArgs,
+    log: NotingArgs,
     #[command(flatten)]
     kek: KekArgs,
     /// The buyer, as the shop calls them
@@ -76,7 +76,7 @@ impl Erase {
         }
         let project = Project::find(globals.project.as_deref());
         let vault = self.vault(project.as_ref())?;
-        let (database, shop) = self.log.open(globals).await?;
+        let (database, shop, guard) = self.log.open(globals).await?;
         let Some(buyer) = buyer else {
             return again(globals, &database, &shop, is_asked).await;
         };
@@ -102,7 +102,7 @@ impl Erase {
             return Err(exit::finding("nothing was destroyed"));
         }
         let basis = basis.context("clap asks for --basis")?;
-        let erased = erasure::erase(&database, &shop, &plan, &basis, &by).await.map_err(told)?;
+        let erased = erasure::erase(&guard, &database, &shop, &plan, &basis, &by).await.map_err(told)?;
         let mut shown = shown;
         shown["keys_destroyed"] = erased.keys_destroyed.into();
         shown["notes"] = json!(erased.notes);

@@ -4,7 +4,7 @@ use audit::erasure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{LogArgs, told};
+use super::{LogArgs, NotingArgs, told};
 use crate::cli::Globals;
 use crate::exit::Exit;
 use crate::output::{self, Column};
@@ -45,7 +45,7 @@ Example:
 #[derive(Debug, Args)]
 pub(crate) struct Case {
     #[command(flatten)]
-    log: LogArgs,
+    log: NotingArgs,
     /// The buyer, as the shop calls them
     #[arg(long, value_name = "ID")]
     buyer: String,
@@ -74,11 +74,11 @@ impl LegalHold {
         let buyer = parse_buyer(&case.buyer)?;
         let reference = opaque("--case", &case.case)?;
         let by = by(case.by.as_deref(), "counterfoil legal-hold")?;
-        let (database, shop) = case.log.open(globals).await?;
+        let (database, shop, guard) = case.log.open(globals).await?;
         let noted = if is_placed {
-            erasure::place_hold(&database, &shop, &buyer, &reference, &by).await
+            erasure::place_hold(&guard, &database, &shop, (&buyer, &reference), &by).await
         } else {
-            erasure::lift_hold(&database, &shop, &buyer, &reference, &by).await
+            erasure::lift_hold(&guard, &database, &shop, (&buyer, &reference), &by).await
         };
         let noted = noted.map_err(told)?;
         let row = json!({

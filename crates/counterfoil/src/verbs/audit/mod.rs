@@ -20,10 +20,11 @@ use audit::{Error, Point, Progress};
 use clap::Args;
 use database::Database;
 use domain::{Position, ShopId, Timestamp};
+use event_log::Guard;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Globals;
-use crate::config::DatabaseArgs;
+use crate::config::{DatabaseArgs, StateArgs};
 use crate::exit;
 use crate::project::Project;
 use crate::verbs::parse_shop;
@@ -51,6 +52,24 @@ impl LogArgs {
             None => the_only_shop(&database).await?,
         };
         Ok((database, shop))
+    }
+}
+
+/// As [`LogArgs`], for what appends a note to the log.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NotingArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+impl NotingArgs {
+    /// As [`LogArgs::open`], with who knows whether the log is the one that it was.
+    pub(crate) async fn open(&self, globals: &Globals) -> anyhow::Result<(Database, ShopId, Guard)> {
+        let guard = self.state.guard(Project::find(globals.project.as_deref()).as_ref())?;
+        let (database, shop) = self.log.open(globals).await?;
+        Ok((database, shop, guard))
     }
 }
 
@@ -118,9 +137,9 @@ pub(crate) fn told(error: Error) -> anyhow::Error {
         | Error::Unfoldable(_)
         | Error::Held { .. }
         | Error::NoHold { .. }
-        | Error::Log(event_log::Error::Entry { .. } | event_log::Error::UnknownShop) => {
-            exit::finding(error.to_string())
-        }
+        | Error::Log(
+            event_log::Error::Entry { .. } | event_log::Error::UnknownShop | event_log::Error::Forked(_),
+        ) => exit::finding(error.to_string()),
         Error::Tree(tree) if matches!(*tree, audit::tree::Error::NotPublished) => {
             exit::finding(tree.to_string())
         }

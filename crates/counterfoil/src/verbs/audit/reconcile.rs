@@ -12,7 +12,7 @@ use database::Database;
 use domain::{ShopId, Timestamp};
 use serde_json::{Value, json};
 
-use super::{LogArgs, shown, told};
+use super::{NotingArgs, shown, told};
 use crate::cli::Globals;
 use crate::config::duration;
 use crate::exit::{self, Exit};
@@ -66,7 +66,7 @@ Examples:
   counterfoil reconcile --shop shop-eu --settlement STL-20261125.01.009.CSV --late 2h -o json --dry-run")]
 pub(crate) struct Reconcile {
     #[command(flatten)]
-    log: LogArgs,
+    log: NotingArgs,
     /// PayPal's report
     #[arg(long, value_name = "FILE")]
     settlement: PathBuf,
@@ -88,11 +88,13 @@ impl Reconcile {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         let by = by(self.by.as_deref(), "counterfoil reconcile")?;
         let report = self.read().await?;
-        let (database, shop) = self.log.open(globals).await?;
+        let (database, shop, guard) = self.log.open(globals).await?;
         let comparison = self.compare(&database, &shop, report).await?;
         let noted = match self.dry_run {
             true => None,
-            false => Some(settlement::record(&database, &shop, &comparison, &by).await.map_err(told)?),
+            false => {
+                Some(settlement::record(&guard, &database, &shop, &comparison, &by).await.map_err(told)?)
+            }
         };
         let clean = comparison.is_clean();
         let noted = noted.map(|noted| json!({"position": noted.position, "was_known": noted.was_known}));
