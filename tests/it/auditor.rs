@@ -253,7 +253,7 @@ const TAMPERED: &[(&str, &str, &str, &[&str])] = &[
         "the log cut short",
         "CREATE TABLE kept AS SELECT * FROM counterfoil.events WHERE position > 10; DELETE FROM counterfoil.events WHERE position > 10",
         "INSERT INTO counterfoil.events TABLE kept; DROP TABLE kept",
-        &["order"],
+        &["order", "rows of outbox are of events behind the last one, 10", "rows of callbacks", "rows of checkpoints"],
     ),
     (
         "an outbox row removed",
@@ -274,6 +274,15 @@ const TAMPERED: &[(&str, &str, &str, &[&str])] = &[
         "CREATE TABLE kept AS TABLE counterfoil.evidence; DELETE FROM counterfoil.evidence
          WHERE position = (SELECT max(position) FROM counterfoil.evidence)",
         "TRUNCATE counterfoil.evidence; INSERT INTO counterfoil.evidence TABLE kept; DROP TABLE kept",
+        &["it is not there, and the entry rests on it"],
+    ),
+    (
+        "evidence removed, and another event said to have come back without it",
+        "CREATE TABLE kept AS TABLE counterfoil.evidence; DELETE FROM counterfoil.evidence
+         WHERE position = (SELECT max(position) FROM counterfoil.evidence);
+         INSERT INTO counterfoil.reimported SELECT shop_id, md5('x')::uuid, max(position) FROM kept GROUP BY shop_id",
+        "TRUNCATE counterfoil.evidence, counterfoil.reimported; INSERT INTO counterfoil.evidence TABLE kept;
+         DROP TABLE kept",
         &["it is not there, and the entry rests on it"],
     ),
     (

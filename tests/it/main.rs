@@ -56,6 +56,7 @@ mod tree;
 mod tree_files;
 mod tree_ground;
 mod tree_served;
+mod tree_verified;
 mod upgrade;
 mod verbs;
 mod witness;

@@ -168,6 +168,12 @@ impl TreeShop {
         error.unwrap()
     }
 
+    /// What `verify` finds.
+    pub(crate) async fn verified(&self) -> Vec<String> {
+        let found = audit::verify(&self.test.database_owner(), &self.shop).await.unwrap().findings;
+        found.first.iter().map(ToString::to_string).collect()
+    }
+
     /// See [`assert_tree_sound`].
     pub(crate) async fn assert_sound(&self) {
         assert_tree_sound(&self.test, &self.shop).await;

@@ -81,6 +81,14 @@ pub(super) async fn verify_rows(
         progress.add(rows.len() as u64);
         tokio::task::yield_now().await;
     }
+    let head = walk.entries.next - 1;
+    for row in client.query(&sql::audit::READ_BEYOND, &[&shop, &head]).await? {
+        let (table, rows, first): (&str, i64, i64) =
+            (row.try_get("name")?, row.try_get("count")?, row.try_get("first")?);
+        let what =
+            format!("{rows} rows of {table} are of events behind the last one, {head}: it was cut short");
+        walk.judged.findings.add(Position(first), LOG, what);
+    }
     let tree = walk.tree.finish(snapshot, walk.judged.findings).await?;
     Ok((u64::try_from(walk.entries.next).unwrap_or(0), walk.judged.finish(), tree))
 }

@@ -7,7 +7,7 @@ use database::sql;
 use domain::{Key, Position};
 use event_log::{Kind, NoteType};
 use serde::Serialize;
-use tlog::{Checkpoint, Growth, Hash, Note, Verifier};
+use tlog::{Checkpoint, Growth, Hash, Note, Tile, Verifier};
 
 use crate::tree::{Size, Tiles, known_keys, root, size};
 use crate::{Error, Findings, Snapshot};
@@ -39,27 +39,45 @@ struct Signed {
 /// The tree of a log that is walked through.
 pub(super) struct TreeWalk {
     growth: Growth,
-    stored: Option<Size>,
+    /// What its row says; of an empty tree where there is none.
+    stored: Size,
+    /// The largest size that is stored or was signed.
+    until: u64,
+    /// The root at the stored size.
+    root: Option<Hash>,
+    /// Tiles as they are at the stored size, that were not compared yet.
+    grown: Vec<(Tile, Vec<u8>)>,
+    /// Tiles that begin behind the stored size.
+    beyond: i64,
     signed: VecDeque<Signed>,
     /// The keys that the log names.
     keys: Vec<Verifier>,
-    compared: u64,
+    /// The size at which tiles were taken last.
+    taken: u64,
     counts: TreeCounts,
 }
 
 impl TreeWalk {
     pub(super) async fn begin(snapshot: &Snapshot) -> Result<Self, Error> {
-        let stored = Size::read(snapshot.client()?, snapshot.shop()).await?;
+        let (client, shop) = (snapshot.client()?, snapshot.shop());
+        let stored = Size::read(client, shop).await?;
+        let parameters: database::Parameters<'_> =
+            &[&shop.as_str(), &i64::try_from(stored.size).unwrap_or(i64::MAX)];
+        let beyond = client.query_one(&sql::audit::READ_BEYOND_TREE, parameters).await?;
         // A key may be named behind the first that it signs: what the log had then is in the tree by now.
         let about = Key::Shop(snapshot.shop().clone());
         let types = [NoteType::KeyRotated.name()];
         let notes = snapshot.events_of_key(Kind::Note, &about, &types, snapshot.head()).await?;
         Ok(Self {
             growth: Growth::new(),
-            stored: Some(stored).filter(|stored| stored.size > 0),
+            stored,
+            until: stored.size.max(size(&beyond, "signed")?),
+            root: None,
+            grown: Vec::new(),
+            beyond: beyond.try_get("tiles")?,
             signed: VecDeque::new(),
             keys: known_keys(&notes),
-            compared: 0,
+            taken: 0,
             counts: TreeCounts::default(),
         })
     }
@@ -71,7 +89,7 @@ impl TreeWalk {
         after: i64,
         through: i64,
     ) -> Result<(), Error> {
-        if self.stored.is_none() {
+        if self.growth.size() >= self.until {
             return Ok(());
         }
         let shop = snapshot.shop().as_str();
@@ -86,11 +104,14 @@ impl TreeWalk {
 
     /// The next entry.
     pub(super) fn push(&mut self, position: Position, leaf: Hash, findings: &mut Findings) {
-        let is_within = self.stored.is_some_and(|stored| self.growth.size() < stored.size);
-        if !is_within {
+        if self.growth.size() >= self.until {
             return;
         }
         self.growth.push(leaf);
+        if self.growth.size() == self.stored.size {
+            self.root = Some(self.growth.root());
+            self.grown = self.growth.take();
+        }
         while let Some(signed) = self.signed.pop_front_if(|signed| signed.size <= self.growth.size()) {
             self.counts.checkpoints += 1;
             if let Err(what) = self.judge(&signed) {
@@ -130,16 +151,20 @@ impl TreeWalk {
         snapshot: &Snapshot,
         findings: &mut Findings,
     ) -> Result<(), Error> {
-        if self.growth.size() - self.compared >= LEAVES {
-            self.compare_tiles(snapshot, findings).await?;
+        let size = self.growth.size();
+        if size >= self.taken + LEAVES {
+            self.taken = size;
+            let grown = self.growth.take();
+            // What is behind the stored size was signed, and has no tiles.
+            if size < self.stored.size {
+                self.grown = grown;
+            }
         }
-        Ok(())
+        self.compare_tiles(snapshot, findings).await
     }
 
     async fn compare_tiles(&mut self, snapshot: &Snapshot, findings: &mut Findings) -> Result<(), Error> {
-        let grown = self.growth.take();
-        self.compared = self.growth.size();
-        for tiles in grown.chunks(256) {
+        for tiles in std::mem::take(&mut self.grown).chunks(256) {
             let wanted: Vec<_> = tiles.iter().map(|(tile, _)| *tile).collect();
             let stored = Tiles::read(snapshot.client()?, snapshot.shop(), &wanted).await?;
             for (tile, bytes) in tiles {
@@ -164,21 +189,30 @@ impl TreeWalk {
         snapshot: &Snapshot,
         findings: &mut Findings,
     ) -> Result<TreeCounts, Error> {
-        let Some(stored) = self.stored else { return Ok(self.counts) };
-        let end = Position(i64::try_from(self.growth.size()).unwrap_or(i64::MAX) - 1);
-        if self.growth.size() < stored.size {
-            let what = format!(
-                "it is of {} events, and the log has {}: it was cut short",
-                stored.size,
-                self.growth.size()
-            );
-            findings.add(end, TREE, what);
-        } else if self.growth.root() != stored.root {
-            findings.add(end, TREE, "its root is not the entries'");
+        let Size { size, root, .. } = self.stored;
+        let events = self.growth.size();
+        let end = Position(i64::try_from(events).unwrap_or(i64::MAX) - 1);
+        if events < size {
+            self.grown = self.growth.take();
         }
         self.compare_tiles(snapshot, findings).await?;
-        self.counts.size = self.growth.size();
-        self.counts.root = Some(hex::encode(self.growth.root()));
+        if events < self.until {
+            let until = self.until;
+            let what = format!("there was one of {until} events, and the log has {events}: it was cut short");
+            findings.add(end, TREE, what);
+        }
+        if size < self.until {
+            let what = format!("its row says {size} events, and {} were signed: it was changed", self.until);
+            findings.add(end, TREE, what);
+        }
+        if self.beyond > 0 {
+            findings.add(end, TREE, format!("{} of its tiles are behind its {size} events", self.beyond));
+        }
+        if self.root.is_some_and(|grown| grown != root) {
+            findings.add(end, TREE, "its root is not the entries'");
+        }
+        self.counts.size = size.min(events);
+        self.counts.root = self.root.map(hex::encode);
         Ok(self.counts)
     }
 }
