@@ -7,7 +7,7 @@ use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact, State};
 use event_log::{Event, Kind};
 use relay::received;
 
-use super::{Difference, Mismatch, Mismatches, compare};
+use super::{Difference, Mismatch, Mismatches, compare, was_parked};
 
 /// A fold under way. Events go in in position order, from the first; after each one the state is the one as of it.
 #[derive(Debug)]
@@ -69,8 +69,7 @@ impl Fold {
         recorded: &[Event],
     ) -> (State, Vec<Outcome>, Vec<Mismatch>) {
         self.state.mark_stored();
-        let was_parked = recorded.iter().any(|event| event.type_name == OutcomeType::EventParked.name());
-        if !was_parked
+        if !was_parked(recorded)
             && let Ok(mut decided) = self.state.decide(&fact)
             && matches!(compare(&decided, recorded, true), Difference::None | Difference::Cut)
         {

@@ -11,6 +11,8 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use domain::{Outcome, OutcomeType, Position, ReceivedFact, State};
 use event_log::{Event, canonical};
 use serde::Serialize;
@@ -89,16 +91,20 @@ impl Replay {
         }
     }
 
-    /// Decides what was decided as of the last event: no fact has its outcomes on both sides of it.
-    pub fn settle(&mut self) {
+    /// The fold of the recorded outcomes as of the last event. Where a fact has outcomes behind it too, it is made for the
+    /// occasion, and the replay goes on without it: what has not come yet may still be missing.
+    pub fn folded(&mut self) -> Cow<'_, State> {
         let Self { pairing, decider } = self;
-        pairing.finish(End::Cut, |decided| decider.decide(&decided));
-    }
-
-    /// The fold of the recorded outcomes, as far as they were decided.
-    #[must_use]
-    pub fn folded(&self) -> &State {
-        self.decider.folded.as_ref().unwrap_or(&self.decider.decided)
+        if pairing.begun().is_some_and(|(fact, recorded)| decider.is_whole(fact, recorded)) {
+            pairing.finish_first().into_iter().for_each(|decided| decider.decide(&decided));
+        }
+        let Some((fact, recorded)) = pairing.begun() else { return Cow::Borrowed(decider.folded()) };
+        let mut folded = decider.folded().clone();
+        // What is found is found again when the fact is decided.
+        let mut found = Mismatches::default();
+        let outcomes = fold::read(recorded, &mut found);
+        fold::fold(&mut folded, fact, &outcomes, &mut found);
+        Cow::Owned(folded)
     }
 
     /// Ends the replay.
@@ -124,12 +130,27 @@ impl crate::Take for Fold {
 }
 
 impl Decider {
+    fn folded(&self) -> &State {
+        self.folded.as_ref().unwrap_or(&self.decided)
+    }
+
+    /// Whether this is all that is decided of a fact. Nothing is changed by asking.
+    fn is_whole(&mut self, fact: &ReceivedFact, recorded: &[Event]) -> bool {
+        if was_parked(recorded) {
+            return true;
+        }
+        self.decided.mark_stored();
+        let decided = self.decided.decide(fact);
+        self.decided.revert();
+        decided.is_ok_and(|decided| compare(&decided, recorded, false) == Difference::None)
+    }
+
     fn decide(&mut self, Decided { fact, outcomes: recorded, is_cut }: &Decided) {
         self.facts += 1;
         self.outcomes += recorded.len() as u64;
         // Nothing is stored here: what changes from here on is what this fact changes.
         self.decided.mark_stored();
-        if recorded.iter().any(|event| event.type_name == OutcomeType::EventParked.name()) {
+        if was_parked(recorded) {
             self.obey(fact, recorded);
             return;
         }
@@ -187,6 +208,11 @@ impl Replayed {
     pub fn folded(&self) -> &State {
         self.folded.as_ref().unwrap_or(&self.decided)
     }
+}
+
+/// Recorded parkings are obeyed: an older version could not decide the fact.
+fn was_parked(recorded: &[Event]) -> bool {
+    recorded.iter().any(|event| event.type_name == OutcomeType::EventParked.name())
 }
 
 /// Replays a whole log.

@@ -49,6 +49,16 @@ impl Pairing {
         Ok(())
     }
 
+    /// The first fact, with those of its outcomes that were seen; more of them may follow.
+    pub(crate) fn begun(&self) -> Option<(&Arc<ReceivedFact>, &[Event])> {
+        self.waiting.front().map(|fact| (fact, &*self.outcomes)).filter(|(_, outcomes)| !outcomes.is_empty())
+    }
+
+    /// Hands over the first fact, of which it is known that nothing follows.
+    pub(crate) fn finish_first(&mut self) -> Option<Decided> {
+        self.take_first(false)
+    }
+
     /// Hands over what is left: the facts up to the last one that has outcomes, and those up to `decided_through`. In a log
     /// that was cut, the last one may have more outcomes than were seen.
     pub(crate) fn finish(&mut self, end: End, mut decided: impl FnMut(Decided)) {
