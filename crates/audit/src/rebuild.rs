@@ -6,13 +6,15 @@
 //! waits at all. What was replaced is kept, for the way back.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use database::{Client, Database, sql};
 use domain::{Position, ShopId};
 use event_log::Event;
 use read_models::{
-    CONSUMER, Cells, Difference, Replaced, RowKey, Table, compare_table, put_back, replace_rows,
+    CONSUMER, Cells, ColumnDifference, Difference, Replaced, RowKey, Table, compare_table, put_back,
+    replace_rows,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +24,8 @@ use crate::{Error, Fold, Progress, Snapshot, Source, read_into};
 
 /// Events are read so many at a time while the relay waits.
 const PAGE: i64 = 5_000;
+/// More of them say no more.
+const DIFFERENCES_MAX: usize = 1_000;
 
 /// What can be rebuilt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,7 +74,9 @@ pub struct Rebuilt {
     pub model: Rebuildable,
     /// Up to where the log was folded for the comparison.
     pub as_of: Position,
-    /// The rows that differed.
+    /// How many rows differed.
+    pub differing: u64,
+    /// The first thousand of them.
     pub differences: Vec<Difference>,
     /// By how much the amounts change, by currency and column, in minor units.
     pub money: BTreeMap<String, BTreeMap<String, i128>>,
@@ -96,21 +102,56 @@ pub async fn rebuild(
         return Err(Error::Unfoldable(mismatch.clone()));
     }
     progress.begin("comparing", 0);
-    let mut differences = Vec::new();
     let Source::Snapshot(snapshot) = source else {
         return Err(Error::Failed("only what is in a database can be rebuilt".to_owned()));
     };
+    let mut found = Differing::default();
     for table in model.tables() {
-        differences.extend(compare_table(snapshot.client()?, shop, fold.state(), *table).await?);
+        let mut keys = Vec::new();
+        let take = |difference: Difference| {
+            keys.push(difference.row.clone());
+            found.add(difference);
+            ControlFlow::Continue(())
+        };
+        compare_table(snapshot.client()?, shop, fold.state(), *table, take).await?;
+        found.keys.push((*table, keys));
     }
     snapshot.close().await;
-    let money = money(&differences);
+    let Differing { count, first, money, keys } = found;
     let mut replaced = 0;
-    if !is_dry && !differences.is_empty() {
-        let swap = Swap::new(shop, model, id, as_of, fold, &differences);
+    if !is_dry && count > 0 {
+        let (keys, folded) = (Arc::new(keys), Arc::new(Mutex::new((as_of, fold))));
+        let swap = Swap { shop: shop.clone(), model, id: id.to_owned(), keys, folded };
         replaced = swap.run(database).await?;
     }
-    Ok(Rebuilt { model, as_of, differences, money, replaced })
+    Ok(Rebuilt { model, as_of, differing: count, differences: first, money, replaced })
+}
+
+/// The rows that differ: all by their keys, of which there may be many.
+#[derive(Debug, Default)]
+struct Differing {
+    count: u64,
+    first: Vec<Difference>,
+    money: BTreeMap<String, BTreeMap<String, i128>>,
+    keys: Vec<(Table, Vec<RowKey>)>,
+}
+
+impl Differing {
+    fn add(&mut self, difference: Difference) {
+        self.count += 1;
+        if let Some(currency) = &difference.currency {
+            let columns = difference.columns.iter().filter(|column| column.column.ends_with("_minor"));
+            for ColumnDifference { column, live, replayed } in columns {
+                let amount =
+                    |value: &Option<Value>| i128::from(value.as_ref().and_then(Value::as_i64).unwrap_or(0));
+                let by_column = self.money.entry(currency.clone()).or_default();
+                *by_column.entry(column.clone()).or_default() += amount(replayed) - amount(live);
+            }
+        }
+        if self.first.len() < DIFFERENCES_MAX {
+            self.first.push(difference);
+        }
+    }
 }
 
 /// Takes the way back from the last rebuild of a model: rows that have changed since stay as they are. Gives how many rows
@@ -132,6 +173,7 @@ pub async fn undo(
 }
 
 async fn undo_last(client: &Client, shop: &ShopId, model: Rebuildable) -> Result<Option<(u64, u64)>, Error> {
+    client.lift_limits().await?;
     client.query_opt(&sql::audit::FENCE_RELAY, &[&shop.as_str(), &CONSUMER]).await?;
     let rows = client.query(&sql::audit::LIST_REPLACED, &[&shop.as_str(), &model.name()]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
@@ -160,27 +202,6 @@ struct Swap {
 }
 
 impl Swap {
-    fn new(
-        shop: &ShopId,
-        model: Rebuildable,
-        id: &str,
-        as_of: Position,
-        fold: Fold,
-        differences: &[Difference],
-    ) -> Self {
-        let of = |table: &Table| {
-            let rows = differences.iter().filter(|row| row.table == table.name());
-            (*table, rows.map(|row| row.row.clone()).collect())
-        };
-        Self {
-            shop: shop.clone(),
-            model,
-            id: id.to_owned(),
-            keys: Arc::new(model.tables().iter().map(of).collect()),
-            folded: Arc::new(Mutex::new((as_of, fold))),
-        }
-    }
-
     async fn run(self, database: &Database) -> Result<u64, Error> {
         let swapped = database.run_tx("swap a read model", move |client| {
             let swap = self.clone();
@@ -190,6 +211,7 @@ impl Swap {
     }
 
     async fn replace(&self, client: &Client) -> Result<u64, Error> {
+        client.lift_limits().await?;
         // From here on nothing is decided: what is committed is all there is.
         client.query_opt(&sql::audit::FENCE_RELAY, &[&self.shop.as_str(), &CONSUMER]).await?;
         let mut folded = self.folded.lock().await;
@@ -199,6 +221,9 @@ impl Swap {
             let Some(last) = page.last() else { break };
             *after = last.position;
             page.into_iter().for_each(|event| fold.push(event));
+        }
+        if let Some(mismatch) = fold.mismatches().first() {
+            return Err(Error::Unfoldable(mismatch.clone()));
         }
         let mut replaced = Vec::new();
         for (table, keys) in self.keys.iter() {
@@ -220,18 +245,4 @@ impl Swap {
         client.execute(&sql::audit::INSERT_REPLACED, &[&shop, &self.id, &model, &tables, &old, &new]).await?;
         Ok(())
     }
-}
-
-fn money(differences: &[Difference]) -> BTreeMap<String, BTreeMap<String, i128>> {
-    let mut money: BTreeMap<String, BTreeMap<String, i128>> = BTreeMap::new();
-    for difference in differences {
-        let Some(currency) = &difference.currency else { continue };
-        for column in difference.columns.iter().filter(|column| column.column.ends_with("_minor")) {
-            let amount =
-                |value: &Option<Value>| i128::from(value.as_ref().and_then(Value::as_i64).unwrap_or(0));
-            let change = amount(&column.replayed) - amount(&column.live);
-            *money.entry(currency.clone()).or_default().entry(column.column.clone()).or_default() += change;
-        }
-    }
-    money
 }

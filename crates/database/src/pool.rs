@@ -190,6 +190,14 @@ impl Client {
         self.heeded(rows)
     }
 
+    /// Within a transaction: its statements, and the time between them, may take as long as they take. For what an operator
+    /// waits for.
+    pub async fn lift_limits(&self) -> Result<(), Error> {
+        const NO_LIMITS: &str =
+            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+        self.heeded(self.raw().batch_execute(NO_LIMITS).await)
+    }
+
     /// The one row that there must be.
     pub async fn query_one(&self, query: &Query, parameters: Parameters<'_>) -> Result<Row, Error> {
         let statement = self.prepare(query).await?;

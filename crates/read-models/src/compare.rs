@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::pin::pin;
 
 use database::{Client, sql};
@@ -69,14 +70,24 @@ pub struct ColumnDifference {
 pub async fn compare_live(client: &Client, shop: &ShopId, state: &State) -> Result<Vec<Difference>, Error> {
     let mut differences = Vec::new();
     for table in Table::ALL {
-        differences.extend(compare_table(client, shop, state, table).await?);
-        differences.truncate(DIFFERENCES_MAX);
+        let take = |difference| {
+            differences.push(difference);
+            if differences.len() < DIFFERENCES_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        compare_table(client, shop, state, table, take).await?;
+        if differences.len() == DIFFERENCES_MAX {
+            break;
+        }
     }
     differences.extend(compare_settings(client, shop, state).await?);
     Ok(differences)
 }
 
-/// As [`compare_live`], for one table: all rows that differ.
+/// As [`compare_live`], for one table: hands over each row that differs, until it is told to break off.
 ///
 /// # Errors
 /// The database cannot be had.
@@ -85,23 +96,27 @@ pub async fn compare_table(
     shop: &ShopId,
     state: &State,
     table: Table,
-) -> Result<Vec<Difference>, Error> {
+    mut take: impl FnMut(Difference) -> ControlFlow<()>,
+) -> Result<(), Error> {
     let statement = client.prepare(table.scan()).await?;
     let live = client.raw().query_raw(&statement, [shop.as_str()]).await?;
     let mut live = pin!(live);
     let mut replayed = table.rows(state);
-    let mut differences = Vec::new();
     let (mut stored, mut made) = (next_live(table, &mut live).await?, replayed.next().transpose()?);
     loop {
         let order = match (&stored, &made) {
-            (None, None) => return Ok(differences),
+            (None, None) => return Ok(()),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(stored), Some(made)) => order_of(&table.key(stored), &table.key(made)),
         };
         let left = if order.is_le() { stored.take() } else { None };
         let right = if order.is_ge() { made.take() } else { None };
-        differences.extend(difference(table, left.as_ref(), right.as_ref()));
+        if let Some(difference) = difference(table, left.as_ref(), right.as_ref())
+            && take(difference).is_break()
+        {
+            return Ok(());
+        }
         if order.is_le() {
             stored = next_live(table, &mut live).await?;
         }

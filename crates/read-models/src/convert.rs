@@ -234,7 +234,7 @@ pub(crate) fn id_kind(key: &PaymentKey) -> &'static str {
     }
 }
 
-fn payment_key(id_kind: &str, id: &str) -> Result<PaymentKey, Error> {
+pub(crate) fn payment_key(id_kind: &str, id: &str) -> Result<PaymentKey, Error> {
     Ok(match id_kind {
         "paypal_order" => PaymentKey::PaypalOrder(parse::<PaypalOrderId>("payments.id", id)?),
         "authorization" => PaymentKey::Authorization(parse::<AuthorizationId>("payments.id", id)?),

@@ -8,7 +8,6 @@ use relay::Error;
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
-use crate::convert::corrupt;
 use crate::rows::{
     Cells, CouponBuyerColumns, CouponBuyerRow, CouponColumns, CouponRow, OrderColumns, OrderRow, Parameters,
     PaymentCaptureColumns, PaymentCaptureRow, PaymentColumns, PaymentRow, PointsColumns, PointsRow,
@@ -37,17 +36,10 @@ pub async fn replace_rows(
     (table, keys): (Table, &[RowKey]),
     state: &State,
 ) -> Result<Vec<Replaced>, Error> {
-    let mut wanted: HashMap<&RowKey, Option<Cells>> = keys.iter().map(|key| (key, None)).collect();
-    for cells in table.rows(state) {
-        let cells = cells?;
-        if let Some(row) = wanted.get_mut(&table.key(&cells)) {
-            *row = Some(cells);
-        }
-    }
     let mut live = load(client, shop, table, keys).await?;
     let mut replaced = Vec::new();
-    for (key, new) in wanted {
-        let old = live.remove(key);
+    for key in keys {
+        let (old, new) = (live.remove(key), table.row(state, key)?);
         if old != new {
             replaced.push(Replaced { table, old, new });
         }
@@ -136,17 +128,13 @@ async fn put(client: &Client, shop: &&str, table: Table, rows: &[&Cells]) -> Res
         Table::Coupons => put!(UPSERT_COUPONS, CouponRow, CouponColumns),
         Table::CouponBuyers => put!(UPSERT_COUPON_BUYERS, CouponBuyerRow, CouponBuyerColumns),
         Table::Points => put!(UPSERT_POINTS, PointsRow, PointsColumns),
-        Table::Parked | Table::ParkedGroups | Table::ParkedKeys => return Err(not_replaced(table)),
+        Table::Parked | Table::ParkedGroups | Table::ParkedKeys => return Err(table.never_replaced()),
     };
     Ok(())
 }
 
 fn queries(table: Table) -> Result<(&'static Query, &'static Query), Error> {
-    table.load_and_delete().ok_or_else(|| not_replaced(table))
-}
-
-fn not_replaced(table: Table) -> Error {
-    corrupt(table.name(), "its rows are never replaced")
+    table.load_and_delete().ok_or_else(|| table.never_replaced())
 }
 
 /// Keys as arrays, one a column.

@@ -1,6 +1,8 @@
 //! The tables of the read models, and what their rows look like from outside: as they are stored, and as a state that was
 //! folded from the log has them.
 
+use std::str::FromStr;
+
 use database::{Query, sql};
 use domain::State;
 use relay::Error;
@@ -9,8 +11,8 @@ use serde_json::Value;
 use tokio_postgres::Row;
 
 use crate::convert::{
-    coupon_buyer_to_row, coupon_to_row, group_to_row, order_to_row, parked_to_row, payment_captures,
-    payment_to_row, points_to_row, stock_to_row,
+    corrupt, coupon_buyer_to_row, coupon_to_row, group_to_row, order_to_row, parked_to_row, payment_captures,
+    payment_key, payment_to_row, points_to_row, stock_to_row,
 };
 use crate::rows::{
     Cells, CouponBuyerRow, CouponRow, OrderRow, OrderStandingRow, OrderTermsRow, ParkedGroupRow,
@@ -174,6 +176,43 @@ impl Table {
         Ok(cells)
     }
 
+    /// The row with this key that a state has.
+    ///
+    /// # Errors
+    /// A row that cannot be written; a table whose rows only decisions make.
+    pub(crate) fn row(self, state: &State, key: &RowKey) -> Result<Option<Cells>, Error> {
+        let id = |n: usize| key.get(n).and_then(Value::as_str).unwrap_or_default();
+        // Whatever stands in a table: what is no id is the key of no row.
+        let payment = |n| payment_key(id(n), id(n + 1)).ok().and_then(|key| state.payments.get(&key));
+        Ok(match self {
+            Self::Orders => {
+                let order = parsed(id(0)).and_then(|id| state.orders.get(&id));
+                order.map(|order| order_to_row(order).map(|row| shown(|c| row.show(c)))).transpose()?
+            }
+            Self::Payments => payment(0).map(|payment| shown(|c| payment_to_row(payment).show(c))),
+            Self::PaymentCaptures => {
+                let mut rows = payment(1).into_iter().flat_map(payment_captures);
+                rows.find(|row| row.capture_id == id(0)).map(|row| shown(|c| row.show(c)))
+            }
+            Self::Stock => parsed(id(0))
+                .and_then(|sku| state.stock.get(&sku).map(|row| shown(|c| stock_to_row(&sku, row).show(c)))),
+            Self::Coupons => parsed(id(0))
+                .and_then(|code| state.coupons.get(&code))
+                .map(|row| shown(|c| coupon_to_row(row).show(c))),
+            Self::CouponBuyers => parsed(id(0)).zip(parsed(id(1))).and_then(|id| {
+                state.coupon_buyers.get(&id).map(|row| shown(|c| coupon_buyer_to_row(&id, row).show(c)))
+            }),
+            Self::Points => parsed(id(0)).and_then(|buyer| {
+                state.points.get(&buyer).map(|row| shown(|c| points_to_row(&buyer, row).show(c)))
+            }),
+            Self::Parked | Self::ParkedGroups | Self::ParkedKeys => return Err(self.never_replaced()),
+        })
+    }
+
+    pub(crate) fn never_replaced(self) -> Error {
+        corrupt(self.name(), "its rows are never replaced")
+    }
+
     /// The rows that a state has, in the order of their keys, each made when it is asked for.
     pub fn rows(self, state: &State) -> Box<dyn Iterator<Item = Result<Cells, Error>> + Send + '_> {
         match self {
@@ -234,6 +273,10 @@ impl Table {
 /// Rows stand by whose id it is, as text.
 fn order_of(id: &domain::PaymentKey) -> &'static str {
     crate::convert::id_kind(id)
+}
+
+fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
 }
 
 fn by_key<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> impl Iterator<Item = (K, V)> {

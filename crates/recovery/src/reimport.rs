@@ -11,9 +11,6 @@ use crate::{Error, Published};
 /// Rows are read so many at a time.
 const PAGE: i64 = 5_000;
 
-/// It may take as long as it takes: the log takes nothing meanwhile anyway.
-const NO_LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
-
 /// What a database lacks of its published log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -128,7 +125,8 @@ pub async fn reimport(
 }
 
 async fn bring_back(client: &Client, shop: &ShopId, published: &Published) -> Result<Reimported, Error> {
-    client.batch_execute(NO_LIMITS).await?;
+    // The log takes nothing meanwhile anyway.
+    client.lift_limits().await?;
     // Whoever writes read models holds the checkpoint's row, so that the shop's may be locked before they are.
     client.execute(&sql::recovery::MAKE_CHECKPOINT, &[&shop.as_str(), &CONSUMER]).await?;
     let row = client.query_one(&sql::recovery::LOCK_CHECKPOINT, &[&shop.as_str(), &CONSUMER]).await?;

@@ -78,7 +78,7 @@ impl Rebuild {
         let rebuilt = shown(&progress, rebuilding).await.map_err(told)?;
         print(globals.output, &rebuilt)?;
         // A dry run answers a question; a rebuild has done what was asked.
-        Ok(if self.dry_run && !rebuilt.differences.is_empty() { Exit::Finding } else { Exit::Ok })
+        Ok(if self.dry_run && rebuilt.differing > 0 { Exit::Finding } else { Exit::Ok })
     }
 }
 
@@ -99,7 +99,7 @@ fn print(format: Format, rebuilt: &Rebuilt) -> anyhow::Result<()> {
         "{}, as of {}: {} rows differ, {} were replaced.",
         rebuilt.model.name(),
         rebuilt.as_of,
-        rebuilt.differences.len(),
+        rebuilt.differing,
         rebuilt.replaced
     ));
     Ok(())
