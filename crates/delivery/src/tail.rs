@@ -105,21 +105,11 @@ async fn poll(inner: Arc<Inner>) {
 }
 
 async fn listen(inner: Arc<Inner>) {
-    loop {
-        let listening = async {
-            let (client, mut notifications) = inner.database.dedicated().await?;
-            let channel = event_log::channel(&inner.database);
-            client.batch_execute(&format!("LISTEN \"{channel}\"")).await?;
-            while let Some(told) = notifications.recv().await {
-                // Whoever waits for this shop is told by the next look.
-                if ShopId::parse(&told.payload).is_ok_and(|shop| inner.heads().contains_key(&shop)) {
-                    inner.grown.notify_one();
-                }
-            }
-            Ok::<(), Error>(())
-        };
-        let ended = listening.await;
-        tracing::debug!(?ended, "listens no more: will try again");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let told = |shop| {
+        // Whoever waits for this shop is told by the next look.
+        if inner.heads().contains_key(&shop) {
+            inner.grown.notify_one();
+        }
+    };
+    event_log::listen(&inner.database, told).await;
 }

@@ -38,7 +38,7 @@ pub use fork::{Forked, fork};
 pub use guard::{Fork, Guard, Memory, Point, compare_point};
 pub use keeping::{Keeping, KeepingError};
 pub use note::{NewNote, NoteType, NotedAt, append_note, find_note, record_note};
-pub use notify::channel;
+pub use notify::{channel, listen};
 pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};
 pub use read::{Filter, head, leaves, outcomes_of, read, read_all, read_at};
 pub use reimport::insert_reimported;

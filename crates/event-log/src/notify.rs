@@ -11,11 +11,37 @@ use tokio::sync::Notify;
 /// Between two notifications. NOTIFY takes a lock of the whole cluster at its commit, so under load it must not come with
 /// every batch.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Before a lost session is opened again: everybody polls meanwhile.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The channel to LISTEN on; the payload is the shop's id.
 #[must_use]
 pub fn channel(database: &Database) -> String {
     format!("{}_appended", database.schema())
+}
+
+/// Says each shop whose log another process tells of, for ever: a session that is lost is opened again. Every login of the
+/// database may notify, of whatever it likes: a name that is said need not be a shop's.
+pub async fn listen(database: &Database, mut told: impl FnMut(ShopId) + Send) {
+    loop {
+        let ended = listen_once(database, &mut told).await;
+        tracing::debug!(?ended, "listens no more: will try again");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn listen_once(
+    database: &Database,
+    told: &mut (impl FnMut(ShopId) + Send),
+) -> Result<(), database::Error> {
+    let (client, mut notifications) = database.dedicated().await?;
+    client.batch_execute(&format!("LISTEN \"{}\"", channel(database))).await?;
+    while let Some(notification) = notifications.recv().await {
+        if let Ok(shop) = ShopId::parse(&notification.payload) {
+            told(shop);
+        }
+    }
+    Ok(())
 }
 
 /// Collects shops whose log has grown, and notifies of them in a statement of its own, which no append waits for.

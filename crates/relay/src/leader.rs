@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +15,14 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::backoff;
 use crate::batch::{Batch, Decided, write};
 use crate::facts::read_ahead;
 use crate::lease::Lease;
 use crate::pace::Pace;
 use crate::{Error, Options, Projection};
 
-const BACKOFF_MIN: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// What came of a step.
 enum Step {
@@ -321,7 +320,7 @@ impl<P: Projection> Leader<P> {
             || error.is_of_a_fact();
         if !is_settled || self.work.failures > 0 {
             tracing::warn!(shop = %self.lease.shop, %error, failures = self.work.failures, "will try again");
-            let pause = pause(self.work.failures);
+            let pause = backoff(self.work.failures, BACKOFF);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.cancelled() => {}
@@ -386,11 +385,4 @@ impl<P: Projection> Leader<P> {
 /// An error that an entry can carry.
 fn printable(error: &str) -> String {
     error.chars().filter(|c| !c.is_control()).take(500).collect()
-}
-
-/// Doubles with each failure, and is of random length, so that relays do not come back in step.
-fn pause(failures: u32) -> Duration {
-    let most = BACKOFF_MIN.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX);
-    let percent = 50 + RandomState::new().build_hasher().finish() % 51;
-    most * u32::try_from(percent).unwrap_or(100) / 100
 }

@@ -14,6 +14,7 @@
 //!
 //! Never: name a read model. What is loaded and stored is the [`Projection`]'s.
 
+mod backoff;
 mod batch;
 mod error;
 mod facts;
@@ -26,6 +27,7 @@ mod standing;
 mod supervisor;
 mod transaction;
 
+pub use backoff::backoff;
 pub use error::Error;
 pub use facts::{received, received_entry};
 pub use health::{Health, checkpoint, health};

@@ -273,33 +273,10 @@ impl Drop for Leads {
     }
 }
 
-/// Wakes the leaders when another process has appended. Losing it only costs time: everybody polls.
-///
-/// Every login of the database may notify, of whatever it likes: what is not known to be a shop is left to the supervisor,
-/// who finds new ones by himself.
+/// Wakes the leaders when another process has appended. Losing it only costs time: everybody polls. What is not known to be
+/// a shop is left to the supervisor, who finds new ones by himself.
 async fn listen(handle: RelayHandle) {
     let stop = handle.inner.stop.clone();
-    while !stop.is_cancelled() {
-        let listening = async {
-            let (client, mut notifications) = handle.inner.database.dedicated().await?;
-            let channel = event_log::channel(&handle.inner.database);
-            client.batch_execute(&format!("LISTEN \"{channel}\"")).await?;
-            while let Some(told) = notifications.recv().await {
-                if let Ok(shop) = ShopId::parse(&told.payload) {
-                    handle.wake(&shop);
-                }
-            }
-            Ok::<(), Error>(())
-        };
-        tokio::select! {
-            ended = listening => {
-                tracing::debug!(?ended, "listens no more: will try again");
-            }
-            () = stop.cancelled() => return,
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => return,
-        }
-    }
+    let listening = event_log::listen(&handle.inner.database, |shop| handle.wake(&shop));
+    stop.run_until_cancelled(listening).await;
 }

@@ -1,12 +1,11 @@
 //! Grows one shop's tree for as long as its lease is not lost.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Database, sql};
 use event_log::Appender;
-use relay::Lease;
+use relay::{Lease, backoff};
 use tlog::EMPTY_ROOT;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,8 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::integrate::{Integrated, Integrator};
 use super::{Error, LogKeys, Options, settle_key};
 
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Who notes a key, as the log has it.
 const BY: &str = "counterfoil tree";
@@ -173,11 +171,10 @@ impl Worker {
         let shop = &self.lease.shop;
         tracing::warn!(%shop, %error, "the tree cannot grow now: will try again");
         self.integrator = None;
-        let most = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
-        let percent = 50 + RandomState::new().build_hasher().finish() % 51;
+        let pause = backoff(self.failures, BACKOFF);
         self.failures = self.failures.saturating_add(1);
         tokio::select! {
-            () = sleep(most * u32::try_from(percent).unwrap_or(100) / 100) => {}
+            () = sleep(pause) => {}
             () = self.stop.cancelled() => {}
         }
     }

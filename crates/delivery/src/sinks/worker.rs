@@ -1,13 +1,12 @@
 //! Delivers to one sink for as long as its lease is not lost.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use database::sql;
 use domain::Position;
 use futures_util::future::join;
-use relay::Lease;
+use relay::{Lease, backoff};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +23,7 @@ use crate::{Bounds, Error, Message, Selection, Tail};
 
 /// Messages that are published together.
 const BATCH: usize = 1_000;
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// What came of a turn.
 enum Turn {
@@ -431,10 +429,8 @@ impl Worker {
     /// Says why nothing gets through, and waits, longer each time, and as long as the sink asks for.
     async fn back_off(&mut self, why: &str, wait: Duration, stop: &CancellationToken) -> Result<(), Stop> {
         self.tell(Some(why)).await;
-        let most = BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX);
-        let percent = 50 + RandomState::new().build_hasher().finish() % 51;
+        let pause = backoff(self.failures, BACKOFF);
         self.failures = self.failures.saturating_add(1);
-        let pause = most * u32::try_from(percent).unwrap_or(100) / 100;
         self.pause(pause.max(wait), stop).await
     }
 
