@@ -171,6 +171,12 @@ pub(crate) const TAMPERED: &[Tampering] = &[
         "its sealed bytes were changed",
     ),
     Tampering::new(
+        "bodies-elsewhere",
+        SeenBy::Nobody,
+        |at, _| move_away(at, "bodies"),
+        "bodies: it is no plain folder",
+    ),
+    Tampering::new(
         "swapped-keys",
         SeenBy::Nobody,
         |at, _| keys(at, |values| values.rotate_left(1)),
@@ -218,11 +224,7 @@ pub(crate) const TAMPERED: &[Tampering] = &[
     Tampering::new(
         "exported-entries-elsewhere",
         SeenBy::Nobody,
-        |at, _| {
-            let (here, elsewhere) = (at.join("export/events.jsonl"), at.parent().unwrap().join("elsewhere"));
-            fs::rename(&here, &elsewhere).unwrap();
-            std::os::unix::fs::symlink(elsewhere, here).unwrap();
-        },
+        |at, _| move_away(at, "export/events.jsonl"),
         "export/events.jsonl: it is no plain file",
     ),
     Tampering::new(
@@ -251,6 +253,13 @@ pub(crate) const TAMPERED: &[Tampering] = &[
 pub(crate) fn mend_manifest(bundle: &Path) {
     let script = "cut -c 67- manifest.sha256 | xargs -d '\\n' sha256sum > mended 2> /dev/null; mv mended manifest.sha256";
     assert!(Command::new("sh").args(["-c", script]).current_dir(bundle).status().unwrap().success());
+}
+
+/// A link to where it is now stands in its place.
+fn move_away(bundle: &Path, name: &str) {
+    let elsewhere = bundle.with_extension("elsewhere");
+    fs::rename(bundle.join(name), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(elsewhere, bundle.join(name)).unwrap();
 }
 
 pub(crate) fn edit(path: &Path, change: impl FnOnce(String) -> String) {

@@ -12,6 +12,7 @@
 //! shop.json, report.json, manifest.sha256
 //! ```
 
+mod folder;
 mod read;
 mod readme;
 mod write;
@@ -19,11 +20,12 @@ mod write;
 use serde::{Deserialize, Serialize};
 use tlog::Verifier;
 
+pub(crate) use folder::Folder;
 pub use read::Bundle;
-pub(crate) use read::listed;
 pub use write::{BundleRequest, write};
 
 const LOG: &str = "log";
+const CHECKPOINT: &str = "log/checkpoint";
 const EXPORT: &str = "export";
 const BODIES: &str = "bodies";
 const CERTIFICATES: &str = "certificates";

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use database::{Database, sql};
 use domain::{Position, ShopId};
 use event_log::NoteType;
@@ -13,11 +12,11 @@ use serde::Serialize;
 use tlog::{Checkpoint, Note, Verifier};
 
 use super::{
-    BODIES, CERTIFICATES, CHECKPOINTS, EXPORT, KEYS, LOG, MANIFEST, README, REPORT, SHOP, ShopFile,
-    key_files, readme,
+    BODIES, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, MANIFEST, README, REPORT, SHOP,
+    ShopFile, key_files, readme,
 };
 use crate::export::{self, Format, Manifest, Request, make_empty, write_whole};
-use crate::tree::{Trees, known_keys, publish_files};
+use crate::tree::{LOCK, Trees, known_keys, publish_files};
 use crate::verify::evidence::{PieceKey, certificates, load};
 use crate::{Error, Point, Progress, Snapshot, Source};
 
@@ -81,9 +80,9 @@ pub async fn write(
     if !publish_files(&trees, shop, &folder.join(LOG)).await? {
         return Err(Error::Failed("the folder is in use".to_owned()));
     }
-    let note = fs::read(folder.join(LOG).join("checkpoint"))
-        .map_err(|error| Error::file(&folder.join(LOG).join("checkpoint"), &error))?;
-    let note = Note::parse(&note)?;
+    let lock = folder.join(LOG).join(LOCK);
+    fs::remove_file(&lock).map_err(|error| Error::file(&lock, &error))?;
+    let note = Note::parse(&Folder::new(folder).read(CHECKPOINT)?)?;
     let checkpoint = Checkpoint::parse(note.text())?;
     let last = Position(i64::try_from(checkpoint.size()).unwrap_or(i64::MAX) - 1);
     let source = Source::Snapshot(Snapshot::take(database, shop).await?);
@@ -242,34 +241,10 @@ async fn write_shop(snapshot: &Snapshot, folder: &Path) -> Result<(), Error> {
 
 /// Every file with its SHA-256, as `sha256sum` writes and checks it.
 fn write_manifest(folder: &Path) -> Result<(), Error> {
-    let mut names = Vec::new();
-    gather(folder, "", &mut names)?;
-    names.sort();
+    let files = Folder::new(folder);
     let mut manifest = String::new();
-    for name in names {
-        let path = folder.join(&name);
-        let bytes = fs::read(&path).map_err(|error| Error::file(&path, &error))?;
-        manifest.push_str(&format!("{}  {name}\n", hex::encode(digest(&SHA256, &bytes))));
+    for name in files.all()? {
+        manifest.push_str(&format!("{}  {name}\n", files.digest(&name)?));
     }
     write_whole(folder, MANIFEST, manifest.as_bytes())
-}
-
-/// Hidden files are a matter of whoever writes the folder.
-fn gather(folder: &Path, within: &str, names: &mut Vec<String>) -> Result<(), Error> {
-    let here = folder.join(within);
-    let failed = |error: std::io::Error| Error::file(&here, &error);
-    for entry in fs::read_dir(&here).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with('.') {
-            continue;
-        }
-        let name = if within.is_empty() { name } else { format!("{within}/{name}") };
-        if entry.file_type().map_err(failed)?.is_dir() {
-            gather(folder, &name, names)?;
-        } else {
-            names.push(name);
-        }
-    }
-    Ok(())
 }

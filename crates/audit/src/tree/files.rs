@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::Error;
 
 const CHECKPOINT: &str = "checkpoint";
-const LOCK: &str = ".lock";
+/// What says that a process has the directory.
+pub(crate) const LOCK: &str = ".lock";
 /// What was not finished; a crash may leave it behind.
 const UNFINISHED: &str = ".unfinished";
 

@@ -24,6 +24,7 @@ mod worker;
 
 pub use directory::{Directories, publish_files};
 pub use error::Error;
+pub(crate) use files::LOCK;
 pub use integrate::{Integrated, Integrator};
 pub(crate) use key_note::known_keys;
 pub use key_note::{Settled, settle_key};

@@ -8,7 +8,6 @@ use super::evidence::{Judged, Opener};
 use super::handed_over::{ExportedEntries, Kept};
 use super::rows::Entries;
 use super::{Verification, Verifier};
-use crate::bundle::listed;
 use crate::replay::run;
 use crate::{Bundle, DIGESTED, Digests, Error, Findings, Progress, Source};
 
@@ -31,8 +30,8 @@ impl Verifier<'_> {
         progress: &Progress,
     ) -> Result<Verification, Error> {
         let mut findings = Findings::default();
-        for name in listed(bundle.folder())? {
-            findings.add(Position(-1), MANIFEST, format!("{name} is not what the manifest says"));
+        for what in bundle.folder().differences()? {
+            findings.add(Position(-1), MANIFEST, what);
         }
         signed(&bundle, vkey, &mut findings)?;
         let mut found = Verification { findings, ..Verification::default() };
@@ -54,7 +53,7 @@ impl Verifier<'_> {
     }
 
     fn walk(&self, bundle: &Bundle, progress: &Progress, found: &mut Verification) -> Result<(), Error> {
-        let (keys, head) = (bundle.keys()?, bundle.head());
+        let (keys, bodies, head) = (bundle.keys()?, bundle.bodies()?, bundle.head());
         let opener = Opener {
             vault: None,
             anchors: self.anchors,
@@ -80,8 +79,8 @@ impl Verifier<'_> {
                 exported.compare(position, &entry, judged.findings)?;
                 let event: Option<Event> = entries.step(position, &entry, judged.findings);
                 if let Some(event) = event {
-                    let has_evidence = event.evidence().is_some();
-                    let piece = if has_evidence { bundle.evidence(position, &keys)? } else { None };
+                    let is_there = bodies.contains(&position);
+                    let piece = is_there.then(|| bundle.evidence(position, &keys)).transpose()?;
                     judged.event(&event, piece.as_ref(), Some(&opener));
                     if event.kind == Kind::Note && event.type_name == NoteType::KeyRotated.name() {
                         kept.names_a_key(event);

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::PathBuf;
+use std::io::{BufReader, Read, Take};
+use std::path::Path;
 
 use domain::Position;
 use event_log::Event;
@@ -63,8 +63,7 @@ impl Kept {
 
 /// `export/events.jsonl`, compared with the entries that come by.
 pub(super) struct ExportedEntries {
-    path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Take<File>>,
     range: [Position; 2],
     /// After the first difference nothing is compared: what follows may only have moved.
     differs: bool,
@@ -72,8 +71,8 @@ pub(super) struct ExportedEntries {
 
 impl ExportedEntries {
     pub(super) fn of(bundle: &Bundle) -> Result<Self, Error> {
-        let (path, file) = bundle.exported_entries()?;
-        Ok(Self { path, file: BufReader::new(file), range: bundle.exported_range()?, differs: false })
+        let file = BufReader::new(bundle.exported_entries()?);
+        Ok(Self { file, range: bundle.exported_range()?, differs: false })
     }
 
     pub(super) fn compare(
@@ -105,7 +104,7 @@ impl ExportedEntries {
     fn read(&mut self, count: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let read = self.file.by_ref().take(count).read_to_end(&mut bytes);
-        read.map_err(|error| Error::file(&self.path, &error))?;
+        read.map_err(|error| Error::file(Path::new("export/events.jsonl"), &error))?;
         Ok(bytes)
     }
 }
