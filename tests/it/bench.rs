@@ -40,8 +40,8 @@ const OURS: [&str; 9] = [
 /// The kernel counts in hundredths of a second, so of a short run each part alone may be none.
 fn assert_some_processor_time(report: &Value) {
     let parts = &report["cpu_us_per_callback"]["settled"];
-    let part = |name: &str| parts[name].as_f64().unwrap();
-    assert!(part("service") + part("postgres") + part("load") > 0.0, "{parts}");
+    let parts = ["service", "postgres", "load"].map(|name| parts[name].as_f64().unwrap());
+    assert!(parts.iter().any(|part| *part > 0.0), "{parts:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use test_support::{foreign, wait_until};
 use tlog::Signer;
 
 use crate::binary::{self, TempDir, said};
-use crate::bundle_tampered::{SeenBy, TAMPERED, edit, mend_manifest};
+use crate::bundle_tampered::{SeenBy, TAMPERED, edit, mend_manifest, sign_a_kept_checkpoint};
 use crate::foreign_log::ForeignVerifiers;
 use crate::ground::SHOP;
 use crate::led_shop::DEADLINE;
@@ -141,7 +141,10 @@ async fn a_bundle_verifies_and_replays_without_a_database_and_whatever_is_tamper
     let positions: Vec<u64> = positions.map(|name| name.to_str().unwrap().parse().unwrap()).collect();
     assert!(!positions.is_empty() && positions.iter().all(|at| (20..=60).contains(at)), "{positions:?}");
     assert_eq!(report["bodies"], positions.len());
-    assert_eq!(of_part["evidence"]["left_out"], bodies - positions.len() as u64, "{of_part}");
+    let left_out = bodies - positions.len() as u64;
+    assert_eq!(of_part["evidence"]["left_out"], left_out, "{of_part}");
+    let printed = said(&evidence.audit("verify", &part));
+    assert!(printed.contains(&format!("0 lost, {left_out} left out")), "{printed}");
     let sealed = evidence.dir.path().join("sealed");
     assert_eq!(evidence.write("--keep-sealed", &sealed)["keys"], 0);
     assert_eq!(evidence.holds("verify", &sealed)["evidence"]["opened"], 0);
@@ -164,6 +167,20 @@ fn keys_are_judged(evidence: &Evidence) {
     evidence.file("other", &other.verifier().to_string());
     evidence.does_not_hold("verify --vkey other", &evidence.path(), 1, "and the key is other.example/log's");
     evidence.file("odd", "no key");
+    // Whoever hands the folder over has a key of his own in it, which has signed what he made.
+    let copy = evidence.copy("another-key");
+    for (name, text) in [
+        ("log.vkey", format!("{}\n", named_alike.verifier())),
+        ("log.pub.pem", named_alike.verifier().to_pem()),
+        ("policy", format!("log {}\nquorum none\n", named_alike.verifier())),
+    ] {
+        fs::write(copy.join(name), text).unwrap();
+    }
+    mend_manifest(&copy);
+    evidence.does_not_hold("verify --vkey key", &copy, 1, "log.vkey: it is not signed by a known key");
+    sign_a_kept_checkpoint(&copy, &named_alike);
+    mend_manifest(&copy);
+    evidence.does_not_hold("verify --vkey key", &copy, 1, ".note: it is not signed by a known key");
     evidence.does_not_hold("verify --vkey odd", &evidence.path(), 2, "odd is no key");
     evidence.does_not_hold("verify --vkey nowhere", &evidence.path(), 2, "nowhere cannot be read");
 }
@@ -183,6 +200,7 @@ fn tamperings_are_named(evidence: &Evidence) {
         evidence.does_not_hold("verify", &copy, 1, tampering.says);
         fs::remove_dir_all(copy).unwrap();
     }
+    files_that_no_manifest_lists_are_named(evidence);
     let copy = evidence.copy("manifest");
     let manifest = copy.join("manifest.sha256");
     edit(&manifest, |text| format!("{}{}", if text.starts_with('0') { "1" } else { "0" }, &text[1..]));
@@ -191,6 +209,16 @@ fn tamperings_are_named(evidence: &Evidence) {
     evidence.does_not_hold("verify", &copy, 1, "leads out of the folder");
     fs::write(&manifest, "none").unwrap();
     evidence.does_not_hold("verify", &copy, 1, "a line is none of sha256sum");
+}
+
+fn files_that_no_manifest_lists_are_named(evidence: &Evidence) {
+    for name in ["note.txt", ".hidden", "log/tile/000", "bodies/1.txt"] {
+        let copy = evidence.copy("unlisted");
+        fs::write(copy.join(name), "").unwrap();
+        assert!(is_as_its_manifest_says(&copy));
+        evidence.does_not_hold("verify", &copy, 1, &format!("{name} is not in the manifest"));
+        fs::remove_dir_all(copy).unwrap();
+    }
 }
 
 fn is_as_its_manifest_says(bundle: &Path) -> bool {
@@ -244,9 +272,9 @@ async fn verifiers_of_others_accept_a_bundle_by_the_commands_of_its_readme() {
             assert_eq!(verdict.refused.is_some(), sees_it, "{}: {verdict:?}", tampering.name);
         }
     }
-    // What its commands name: roots in a folder of this name, and programs.
+    // What its commands name: roots in a folder of this name beside it, and programs.
     let roots = evidence.signed.ground.folder().join("roots");
-    std::os::unix::fs::symlink(roots, evidence.path().join("ROOTS")).unwrap();
+    std::os::unix::fs::symlink(roots, evidence.dir.path().join("ROOTS")).unwrap();
     let programs = [binary::path(), &go].map(|program| program.parent().unwrap().to_owned());
     let path = std::env::var_os("PATH").unwrap();
     let path = std::env::join_paths(programs.into_iter().chain(std::env::split_paths(&path))).unwrap();

@@ -88,6 +88,12 @@ pub(crate) const TAMPERED: &[Tampering] = &[
         "is not what the entries make it",
     ),
     Tampering::new(
+        "edited-tile-above",
+        SeenBy::Tree,
+        |at, _| flip(&first_file(&at.join("log/tile/1")), 5),
+        "is not what the entries make it",
+    ),
+    Tampering::new(
         "smaller-checkpoint",
         SeenBy::Tree,
         |at, signer| sign(at, signer, |size, root| (size - within(size), root)),
@@ -150,8 +156,7 @@ pub(crate) const TAMPERED: &[Tampering] = &[
         "kept-checkpoint-signed-by-another",
         SeenBy::Nobody,
         |at, signer| {
-            let another = Signer::from_seed(signer.verifier().name(), &[9; 32]).unwrap();
-            sign_file(&first_file(&at.join("checkpoints")), &another, |size, root| (size, root));
+            sign_a_kept_checkpoint(at, &Signer::from_seed(signer.verifier().name(), &[9; 32]).unwrap());
         },
         ".note: it is not signed by a known key",
     ),
@@ -171,10 +176,37 @@ pub(crate) const TAMPERED: &[Tampering] = &[
         "its sealed bytes were changed",
     ),
     Tampering::new(
+        "dropped-body",
+        SeenBy::Nobody,
+        |at, _| fs::remove_file(first_file(&at.join("bodies"))).unwrap(),
+        "it is not there, and the entry rests on it",
+    ),
+    Tampering::new(
+        "body-of-no-fact",
+        SeenBy::Nobody,
+        |at, _| {
+            let bodies = at.join("bodies");
+            fs::rename(first_file(&bodies), bodies.join("999999.sealed")).unwrap();
+        },
+        "bodies/999999.sealed is of no event",
+    ),
+    Tampering::new(
         "bodies-elsewhere",
         SeenBy::Nobody,
         |at, _| move_away(at, "bodies"),
         "bodies: it is no plain folder",
+    ),
+    Tampering::new(
+        "dropped-key",
+        SeenBy::Nobody,
+        |at, _| {
+            edit(&at.join("keys.json"), |text| {
+                let mut keys: BTreeMap<String, String> = serde_json::from_str(&text).unwrap();
+                keys.pop_first();
+                serde_json::to_string(&keys).unwrap()
+            });
+        },
+        "report.json has another count of keys",
     ),
     Tampering::new(
         "swapped-keys",
@@ -214,6 +246,46 @@ pub(crate) const TAMPERED: &[Tampering] = &[
         SeenBy::Nobody,
         |at, _| edit(&at.join("export/orders.jsonl"), |text| text.replacen("paid", "open", 1)),
         "export/orders.jsonl is not what the log makes it",
+    ),
+    Tampering::new(
+        "edited-index",
+        SeenBy::Nobody,
+        |at, _| edit(&at.join("export/payment_captures.jsonl"), |text| text.replacen('1', "2", 1)),
+        "export/payment_captures.jsonl is not what the log makes it",
+    ),
+    Tampering::new(
+        "parked-fact",
+        SeenBy::Nobody,
+        |at, _| edit(&at.join("export/parked.jsonl"), |text| text + "{}\n"),
+        "export/parked.jsonl is not what the log makes it",
+    ),
+    Tampering::new(
+        "edited-settings",
+        SeenBy::Nobody,
+        |at, _| edit(&at.join("export/shop_settings.jsonl"), |text| text.replacen("rules", "ruler", 1)),
+        "export/shop_settings.jsonl is not what the log makes it",
+    ),
+    Tampering::new(
+        "edited-row-count",
+        SeenBy::Nobody,
+        |at, _| edit(&at.join("export/manifest.json"), |text| text.replacen("\"rows\": ", "\"rows\": 1", 3)),
+        "export/manifest.json says something else of events.jsonl",
+    ),
+    Tampering::new(
+        "edited-totals",
+        SeenBy::Nobody,
+        |at, _| {
+            edit(&at.join("export/manifest.json"), |text| {
+                text.replacen("\"captured_minor\": ", "\"captured_minor\": 1", 1)
+            });
+        },
+        "export/manifest.json has another total",
+    ),
+    Tampering::new(
+        "edited-report",
+        SeenBy::Nobody,
+        |at, _| edit(&at.join("report.json"), |text| text.replacen("\"size\": ", "\"size\": 1", 1)),
+        "report.json has another size",
     ),
     Tampering::new(
         "edited-exported-entry",
@@ -332,6 +404,10 @@ fn sign_file(path: &Path, signer: &Signer, says: impl FnOnce(u64, Hash) -> (u64,
     let (size, root) = says(there.size(), *there.root());
     let anew = Checkpoint::new(there.origin(), size, root).unwrap().sign(&[signer]).unwrap();
     fs::write(path, anew.to_string()).unwrap();
+}
+
+pub(crate) fn sign_a_kept_checkpoint(bundle: &Path, signer: &Signer) {
+    sign_file(&first_file(&bundle.join("checkpoints")), signer, |size, root| (size, root));
 }
 
 /// Makes the whole log anew of other entries: bundles, tiles and checkpoint.

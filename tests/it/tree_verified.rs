@@ -78,3 +78,27 @@ async fn a_tree_that_does_not_fit_the_entries_is_found_whatever_its_row_says() {
         assert!(shop.verified().await.is_empty(), "{tamper} is undone");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_very_many_checkpoints_some_are_handed_over_with_those_on_both_sides() {
+    let shop = TreeShop::create().await;
+    shop.run(
+        "INSERT INTO counterfoil.tree_checkpoints (shop_id, size, root, epoch, note, published_at)
+         SELECT 'shop', 10 * n, sha256('n'), 0, 'n', CASE WHEN n <> 50 THEN now() END FROM generate_series(1, 100) AS n",
+    )
+    .await;
+    let client = shop.database.client().await.unwrap();
+    for (from, through, at_most, sizes) in [
+        (405_i64, 455_i64, 100_i64, vec![400_i64, 410, 420, 430, 440, 450, 460]),
+        (405, 455, 3, vec![400, 430, 460]),
+        (405, 455, 2, vec![400, 440, 460]),
+        (400, 410, 1, vec![400, 410]),
+        (0, 2000, 2, vec![10, 520, 1000]),
+        (1001, 2000, 9, vec![1000]),
+    ] {
+        let around: database::Parameters<'_> = &[&"shop", &from, &through, &at_most];
+        let rows = client.query(&database::sql::audit::READ_PUBLISHED_AROUND, around).await.unwrap();
+        let found: Vec<i64> = rows.iter().map(|row| row.get("size")).collect();
+        assert_eq!(found, sizes, "{at_most} of {from} to {through}");
+    }
+}

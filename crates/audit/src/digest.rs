@@ -56,7 +56,8 @@ pub fn line(cells: Cells) -> Result<String, Error> {
     canonical_data(&Value::Object(cells)).map_err(|error| Error::Failed(error.to_string()))
 }
 
-fn digest(state: &State, table: Table) -> Result<Digest, Error> {
+/// What a table's file of an export comes to.
+pub(crate) fn digest(state: &State, table: Table) -> Result<Digest, Error> {
     let (mut sha256, mut rows) = (Context::new(&SHA256), 0);
     for cells in table.rows(state) {
         sha256.update(line(cells?)?.as_bytes());

@@ -90,12 +90,17 @@ impl Growth {
     /// grew. They are those of [`crate::tiles_between`] the last size and this one.
     pub fn take(&mut self) -> Vec<(Tile, Vec<u8>)> {
         let mut tiles = std::mem::take(&mut self.full);
-        for tile in right_edge(self.size) {
-            if level_size(tile.level, self.taken) < level_size(tile.level, self.size) {
-                tiles.push((tile, self.levels[usize::from(tile.level)].as_flattened().to_vec()));
-            }
-        }
-        self.taken = self.size;
+        let (taken, size) = (self.taken, self.size);
+        tiles.extend(
+            self.edge().filter(|(tile, _)| level_size(tile.level, taken) < level_size(tile.level, size)),
+        );
+        self.taken = size;
         tiles
+    }
+
+    /// The partial tiles of [`right_edge`], with their bytes, whenever they grew.
+    pub fn edge(&self) -> impl Iterator<Item = (Tile, Vec<u8>)> {
+        let bytes = |tile: Tile| self.levels[usize::from(tile.level)].as_flattened().to_vec();
+        right_edge(self.size).into_iter().map(move |tile| (tile, bytes(tile)))
     }
 }

@@ -38,6 +38,12 @@ impl Tile {
         Some(Self { level, index, width: hashes.min(u64::from(TILE_WIDTH)) as u16 })
     }
 
+    /// The leaf that it begins with.
+    pub fn first_leaf(&self) -> u64 {
+        let width = u64::from(TILE_WIDTH);
+        self.index.saturating_mul(width.saturating_pow(u32::from(self.level) + 1))
+    }
+
     /// Whether it will never grow.
     pub fn is_full(&self) -> bool {
         self.width == TILE_WIDTH

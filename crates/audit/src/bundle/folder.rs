@@ -93,6 +93,8 @@ impl Folder {
 
     /// How the files are not as `manifest.sha256` says.
     pub(crate) fn differences(&self) -> Result<Vec<String>, Error> {
+        let mut unlisted = self.all()?;
+        unlisted.remove(MANIFEST);
         let mut differences = Vec::new();
         let (mut manifest, mut line) = (BufReader::new(self.open(MANIFEST)?), String::new());
         loop {
@@ -108,10 +110,12 @@ impl Folder {
             if Path::new(name).is_absolute() || name.split('/').any(|part| part == "..") {
                 return Err(self.odd(MANIFEST, &format!("{name} leads out of the folder")));
             }
+            unlisted.remove(name);
             if self.digest(name).ok().as_deref() != Some(sha256) {
                 differences.push(format!("{name} is not what the manifest says"));
             }
         }
+        differences.extend(unlisted.into_iter().map(|name| format!("{name} is not in the manifest")));
         Ok(differences)
     }
 

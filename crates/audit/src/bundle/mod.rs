@@ -15,6 +15,7 @@
 mod folder;
 mod read;
 mod readme;
+mod report;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use tlog::Verifier;
 
 pub(crate) use folder::Folder;
 pub use read::Bundle;
+pub use report::BundleReport;
 pub use write::{BundleRequest, write};
 
 const LOG: &str = "log";

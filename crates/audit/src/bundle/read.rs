@@ -10,13 +10,14 @@ use domain::{Position, ShopId};
 use event_log::Event;
 use evidence::DataKey;
 use paypal::Environment;
-use serde::Deserialize;
 use tlog::{Bundle as EntryBundle, Checkpoint, Note, TILE_WIDTH, Verifier, decode_bundle};
 
 use super::{
-    BODIES, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, SHOP, ShopFile, VKEY, key_files,
+    BODIES, BundleReport, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, REPORT, SHOP,
+    ShopFile, VKEY, key_files,
 };
 use crate::Error;
+use crate::export::{ENTRIES, Manifest};
 use crate::verify::evidence::{Piece, PieceKey};
 
 /// A bundle on disk.
@@ -132,17 +133,17 @@ impl Bundle {
 
     /// The entries that were exported, to be read in order.
     pub(crate) fn exported_entries(&self) -> Result<Take<File>, Error> {
-        self.folder.open(&format!("{EXPORT}/events.jsonl"))
+        self.folder.open(&format!("{EXPORT}/{ENTRIES}"))
     }
 
-    /// The first of them and the last.
-    pub(crate) fn exported_range(&self) -> Result<[Position; 2], Error> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            range: [Position; 2],
-        }
-        let manifest: Manifest = self.folder.json(&format!("{EXPORT}/manifest.json"))?;
-        Ok(manifest.range)
+    /// What it says was exported.
+    pub(crate) fn exported(&self) -> Result<Manifest, Error> {
+        self.folder.json(&format!("{EXPORT}/manifest.json"))
+    }
+
+    /// What it says is in it.
+    pub(crate) fn report(&self) -> Result<BundleReport, Error> {
+        self.folder.json(REPORT)
     }
 
     /// A tile's bytes.
@@ -211,7 +212,7 @@ impl Bundle {
             position.parse().ok().map(Position)
         };
         let files = self.folder.files(BODIES)?;
-        files.iter().map(|name| of(name).ok_or_else(|| self.folder.odd(name, "it is no body"))).collect()
+        Ok(files.iter().filter_map(of).collect())
     }
 
     /// The evidence at one of them.
@@ -240,9 +241,9 @@ impl Bundle {
         Ok(certificates)
     }
 
-    /// The SHA-256 of a table's file, hexadecimal.
-    pub(crate) fn exported(&self, table: &str) -> Result<String, Error> {
-        self.folder.digest(&format!("{EXPORT}/{table}.jsonl"))
+    /// The SHA-256 of a file that was exported, hexadecimal.
+    pub(crate) fn exported_digest(&self, file: &str) -> Result<String, Error> {
+        self.folder.digest(&format!("{EXPORT}/{file}"))
     }
 
     pub(crate) fn folder(&self) -> &Folder {

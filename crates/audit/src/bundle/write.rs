@@ -1,6 +1,6 @@
 //! Writes a bundle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,22 +8,21 @@ use database::{Database, sql};
 use domain::{Position, ShopId};
 use event_log::NoteType;
 use evidence::Vault;
-use serde::Serialize;
 use tlog::{Checkpoint, Note, Verifier};
 
 use super::{
-    BODIES, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, MANIFEST, README, REPORT, SHOP,
-    ShopFile, key_files, readme,
+    BODIES, BundleReport, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, MANIFEST, README,
+    REPORT, SHOP, ShopFile, key_files, readme,
 };
-use crate::export::{self, Format, Manifest, Request, make_empty, write_whole};
+use crate::export::{self, Format, Request, make_empty, write_whole};
 use crate::tree::{LOCK, Trees, known_keys, publish_files};
-use crate::verify::evidence::{PieceKey, certificates, load};
+use crate::verify::evidence::{PieceKey, certificates, load, lost};
 use crate::{Error, Point, Progress, Snapshot, Source};
 
 /// Evidence is read so many positions at a time.
 const PAGE: i64 = 500;
 /// Checkpoints that are written at most.
-const CHECKPOINTS_MAX: usize = 10_000;
+const CHECKPOINTS_MAX: i64 = 10_000;
 
 /// What is to be in a bundle.
 #[derive(Clone, Debug)]
@@ -36,27 +35,6 @@ pub struct BundleRequest {
     pub arguments: Vec<String>,
     /// The program's version.
     pub version: String,
-}
-
-/// What is in a bundle; `report.json`.
-#[derive(Clone, Debug, Serialize)]
-pub struct BundleReport {
-    /// Whose log.
-    pub shop: String,
-    /// How many events its checkpoint is of.
-    pub size: u64,
-    /// Its root, hexadecimal.
-    pub root: String,
-    /// The first and the last position whose evidence is handed over.
-    pub range: [Position; 2],
-    /// Pieces of evidence.
-    pub bodies: u64,
-    /// Those whose keys are released.
-    pub keys: u64,
-    /// Published checkpoints.
-    pub checkpoints: usize,
-    /// What was exported.
-    pub export: Manifest,
 }
 
 /// Writes a bundle of what was published of a log, into a folder that must be empty or not be there. Without a vault no key
@@ -98,18 +76,22 @@ pub async fn write(
     let Source::Snapshot(snapshot) = source else {
         return Err(Error::Failed("a bundle is made from a database".to_owned()));
     };
-    let checkpoints = write_checkpoints(&snapshot, folder, range).await?;
+    let (checkpoints, checkpoints_of) = write_checkpoints(&snapshot, folder, range).await?;
     let (bodies, keys) = write_bodies(&snapshot, folder, range, vault, progress).await?;
     write_shop(&snapshot, folder).await?;
+    let lost = lost(&snapshot).await?.into_iter().map(Position);
+    let lost = lost.filter(|at| (range[0]..=range[1]).contains(at) && !bodies.contains(&at.0)).collect();
     snapshot.close().await;
     let report = BundleReport {
         shop: shop.to_string(),
         size: checkpoint.size(),
         root: hex::encode(checkpoint.root()),
         range,
-        bodies,
+        bodies: bodies.len() as u64,
         keys,
+        lost,
         checkpoints,
+        checkpoints_of,
         export: exported,
     };
     write_whole(folder, REPORT, &serde_json::to_vec_pretty(&report)?)?;
@@ -171,23 +153,22 @@ async fn write_keys(
 }
 
 /// What was published within the range, and on both sides of it: between two of them each event was recorded. With what
-/// was stamped with a time since.
+/// was stamped with a time since. How many were written, and of how many.
 async fn write_checkpoints(
     snapshot: &Snapshot,
     folder: &Path,
     [from, to]: [Position; 2],
-) -> Result<usize, Error> {
+) -> Result<(u64, u64), Error> {
     let folder = folder.join(CHECKPOINTS);
     make_empty(&folder)?;
     let (shop, after, through) = (snapshot.shop().as_str(), from.0, to.0 + 1);
-    let around: database::Parameters<'_> = &[&shop, &after, &through];
-    let mut written = 0;
+    let around: database::Parameters<'_> = &[&shop, &after, &through, &CHECKPOINTS_MAX];
+    let (mut sizes, mut of) = (BTreeSet::new(), 0_i64);
     for row in snapshot.client()?.query(&sql::audit::READ_PUBLISHED_AROUND, around).await? {
         let (size, note): (i64, &str) = (row.try_get("size")?, row.try_get("note")?);
-        if written < CHECKPOINTS_MAX {
-            write_whole(&folder, &format!("{size}.note"), note.as_bytes())?;
-            written += 1;
-        }
+        write_whole(&folder, &format!("{size}.note"), note.as_bytes())?;
+        sizes.insert(size);
+        of = row.try_get("of")?;
     }
     // A stamp is of the note as it was then: cosignatures may have come since.
     for row in snapshot.client()?.query(&sql::witnesses::LIST_STAMPS, &[&shop]).await? {
@@ -196,9 +177,11 @@ async fn write_checkpoints(
         if size > from.0 {
             write_whole(&folder, &format!("{size}.note"), note.as_bytes())?;
             write_whole(&folder, &format!("{size}.tsr"), stamp)?;
+            sizes.insert(size);
         }
     }
-    Ok(written)
+    let written = sizes.len() as u64;
+    Ok((written, written.max(u64::try_from(of).unwrap_or(0))))
 }
 
 async fn write_bodies(
@@ -207,16 +190,16 @@ async fn write_bodies(
     [from, to]: [Position; 2],
     vault: Option<&Vault>,
     progress: &Progress,
-) -> Result<(u64, u64), Error> {
+) -> Result<(BTreeSet<i64>, u64), Error> {
     let bodies = folder.join(BODIES);
     make_empty(&bodies)?;
     progress.begin("writing evidence", u64::try_from(to.0 - from.0 + 1).unwrap_or(0));
-    let (mut count, mut keys, mut after) = (0, BTreeMap::new(), from.0 - 1);
+    let (mut written, mut keys, mut after) = (BTreeSet::new(), BTreeMap::new(), from.0 - 1);
     while after < to.0 {
         let through = to.0.min(after + PAGE);
         for (position, piece) in load(snapshot, after, through).await? {
             write_whole(&bodies, &format!("{position}.sealed"), &piece.sealed)?;
-            count += 1;
+            written.insert(position);
             if let (Some(vault), Some(PieceKey::Wrapped(wrapped))) = (vault, &piece.key) {
                 keys.insert(position, vault.release(snapshot.shop().as_str(), wrapped)?.expose());
             }
@@ -230,7 +213,7 @@ async fn write_bodies(
         write_whole(&certificates_dir, &format!("{sha256}.pem"), pem.as_bytes())?;
     }
     write_whole(folder, KEYS, &serde_json::to_vec_pretty(&keys)?)?;
-    Ok((count, keys.len() as u64))
+    Ok((written, keys.len() as u64))
 }
 
 async fn write_shop(snapshot: &Snapshot, folder: &Path) -> Result<(), Error> {

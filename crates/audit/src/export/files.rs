@@ -5,12 +5,12 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
 /// A file that was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Its name in the folder.
     pub file: String,

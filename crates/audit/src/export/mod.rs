@@ -8,12 +8,14 @@ mod files;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use aws_lc_rs::digest as sha256;
 use domain::{Position, State};
 use event_log::Event;
 use read_models::{Cells, Table};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, Fold, Progress, Source, Take, line, read_into};
+use crate::digest::digest;
+use crate::{Digest, Error, Fold, Progress, Source, Take, line, read_into};
 use files::NewFile;
 pub use files::Written;
 pub(crate) use files::{make_empty, write_whole};
@@ -44,7 +46,7 @@ pub struct Request {
 }
 
 /// What was exported; `manifest.json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Whose log.
     pub shop: String,
@@ -61,7 +63,7 @@ pub struct Manifest {
 }
 
 /// Sums of orders of one currency, in minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// How many.
     pub orders: u64,
@@ -77,6 +79,8 @@ pub struct Totals {
 
 /// The tables that are exported: all that a fold makes.
 const TABLES: [Table; 10] = Table::ALL;
+pub(crate) const ENTRIES: &str = "events.jsonl";
+const SETTINGS: &str = "shop_settings.jsonl";
 
 /// Writes everything into a folder, which must be empty or not be there. The manifest comes last: a folder without one is
 /// not whole.
@@ -90,7 +94,7 @@ pub async fn export(
     progress: &Progress,
 ) -> Result<Manifest, Error> {
     files::make_empty(folder)?;
-    let events = NewFile::create(folder, "events.jsonl")?;
+    let events = NewFile::create(folder, ENTRIES)?;
     let taker = Writing { from: request.from, events, fold: Fold::default(), failed: None };
     let taker = read_into(source, request.through, taker, ("exporting", progress)).await?;
     if let Some(error) = taker.failed {
@@ -150,15 +154,31 @@ fn write_table(state: &State, table: Table, folder: &Path, format: Format) -> Re
 
 /// The settings and rules in force, as `shop.configured` and `rules.activated` left them.
 fn write_settings(state: &State, folder: &Path) -> Result<Written, Error> {
-    let mut cells = Cells::new();
-    cells.insert("rules".to_owned(), state.shop.rules.into());
-    cells.insert("settings".to_owned(), serde_json::to_value(&state.shop.settings)?);
-    let mut file = NewFile::create(folder, "shop_settings.jsonl")?;
-    file.line(&line(cells)?)?;
+    let mut file = NewFile::create(folder, SETTINGS)?;
+    file.line(&settings(state)?)?;
     file.finish()
 }
 
-fn totals(state: &State) -> BTreeMap<String, Totals> {
+fn settings(state: &State) -> Result<String, Error> {
+    let mut cells = Cells::new();
+    cells.insert("rules".to_owned(), state.shop.rules.into());
+    cells.insert("settings".to_owned(), serde_json::to_value(&state.shop.settings)?);
+    line(cells)
+}
+
+/// What the files beside the entries must be, in the order of the manifest.
+pub(crate) fn expected(state: &State) -> Result<Vec<Written>, Error> {
+    let of_table = |table: &Table| {
+        let Digest { model, rows, sha256 } = digest(state, *table)?;
+        Ok(Written { file: format!("{model}.jsonl"), rows, sha256 })
+    };
+    let mut files = TABLES.iter().map(of_table).collect::<Result<Vec<_>, Error>>()?;
+    let settings = sha256::digest(&sha256::SHA256, format!("{}\n", settings(state)?).as_bytes());
+    files.push(Written { file: SETTINGS.to_owned(), rows: 1, sha256: hex::encode(settings) });
+    Ok(files)
+}
+
+pub(crate) fn totals(state: &State) -> BTreeMap<String, Totals> {
     let mut totals: BTreeMap<String, Totals> = BTreeMap::new();
     for (_, order) in state.orders.iter() {
         let sums = totals.entry(order.currency.to_string()).or_default();

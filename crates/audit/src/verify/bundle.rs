@@ -5,16 +5,16 @@ use event_log::{Event, Kind, NoteType, leaf_hash};
 use tlog::{Growth, Verifier as LogVerifier};
 
 use super::evidence::{Judged, Opener};
-use super::handed_over::{ExportedEntries, Kept};
+use super::handed_over::{ExportedEntries, Kept, compare_exports, compare_report};
 use super::rows::Entries;
 use super::{Verification, Verifier};
 use crate::replay::run;
-use crate::{Bundle, DIGESTED, Digests, Error, Findings, Progress, Source};
+use crate::{Bundle, Error, Findings, Progress, Source};
 
 const TREE: &str = "tree";
 const CHECKPOINT: &str = "checkpoint";
 const MANIFEST: &str = "manifest";
-const EXPORT: &str = "export";
+const BODIES: &str = "bodies";
 const KEY: &str = "key";
 
 impl Verifier<'_> {
@@ -33,9 +33,9 @@ impl Verifier<'_> {
         for what in bundle.folder().differences()? {
             findings.add(Position(-1), MANIFEST, what);
         }
-        signed(&bundle, vkey, &mut findings)?;
+        let key = signed(&bundle, vkey, &mut findings)?;
         let mut found = Verification { findings, ..Verification::default() };
-        self.walk(&bundle, progress, &mut found)?;
+        let entries = self.walk(&bundle, &key, progress, &mut found)?;
         let source = Source::Bundle(bundle);
         let head = source.head();
         let run = match run(&source, head, progress).await {
@@ -44,7 +44,7 @@ impl Verifier<'_> {
             Err(error) => return Err(error),
         };
         let Source::Bundle(bundle) = &source else { return Ok(found) };
-        compare_exports(bundle, &Digests::of(run.replayed.folded(), head)?, &mut found.findings)?;
+        compare_exports(bundle, run.replayed.folded(), entries, &mut found.findings)?;
         (found.facts, found.outcomes, found.digests) =
             (run.replayed.facts, run.replayed.outcomes, run.digests);
         found.mismatches = run.replayed.mismatches;
@@ -52,8 +52,17 @@ impl Verifier<'_> {
         Ok(found)
     }
 
-    fn walk(&self, bundle: &Bundle, progress: &Progress, found: &mut Verification) -> Result<(), Error> {
-        let (keys, bodies, head) = (bundle.keys()?, bundle.bodies()?, bundle.head());
+    /// Gives how many entries must be exported.
+    fn walk(
+        &self,
+        bundle: &Bundle,
+        key: &LogVerifier,
+        progress: &Progress,
+        found: &mut Verification,
+    ) -> Result<u64, Error> {
+        let (keys, mut bodies, head) = (bundle.keys()?, bundle.bodies()?, bundle.head());
+        let report = bundle.report()?;
+        compare_report(bundle, &report, &mut found.findings)?;
         let opener = Opener {
             vault: None,
             anchors: self.anchors,
@@ -65,7 +74,7 @@ impl Verifier<'_> {
         progress.begin("entries and evidence", u64::try_from(head.0 + 1).unwrap_or(0));
         let mut growth = Growth::new();
         let mut entries = Entries::default();
-        let mut judged = Judged::of_bundle(&mut found.findings);
+        let mut judged = Judged::of_bundle(&mut found.findings, &report);
         let (mut kept, mut exported) = (Kept::of(bundle)?, ExportedEntries::of(bundle)?);
         let mut after = Position(-1);
         while after < head {
@@ -79,7 +88,7 @@ impl Verifier<'_> {
                 exported.compare(position, &entry, judged.findings)?;
                 let event: Option<Event> = entries.step(position, &entry, judged.findings);
                 if let Some(event) = event {
-                    let is_there = bodies.contains(&position);
+                    let is_there = bodies.remove(&position);
                     let piece = is_there.then(|| bundle.evidence(position, &keys)).transpose()?;
                     judged.event(&event, piece.as_ref(), Some(&opener));
                     if event.kind == Kind::Note && event.type_name == NoteType::KeyRotated.name() {
@@ -97,13 +106,15 @@ impl Verifier<'_> {
             found.findings.add(head, TREE, what);
         }
         (found.tree.size, found.tree.root) = (growth.size(), Some(hex::encode(growth.root())));
-        exported.finish(head, &mut found.findings)?;
-        found.tree.checkpoints = 1 + kept.finish(&bundle.vkey()?, &mut found.findings)?;
-        Ok(())
+        for position in bodies {
+            found.findings.add(position, BODIES, format!("bodies/{position}.sealed is of no event"));
+        }
+        found.tree.checkpoints = 1 + kept.finish(key, &mut found.findings)?;
+        exported.finish(head, &mut found.findings)
     }
 }
 
-/// Tiles that are full, and at the end the partial ones.
+/// Tiles that are full, and at the end the partial ones, also those that grew last long before.
 fn compare_tiles(
     bundle: &Bundle,
     growth: &mut Growth,
@@ -111,17 +122,18 @@ fn compare_tiles(
     count: &mut u64,
 ) -> Result<(), Error> {
     let is_last = i64::try_from(growth.size()).is_ok_and(|size| size > bundle.head().0);
-    // Between full tiles only partial ones would come, which a bundle has of its own size alone.
+    // Between full tiles only partial ones come, which a bundle has of its own size alone.
     if !growth.size().is_multiple_of(u64::from(tlog::TILE_WIDTH)) && !is_last {
         return Ok(());
     }
-    for (tile, bytes) in growth.take() {
-        if !tile.is_full() && !is_last {
-            continue;
-        }
+    let mut tiles = growth.take();
+    tiles.retain(|(tile, _)| tile.is_full());
+    if is_last {
+        tiles.extend(growth.edge());
+    }
+    for (tile, bytes) in tiles {
         *count += 1;
-        let first = tile.index.saturating_mul(256_u64.saturating_pow(u32::from(tile.level) + 1));
-        let at = Position(i64::try_from(first).unwrap_or(i64::MAX));
+        let at = Position(i64::try_from(tile.first_leaf()).unwrap_or(i64::MAX));
         match bundle.tile(tile) {
             Ok(there) if there == bytes => {}
             Ok(_) => findings.add(at, TREE, format!("{tile} is not what the entries make it")),
@@ -131,7 +143,12 @@ fn compare_tiles(
     Ok(())
 }
 
-fn signed(bundle: &Bundle, vkey: Option<&LogVerifier>, findings: &mut Findings) -> Result<(), Error> {
+/// Gives the key that counts: the one that was given, or the folder's own.
+fn signed(
+    bundle: &Bundle,
+    vkey: Option<&LogVerifier>,
+    findings: &mut Findings,
+) -> Result<LogVerifier, Error> {
     let own = bundle.vkey()?;
     let key = vkey.unwrap_or(&own);
     let at = bundle.head();
@@ -148,17 +165,10 @@ fn signed(bundle: &Bundle, vkey: Option<&LogVerifier>, findings: &mut Findings) 
     if let Err(error) = bundle.note().open(&[key]) {
         findings.add(at, CHECKPOINT, error.to_string());
     }
-    Ok(())
-}
-
-fn compare_exports(bundle: &Bundle, digests: &Digests, findings: &mut Findings) -> Result<(), Error> {
-    for table in DIGESTED {
-        let of_fold = digests.models.iter().find(|model| model.model == table.name());
-        let exported = bundle.exported(table.name())?;
-        if of_fold.is_some_and(|model| model.sha256 != exported) {
-            let what = format!("export/{}.jsonl is not what the log makes it", table.name());
-            findings.add(digests.as_of, EXPORT, what);
-        }
+    if vkey.is_some()
+        && let Err(error) = bundle.note().open(&[&own])
+    {
+        findings.add(at, KEY, format!("log.vkey: {error}"));
     }
-    Ok(())
+    Ok(key.clone())
 }

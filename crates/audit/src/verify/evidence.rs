@@ -14,6 +14,7 @@ use evidence::{CallbackEvidence, DataKey, HashKey, Vault, VerifiedBy};
 use paypal::{Environment, ExplainRequest, TrustAnchors, explain};
 use serde::Serialize;
 
+use crate::bundle::BundleReport;
 use crate::erasure::ErasedPositions;
 use crate::{Error, Findings, Snapshot};
 
@@ -195,29 +196,33 @@ pub(crate) struct Judged<'a> {
     otherwise: BTreeMap<i64, String>,
     /// Callbacks that were read again.
     retranslated: BTreeSet<i64>,
-    brought_back: BTreeSet<i64>,
-    /// Evidence may be left out, and keys not released.
-    may_lack: bool,
+    /// Events that came back from the published log without their evidence.
+    lost: BTreeSet<i64>,
+    /// Of a bundle: from where to where evidence is handed over. Its keys need not be released.
+    handed_over: Option<[Position; 2]>,
 }
 
 impl<'a> Judged<'a> {
-    /// `brought_back`: events that came back from the published log without their evidence.
-    pub(crate) fn new(findings: &'a mut Findings, brought_back: BTreeSet<i64>) -> Self {
+    pub(crate) fn new(findings: &'a mut Findings, lost: BTreeSet<i64>) -> Self {
         Self {
             findings,
-            brought_back,
+            lost,
             counts: EvidenceCounts::default(),
             keyless: Vec::new(),
             erased: ErasedPositions::default(),
             otherwise: BTreeMap::new(),
             retranslated: BTreeSet::new(),
-            may_lack: false,
+            handed_over: None,
         }
     }
 
-    /// Of a bundle, which need not have all evidence and keys.
-    pub(crate) fn of_bundle(findings: &'a mut Findings) -> Self {
-        Self { may_lack: true, ..Self::new(findings, BTreeSet::new()) }
+    pub(crate) fn of_bundle(findings: &'a mut Findings, report: &BundleReport) -> Self {
+        let lost = report.lost.iter().map(|position| position.0).collect();
+        Self { handed_over: Some(report.range), ..Self::new(findings, lost) }
+    }
+
+    fn is_left_out(&self, at: Position) -> bool {
+        self.handed_over.is_some_and(|[from, to]| at < from || at > to)
     }
 
     /// Compares an event with its evidence.
@@ -229,12 +234,12 @@ impl<'a> Judged<'a> {
         }
         let (said, piece) = match (event.evidence(), piece) {
             (None, None) => return,
-            (Some(_), None) if self.brought_back.contains(&event.position.0) => {
-                self.counts.lost += 1;
+            (Some(_), None) if self.is_left_out(event.position) => {
+                self.counts.left_out += 1;
                 return;
             }
-            (Some(_), None) if self.may_lack => {
-                self.counts.left_out += 1;
+            (Some(_), None) if self.lost.contains(&event.position.0) => {
+                self.counts.lost += 1;
                 return;
             }
             (Some(_), None) => {
@@ -277,7 +282,7 @@ impl<'a> Judged<'a> {
         for position in std::mem::take(&mut self.keyless) {
             if self.erased.accounts_for(Position(position)) {
                 self.counts.erased += 1;
-            } else if !self.may_lack {
+            } else if self.handed_over.is_none() {
                 self.findings.add(
                     Position(position),
                     EVIDENCE,
@@ -298,6 +303,12 @@ impl<'a> Judged<'a> {
         }
         self.counts
     }
+}
+
+/// Events that came back from the published log without their evidence.
+pub(crate) async fn lost(snapshot: &Snapshot) -> Result<BTreeSet<i64>, Error> {
+    let rows = snapshot.client()?.query(&sql::audit::LIST_REIMPORTED, &[&snapshot.shop().as_str()]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
 /// The certificates that are kept, PEM, by the hexadecimal SHA-256.

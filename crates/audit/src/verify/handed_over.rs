@@ -1,19 +1,22 @@
-//! What a bundle has beside the log: checkpoints that were published before, and the entries once more.
+//! What a bundle has beside the log: checkpoints that were published before, the entries once more, and what they come to.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufReader, Read, Take};
 use std::path::Path;
 
-use domain::Position;
+use domain::{Position, State};
 use event_log::Event;
 use tlog::{Checkpoint, Growth, Note, Verifier};
 
+use crate::bundle::BundleReport;
+use crate::export::{self, ENTRIES, Written};
 use crate::tree::known_keys;
 use crate::{Bundle, Error, Findings};
 
 const CHECKPOINT: &str = "checkpoint";
 const EXPORT: &str = "export";
+const REPORT: &str = "report";
 
 /// The checkpoints in `checkpoints/`, each of which must be of the tree at its size, and signed by a key of the log's.
 pub(super) struct Kept {
@@ -46,9 +49,9 @@ impl Kept {
     }
 
     /// Those of the sizes beyond the log's end cannot be compared. How many could.
-    pub(super) fn finish(self, own: &Verifier, findings: &mut Findings) -> Result<u64, Error> {
+    pub(super) fn finish(self, key: &Verifier, findings: &mut Findings) -> Result<u64, Error> {
         let mut keys = known_keys(&self.rotations);
-        keys.push(own.clone());
+        keys.push(key.clone());
         for (at, name, note, checkpoint) in &self.unjudged {
             // The name of a key is the origin, which an epoch changes.
             let named = |key: &Verifier| Verifier::of_log(checkpoint.origin(), *key.public_key());
@@ -65,6 +68,7 @@ impl Kept {
 pub(super) struct ExportedEntries {
     file: BufReader<Take<File>>,
     range: [Position; 2],
+    rows: u64,
     /// After the first difference nothing is compared: what follows may only have moved.
     differs: bool,
 }
@@ -72,7 +76,7 @@ pub(super) struct ExportedEntries {
 impl ExportedEntries {
     pub(super) fn of(bundle: &Bundle) -> Result<Self, Error> {
         let file = BufReader::new(bundle.exported_entries()?);
-        Ok(Self { file, range: bundle.exported_range()?, differs: false })
+        Ok(Self { file, range: bundle.exported()?.range, rows: 0, differs: false })
     }
 
     pub(super) fn compare(
@@ -81,7 +85,11 @@ impl ExportedEntries {
         entry: &str,
         findings: &mut Findings,
     ) -> Result<(), Error> {
-        if self.differs || at < self.range[0] || at > self.range[1] {
+        if at < self.range[0] || at > self.range[1] {
+            return Ok(());
+        }
+        self.rows += 1;
+        if self.differs {
             return Ok(());
         }
         let line = self.read(entry.len() as u64 + 1)?;
@@ -92,12 +100,13 @@ impl ExportedEntries {
         Ok(())
     }
 
-    pub(super) fn finish(mut self, head: Position, findings: &mut Findings) -> Result<(), Error> {
+    /// How many rows there must be.
+    pub(super) fn finish(mut self, head: Position, findings: &mut Findings) -> Result<u64, Error> {
         let goes_on = !self.differs && !self.read(1)?.is_empty();
         if goes_on || self.range[1] != head {
             findings.add(head, EXPORT, "export/events.jsonl does not end where the log does");
         }
-        Ok(())
+        Ok(self.rows)
     }
 
     /// So many bytes, or what is left.
@@ -107,4 +116,64 @@ impl ExportedEntries {
         read.map_err(|error| Error::file(Path::new("export/events.jsonl"), &error))?;
         Ok(bytes)
     }
+}
+
+/// Compares the exported read models, and what the export says of itself, with what the log makes them.
+pub(super) fn compare_exports(
+    bundle: &Bundle,
+    state: &State,
+    entries: u64,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let (head, said) = (bundle.head(), bundle.exported()?);
+    let mut expected = vec![Written {
+        file: ENTRIES.to_owned(),
+        rows: entries,
+        // Each of them was compared with the log's.
+        sha256: bundle.exported_digest(ENTRIES)?,
+    }];
+    for written in export::expected(state)? {
+        if bundle.exported_digest(&written.file)? != written.sha256 {
+            findings.add(head, EXPORT, format!("export/{} is not what the log makes it", written.file));
+        }
+        expected.push(written);
+    }
+    for written in &expected {
+        if said.files.iter().filter(|said| said.file == written.file).ne([written]) {
+            let what = format!("export/manifest.json says something else of {}", written.file);
+            findings.add(head, EXPORT, what);
+        }
+    }
+    let pairs = [
+        ("list of files", said.files.len() == expected.len()),
+        ("total", said.totals == export::totals(state)),
+        ("shop", said.shop == bundle.shop().as_str()),
+    ];
+    for (other, _) in pairs.iter().filter(|(_, is_same)| !is_same) {
+        findings.add(head, EXPORT, format!("export/manifest.json has another {other}"));
+    }
+    Ok(())
+}
+
+/// Compares what a bundle says is in it with what is.
+pub(super) fn compare_report(
+    bundle: &Bundle,
+    report: &BundleReport,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let (head, [from, to], export) = (bundle.head(), report.range, bundle.exported()?);
+    let there = [
+        ("shop", report.shop == bundle.shop().as_str()),
+        ("size", i64::try_from(report.size).is_ok_and(|size| size == head.0 + 1)),
+        ("root", report.root == hex::encode(bundle.root())),
+        ("range", from == export.range[0] && from <= to && to <= head),
+        ("count of bodies", report.bodies == bundle.bodies()?.len() as u64),
+        ("count of keys", report.keys == bundle.keys()?.len() as u64),
+        ("count of checkpoints", report.checkpoints == bundle.checkpoints()?.len() as u64),
+        ("export", report.export == export),
+    ];
+    for (what, _) in there.iter().filter(|(_, is_same)| !is_same) {
+        findings.add(head, REPORT, format!("report.json has another {what}"));
+    }
+    Ok(())
 }

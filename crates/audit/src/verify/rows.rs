@@ -1,7 +1,7 @@
 //! Walks through every row of a log, and compares the columns of each event, its outbox row and its evidence with its entry:
 //! the entry is the event, the rest are copies or what it rests on.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 use database::sql;
@@ -50,8 +50,7 @@ pub(super) async fn verify_rows(
     let (client, shop) = (snapshot.client()?, snapshot.shop().as_str());
     let pruned = client.query_opt(&sql::delivery::READ_PRUNED, &[&shop]).await?;
     let pruned_through = pruned.map(|row| row.try_get(0)).transpose()?.unwrap_or(-1);
-    let brought_back = brought_back(snapshot).await?;
-    let judged = Judged::new(findings, brought_back);
+    let judged = Judged::new(findings, evidence::lost(snapshot).await?);
     let tree = TreeWalk::begin(snapshot).await?;
     let mut walk = Walk { entries: Entries::default(), pruned_through, judged, tree };
     progress.begin("events and evidence", u64::try_from(snapshot.head().0 + 1).unwrap_or(0));
@@ -91,12 +90,6 @@ pub(super) async fn verify_rows(
     }
     let tree = walk.tree.finish(snapshot, walk.judged.findings).await?;
     Ok((u64::try_from(walk.entries.next).unwrap_or(0), walk.judged.finish(), tree))
-}
-
-/// Events that came back from the published log after a restore: it has not their evidence.
-async fn brought_back(snapshot: &Snapshot) -> Result<BTreeSet<i64>, Error> {
-    let rows = snapshot.client()?.query(&sql::audit::LIST_REIMPORTED, &[&snapshot.shop().as_str()]).await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
 impl Walk<'_> {

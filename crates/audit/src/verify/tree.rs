@@ -172,10 +172,7 @@ impl TreeWalk {
                 // A stored tile may have grown further than this one.
                 let is_same = stored.get(*tile).is_some_and(|there| there.starts_with(bytes));
                 if !is_same {
-                    let first = i64::try_from(
-                        tile.index.saturating_mul(256_u64.saturating_pow(u32::from(tile.level) + 1)),
-                    );
-                    let at = Position(first.unwrap_or(i64::MAX));
+                    let at = Position(i64::try_from(tile.first_leaf()).unwrap_or(i64::MAX));
                     findings.add(at, TREE, format!("the tile {tile} is not what the entries make it"));
                 }
             }

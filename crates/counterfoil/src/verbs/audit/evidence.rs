@@ -70,12 +70,14 @@ impl Evidence {
         }
         let [from, to] = report.range;
         output::line(&format!(
-            "{}: the log of {shop} up to {} events, evidence of {from} to {to} ({} bodies, {} keys), {} checkpoints.",
+            "{}: the log of {shop} up to {} events, evidence of {from} to {to} ({} bodies, {} keys, {} lost), {} of {} checkpoints.",
             self.out.display(),
             report.size,
             report.bodies,
             report.keys,
-            report.checkpoints
+            report.lost.len(),
+            report.checkpoints,
+            report.checkpoints_of
         ))?;
         output::note("README.txt in it says how to check it.");
         Ok(Exit::Ok)

@@ -125,7 +125,7 @@ fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
     let evidence = &found.evidence;
     output::note(&format!(
         "{}: {} events, {} facts decided again, {} outcomes compared, {} digests; evidence: {} hashed, {} opened, \
-         {} signatures, {} translations, {} erased, {} lost; tree: {} events, {} tiles, {} checkpoints.",
+         {} signatures, {} translations, {} erased, {} lost, {} left out; tree: {} events, {} tiles, {} checkpoints.",
         if found.is_clean() { "All of it holds" } else { "It does NOT hold" },
         found.events,
         found.facts,
@@ -137,6 +137,7 @@ fn print(format: Format, found: &Verification) -> anyhow::Result<()> {
         evidence.translated,
         evidence.erased,
         evidence.lost,
+        evidence.left_out,
         found.tree.size,
         found.tree.tiles,
         found.tree.checkpoints,
