@@ -10,19 +10,21 @@ use read_models::ReadModels;
 use relay::Relay;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use test_support::{TestWitness, wait_until};
-use tlog::{Note, Policy};
-use witnesses::{Feeder, FeederOptions, LogTree, PublishedMemory, Tree, WitnessClient, Witnessed, seen};
+use test_support::{AnyWitness, Omniwitness, TestWitness, wait_until};
+use tlog::{Note, Policy, Submission};
+use witnesses::{
+    Answer, Feeder, FeederOptions, LogTree, PublishedMemory, Tree, WitnessClient, Witnessed, seen,
+};
 
 use crate::binary::TempDir;
 use crate::led_shop::{DEADLINE, LedShop, new_fact, quick};
 use crate::published::{FileTree, ORIGIN, entries, publish, signer};
 
 /// A log that is published, and a witness of it.
-struct Ground {
+struct Ground<W = TestWitness> {
     log: LedShop,
     dir: TempDir,
-    witness: TestWitness,
+    witness: W,
     next: std::sync::atomic::AtomicU64,
 }
 
@@ -32,11 +34,18 @@ struct Process {
     feeder: Feeder,
 }
 
+/// Every witness here goes by this name.
+const WITNESS: &str = "w.example";
+
 impl Ground {
     async fn prepare() -> Self {
-        let log = LedShop::create().await;
-        let witness = TestWitness::start("w.example", signer().verifier()).await;
-        Self { log, dir: TempDir::new(), witness, next: 100.into() }
+        Self::witnessed_by(TestWitness::start(WITNESS, signer().verifier()).await).await
+    }
+}
+
+impl<W: AnyWitness> Ground<W> {
+    async fn witnessed_by(witness: W) -> Self {
+        Self { log: LedShop::create().await, dir: TempDir::new(), witness, next: 100.into() }
     }
 
     fn tree(&self) -> Arc<dyn Tree> {
@@ -86,6 +95,25 @@ impl Ground {
     fn published(&self) -> Note {
         Note::parse(&std::fs::read(self.dir.path().join("checkpoint")).unwrap()).unwrap()
     }
+
+    /// Whether the checkpoint is published with a cosignature that holds.
+    fn is_cosigned(&self) -> bool {
+        let policy = self.policy().with_log(signer().verifier().clone()).unwrap();
+        policy.open(&self.published()).is_ok_and(|opened| opened.cosignatures.len() == 1)
+    }
+
+    /// The size that the witness says of itself, as it is told to go on from nothing.
+    async fn size_told(&self) -> Answer {
+        let submission = Submission { old_size: 0, proof: Vec::new(), checkpoint: self.published() };
+        WitnessClient::new().unwrap().submit(&self.witness.url(), &submission).await.unwrap()
+    }
+
+    /// Why the witness did not cosign the last time.
+    async fn refused(&self) -> String {
+        let known = seen(&self.log.database).await.unwrap();
+        assert_eq!(known.len(), 1, "{known:?}");
+        known[0].error.clone().unwrap()
+    }
 }
 
 fn assert_forked(answer: &Result<Appended, AppendError>, by: &str, position: i64) {
@@ -104,8 +132,7 @@ async fn every_checkpoint_is_cosigned_and_published_with_the_cosignatures() {
         let size = ground.publish().await;
         process.feeder.round().await;
         assert_eq!(ground.witness.size(ORIGIN), size);
-        let policy = ground.policy().with_log(signer().verifier().clone()).unwrap();
-        assert_eq!(policy.open(&ground.published()).unwrap().cosignatures.len(), 1);
+        assert!(ground.is_cosigned());
     }
     assert_eq!(ground.witness.answered(), [200, 200, 200], "nothing is asked twice");
     let known = seen(&ground.log.database).await.unwrap();
@@ -153,12 +180,34 @@ async fn a_witness_that_cannot_be_reached_keeps_nothing_from_going_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_that_was_rewritten_and_signed_again_is_refused_by_the_witness_and_takes_nothing_more() {
     let ground = Ground::prepare().await;
+    assert_refuses_another_history(&ground).await;
+    assert_eq!(ground.witness.answered(), [200, 422, 409, 409, 422, 409]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_shows_nothing_is_believed_in_what_it_says() {
+    let ground = Ground::prepare().await;
+    ground.witness.show_nothing();
+    assert_refuses_another_history(&ground).await;
+}
+
+/// The same by a witness of others.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Go 1.27, or PyPI, and Go's module proxy: make test-all"]
+async fn omniwitness_cosigns_every_checkpoint_and_refuses_a_history_that_was_rewritten_and_signed_again() {
+    let Some(omniwitness) = Omniwitness::start(WITNESS, signer().verifier()).await else { return };
+    let ground = Ground::witnessed_by(omniwitness).await;
+    assert_refuses_another_history(&ground).await;
+}
+
+async fn assert_refuses_another_history<W: AnyWitness>(ground: &Ground<W>) {
     let process = ground.start(Vec::new()).await;
     for _ in 0..300 {
         ground.receive(&process).await.unwrap();
     }
     ground.publish().await;
     process.feeder.round().await;
+    assert!(ground.is_cosigned());
     ground
         .log
         .run(
@@ -172,13 +221,12 @@ async fn a_history_that_was_rewritten_and_signed_again_is_refused_by_the_witness
     ground.receive(&process).await.unwrap();
     ground.publish().await;
     process.feeder.round().await;
-    assert_eq!(ground.witness.answered(), [200, 422]);
-    assert_eq!(ground.witness.size(ORIGIN), 300, "it stands by what it has seen");
+    assert!(!ground.is_cosigned());
+    assert_eq!(ground.size_told().await, Answer::Size(300), "it stands by what it has seen");
     assert_forked(&ground.receive(&process).await, "witness w.example", 299);
-    let known = seen(&ground.log.database).await.unwrap();
-    assert!(known[0].error.as_deref().unwrap().contains("another history"), "{known:?}");
-    let fork = process.appender.guard().forks();
-    assert_eq!(fork.len(), 1);
+    let why = ground.refused().await;
+    assert!(why.contains("another history") && why.contains("422"), "{why}");
+    assert_eq!(process.appender.guard().forks().len(), 1);
 
     // The same size with another root, by a process that knows nothing.
     ground.log.run("DELETE FROM counterfoil.events WHERE position = 300; DELETE FROM counterfoil.outbox WHERE position = 300").await;
@@ -186,11 +234,15 @@ async fn a_history_that_was_rewritten_and_signed_again_is_refused_by_the_witness
         .log
         .run("DELETE FROM counterfoil.witnesses; UPDATE counterfoil.checkpoints SET lease_expires_at = NULL")
         .await;
+    drop(process);
     let process = ground.start(Vec::new()).await;
     ground.publish().await;
     process.feeder.round().await;
-    assert_eq!(ground.witness.answered()[2..], [409, 409]);
+    assert!(!ground.is_cosigned());
+    assert_eq!(ground.size_told().await, Answer::Size(300));
     assert_forked(&ground.receive(&process).await, "witness w.example", 299);
+    let why = ground.refused().await;
+    assert!(why.contains("another history") && why.contains("422"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,7 +304,7 @@ async fn a_log_that_was_restored_comes_back_from_its_directory_and_its_witness_g
     let origin: Origin = "counterfoil.example/log".parse().unwrap();
     let name = origin.of(&log.shop, 0);
     let key = keys.verifiers(&name).unwrap().remove(0);
-    let witness = TestWitness::start("w.example", &key).await;
+    let witness = TestWitness::start(WITNESS, &key).await;
     let policy: Policy = format!("{}\nquorum w.example\n", witness.policy_line()).parse().unwrap();
     let tree: Arc<dyn Tree> = Arc::new(LogTree::new(
         Trees::new(log.test.database()),

@@ -9,7 +9,22 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use tlog::{Checkpoint, Cosigner, Note, Policy, Submission, Verifier, verify_consistency};
 
-/// A witness that knows some logs.
+/// A witness that knows some logs, and is there until it is dropped.
+pub trait AnyWitness {
+    /// Its key.
+    fn verifier(&self) -> &Verifier;
+
+    /// Where checkpoints are submitted to.
+    fn url(&self) -> String;
+
+    /// Its line of a policy file.
+    fn policy_line(&self) -> String {
+        let verifier = self.verifier();
+        format!("witness {} {verifier} {}", verifier.name().replace('/', "-"), self.url())
+    }
+}
+
+/// Our own.
 pub struct TestWitness {
     address: SocketAddr,
     inner: Arc<Inner>,
@@ -22,6 +37,7 @@ struct Inner {
     seen: Mutex<HashMap<String, (Checkpoint, Note)>>,
     answered: Mutex<Vec<u16>>,
     is_down: Mutex<bool>,
+    shows_nothing: Mutex<bool>,
 }
 
 impl TestWitness {
@@ -33,6 +49,7 @@ impl TestWitness {
             seen: Mutex::default(),
             answered: Mutex::default(),
             is_down: Mutex::default(),
+            shows_nothing: Mutex::default(),
         });
         let data = web::Data::from(Arc::clone(&inner));
         let server =
@@ -44,17 +61,6 @@ impl TestWitness {
         let address = server.addrs()[0];
         tokio::spawn(server.run());
         Self { address, inner }
-    }
-
-    /// Its line of a policy file.
-    pub fn policy_line(&self) -> String {
-        let verifier = self.inner.cosigner.verifier();
-        format!("witness {} {verifier} http://{}", verifier.name().replace('/', "-"), self.address)
-    }
-
-    /// Its key.
-    pub fn verifier(&self) -> &Verifier {
-        self.inner.cosigner.verifier()
     }
 
     /// The size of the last checkpoint of this origin that it cosigned.
@@ -71,6 +77,21 @@ impl TestWitness {
     pub fn set_down(&self, is_down: bool) {
         *lock(&self.inner.is_down) = is_down;
     }
+
+    /// Has it keep to itself from now on what it has seen, as some do: that it is shown is a SHOULD.
+    pub fn show_nothing(&self) {
+        *lock(&self.inner.shows_nothing) = true;
+    }
+}
+
+impl AnyWitness for TestWitness {
+    fn verifier(&self) -> &Verifier {
+        self.inner.cosigner.verifier()
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
 }
 
 async fn answer(request: HttpRequest, body: web::Bytes, inner: web::Data<Inner>) -> HttpResponse {
@@ -81,6 +102,9 @@ async fn answer(request: HttpRequest, body: web::Bytes, inner: web::Data<Inner>)
         let answer = inner.add(&body);
         lock(&inner.answered).push(answer.status().as_u16());
         return answer;
+    }
+    if *lock(&inner.shows_nothing) {
+        return HttpResponse::NotFound().finish();
     }
     let of_path = |origin: &str| format!("/{}/checkpoint", sha256(origin)) == request.path();
     let seen = lock(&inner.seen);
@@ -116,7 +140,7 @@ impl Inner {
         }
         if let Some(known) = &known {
             if size == checkpoint.size() && known.root() != checkpoint.root() {
-                return refuse(409, "another root");
+                return refuse(422, "another root");
             }
             if verify_consistency(size, checkpoint.size(), &proof, known.root(), checkpoint.root()).is_err() {
                 return refuse(422, "it does not go on from what was seen");

@@ -64,7 +64,8 @@ impl WitnessClient {
                 size.map(Answer::Size).map_err(|_| Error::Unbelievable("its size is no number".to_owned()))
             }
             StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(Error::OtherHistory(format!("{} {}", status.as_u16(), first_line(&text))))
+                let text = format!("{} {}", status.as_u16(), first_line(&text)).trim_end().to_owned();
+                Err(Error::OtherHistory { seen: submission.old_size, text })
             }
             _ => Err(Error::Refused { status: status.as_u16(), text: first_line(&text) }),
         }

@@ -18,8 +18,13 @@ pub enum Error {
         text: String,
     },
     /// It has seen a history that does not go on as this one does.
-    #[error("it has seen another history: {0}")]
-    OtherHistory(String),
+    #[error("it has seen another history, of {seen} events: {text}")]
+    OtherHistory {
+        /// The size that it was told to go on from.
+        seen: u64,
+        /// The HTTP status and the first line of what it says.
+        text: String,
+    },
     /// It has seen more than is published: the log has forked, or the tree is catching up after a restore.
     #[error("it has seen {seen} events, and {published} are published")]
     Ahead {

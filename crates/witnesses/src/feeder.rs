@@ -146,7 +146,8 @@ impl Feeder {
     }
 
     async fn feed(&self, shop: &ShopId) -> Result<(), Error> {
-        if !self.leads(shop).await? {
+        // Whoever was refused has to hear when it is no more, also if somebody else leads by now.
+        if !self.leads(shop).await? && !self.witnessed.is_told(shop) {
             return Ok(());
         }
         let Some(mut note) = self.witnessed.tree().latest(shop).await? else { return Ok(()) };
@@ -256,13 +257,14 @@ impl Feeder {
         submitted: &Result<(Signature, u64), Error>,
     ) -> Result<(), Error> {
         let (origin, name) = (checkpoint.origin(), witness.name.as_str());
-        if let Err(error @ (Error::OtherHistory(_) | Error::Ahead { .. })) = submitted {
-            if matches!(error, Error::OtherHistory(_)) {
+        if let Err(error @ (Error::OtherHistory { .. } | Error::Ahead { .. })) = submitted {
+            if matches!(error, Error::OtherHistory { .. }) {
                 tracing::error!(%shop, witness = name, %error, "THE LOG HAS FORKED, says a witness");
             }
             if let Err(error) = self.witnessed.ask(witness, shop, origin).await {
                 tracing::warn!(%shop, witness = name, %error, "and it cannot be asked what it has seen");
             }
+            self.witnessed.heed(witness, shop, origin, error);
             // Nothing more is appended, unless the log is what the witness has seen after all.
             self.guard.doubt(shop);
         }

@@ -9,6 +9,7 @@ use event_log::{Error as LogError, Fork, Memory};
 use futures_util::future::join_all;
 use tlog::{Checkpoint, Note, Policy, Verifier, Witness};
 
+use crate::tree::{Told, compare_told};
 use crate::{Error, Tree, WitnessClient, compare_checkpoint};
 
 /// The checkpoint that was published last, of every shop.
@@ -66,8 +67,27 @@ struct Inner {
     tree: Arc<dyn Tree>,
     client: WitnessClient,
     witnesses: Vec<Witness>,
-    /// The largest checkpoint of each origin, by witness.
-    seen: Mutex<HashMap<(ShopId, String), Checkpoint>>,
+    /// By shop and witness.
+    known: Mutex<HashMap<(ShopId, String), Known>>,
+}
+
+/// What is known of what a witness has seen.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The largest checkpoint, signed by the log.
+    shown: Option<Checkpoint>,
+    told: Option<Told>,
+}
+
+impl Known {
+    /// What the witness only said. What it shows, or has cosigned since, counts more: anybody can say anything.
+    fn only_told(&self) -> Option<&Told> {
+        let is_shown = |told: &Told| {
+            let shown = self.shown.as_ref();
+            shown.is_some_and(|shown| shown.origin() == told.origin && shown.size() >= told.size)
+        };
+        self.told.as_ref().filter(|told| !is_shown(told))
+    }
 }
 
 impl Witnessed {
@@ -75,7 +95,7 @@ impl Witnessed {
     #[must_use]
     pub fn new(tree: Arc<dyn Tree>, client: WitnessClient, policy: &Policy) -> Self {
         let witnesses = policy.witnesses().iter().filter(|witness| witness.url.is_some()).cloned().collect();
-        Self { inner: Arc::new(Inner { tree, client, witnesses, seen: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { tree, client, witnesses, known: Mutex::default() }) }
     }
 
     /// Asks every witness for the last checkpoint that it has of each shop's log, before a process appends. One that cannot
@@ -123,17 +143,38 @@ impl Witnessed {
 
     /// Remembers a checkpoint that a witness cosigned; whether it is new.
     pub(crate) fn remember(&self, witness: &Witness, shop: &ShopId, checkpoint: Checkpoint) -> bool {
-        let mut seen = self.seen();
-        let key = (shop.clone(), witness.name.clone());
-        let known = seen.get(&key);
+        let mut known = self.known();
+        let shown = &mut known.entry((shop.clone(), witness.name.clone())).or_default().shown;
         // Of another origin is of another epoch, and of the same size another history: both count.
-        let is_new = known
-            .is_none_or(|known| known.origin() != checkpoint.origin() || known.size() < checkpoint.size())
-            || known.is_some_and(|known| known.size() == checkpoint.size() && known != &checkpoint);
+        let is_new = shown.as_ref().is_none_or(|shown| {
+            shown.origin() != checkpoint.origin()
+                || shown.size() < checkpoint.size()
+                || (shown.size() == checkpoint.size() && *shown != checkpoint)
+        });
         if is_new {
-            seen.insert(key, checkpoint);
+            *shown = Some(checkpoint);
         }
         is_new
+    }
+
+    /// Remembers what a witness said as it refused a checkpoint of this origin. Not every witness shows what it has seen: the
+    /// protocol only says that it should.
+    pub(crate) fn heed(&self, witness: &Witness, shop: &ShopId, origin: &str, refusal: &Error) {
+        let (size, is_other) = match refusal {
+            Error::OtherHistory { seen, .. } => (*seen, true),
+            Error::Ahead { seen, .. } => (*seen, false),
+            _ => return,
+        };
+        // Nothing is at odds with nothing: that is no witness.
+        if size > 0 {
+            let told = Some(Told { origin: origin.to_owned(), size, is_other });
+            self.known().entry((shop.clone(), witness.name.clone())).or_default().told = told;
+        }
+    }
+
+    /// Whether a witness said of this shop's log what it does not show.
+    pub(crate) fn is_told(&self, shop: &ShopId) -> bool {
+        self.known().iter().any(|((of, _), known)| of == shop && known.only_told().is_some())
     }
 
     pub(crate) fn witnesses(&self) -> &[Witness] {
@@ -148,9 +189,9 @@ impl Witnessed {
         self.inner.tree.as_ref()
     }
 
-    fn seen(&self) -> MutexGuard<'_, HashMap<(ShopId, String), Checkpoint>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<(ShopId, String), Known>> {
         // A panic elsewhere leaves the map whole: each change of it is one step.
-        self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,10 +203,16 @@ impl Memory for Witnessed {
     ) -> BoxFuture<'a, Result<Option<Fork>, LogError>> {
         Box::pin(async move {
             for witness in &self.inner.witnesses {
-                let known = self.seen().get(&(shop.clone(), witness.name.clone())).cloned();
-                let Some(checkpoint) = known else { continue };
+                let known = self.known().get(&(shop.clone(), witness.name.clone())).cloned();
+                let Some(known) = known else { continue };
                 let by = format!("witness {}", witness.name);
-                let fork = compared(self.tree(), client, shop, &checkpoint, &by).await?;
+                if let Some(told) = known.only_told()
+                    && let Some(fork) = compare_told(self.tree(), client, shop, told, &by).await?
+                {
+                    return Ok(Some(fork));
+                }
+                let Some(checkpoint) = &known.shown else { continue };
+                let fork = compared(self.tree(), client, shop, checkpoint, &by).await?;
                 if fork.is_some() {
                     return Ok(fork);
                 }

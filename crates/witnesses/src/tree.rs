@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use database::{BoxFuture, Client, sql};
 use domain::{Position, ShopId};
-use event_log::Fork;
+use event_log::{Error as LogError, Fork};
 use tlog::{Checkpoint, Frontier, Hash, Note, Verifier};
 
 use crate::Error;
@@ -72,10 +72,7 @@ pub async fn compare_checkpoint(
     checkpoint: &Checkpoint,
     by: &str,
 ) -> Result<Option<Fork>, Error> {
-    let Some(row) = client.query_opt(&sql::witnesses::READ_END, &[&shop.as_str()]).await? else {
-        return Ok(None);
-    };
-    let (epoch, head): (i32, i64) = (row.try_get("feed_epoch")?, row.try_get("head")?);
+    let Some((epoch, head)) = read_end(client, shop).await? else { return Ok(None) };
     let size = checkpoint.size();
     let position = Position(i64::try_from(size).unwrap_or(i64::MAX) - 1);
     let fork = |is_missing| Fork { shop: shop.clone(), position, is_missing, by: by.to_owned() };
@@ -99,4 +96,40 @@ pub async fn compare_checkpoint(
         leaves.into_iter().for_each(|leaf| frontier.push(leaf));
     }
     Ok((frontier.root() != *checkpoint.root()).then(|| fork(false)))
+}
+
+/// What a witness said that it has seen when it refused a checkpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// The log.
+    pub(crate) origin: String,
+    /// How many events, never none.
+    pub(crate) size: u64,
+    /// They are not those that were published; else it did not come to that.
+    pub(crate) is_other: bool,
+}
+
+/// Compares the log that this session sees with what a witness said. Where that is another history, nothing here can show
+/// that it is not: the witness has to cosign.
+pub(crate) async fn compare_told(
+    tree: &dyn Tree,
+    client: &Client,
+    shop: &ShopId,
+    told: &Told,
+    by: &str,
+) -> Result<Option<Fork>, LogError> {
+    let Some((epoch, head)) = read_end(client, shop).await? else { return Ok(None) };
+    let position = Position(i64::try_from(told.size).unwrap_or(i64::MAX) - 1);
+    let is_missing = position.0 > head;
+    // Submitted was what is published; of an earlier epoch, it binds no more.
+    let is_fork = tree.origin(shop, epoch) == told.origin && (told.is_other || is_missing);
+    Ok(is_fork.then(|| Fork { shop: shop.clone(), position, is_missing, by: by.to_owned() }))
+}
+
+/// Which epoch a log is in, and its last position; -1: it is empty.
+async fn read_end(client: &Client, shop: &ShopId) -> Result<Option<(i32, i64)>, LogError> {
+    let Some(row) = client.query_opt(&sql::witnesses::READ_END, &[&shop.as_str()]).await? else {
+        return Ok(None);
+    };
+    Ok(Some((row.try_get("feed_epoch")?, row.try_get("head")?)))
 }

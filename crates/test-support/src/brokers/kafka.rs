@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Login;
-use super::folder::Folder;
-use super::process::{Launch, Process, watched};
 use crate::build_dir::{complaint, find_program, made_once, run};
 use crate::missing::skip;
+use crate::process::{Folder, Launch, Process, watched};
 
 /// Needs Java 17.
 const VERSION: &str = "4.1.1";

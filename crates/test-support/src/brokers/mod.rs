@@ -5,17 +5,11 @@
 //!
 //! `start` gives None where the broker is not installed: it was said how to install it, and the test has to end.
 
-mod folder;
 mod kafka;
 mod nats;
-mod ports;
-mod process;
 mod rabbitmq;
 
-#[cfg(test)]
-mod tests;
-
-pub use folder::processes;
+pub use crate::process::processes;
 pub use kafka::Kafka;
 pub use nats::Nats;
 pub use rabbitmq::RabbitMq;

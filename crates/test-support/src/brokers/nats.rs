@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::Login;
-use super::process::{Launch, Process, watched};
 use crate::build_dir::find_program;
 use crate::missing::skip;
+use crate::process::{Launch, Process, watched};
 
 /// A NATS server with JetStream.
 pub struct Nats {

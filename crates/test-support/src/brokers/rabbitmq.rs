@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Login;
-use super::folder::Folder;
-use super::process::{Launch, Process, watched};
 use crate::build_dir::find_program;
 use crate::missing::skip;
+use crate::process::{Folder, Launch, Process, watched};
 
 /// Whom RabbitMQ knows by itself, and lets in from the loopback only.
 const GUEST: Login = Login { user: "guest", password: "guest" };

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Below those that the kernel gives to clients: one of them would take the port of a broker that was killed.
+/// Below those that the kernel gives to clients: one of them would take the port of a program that was killed.
 const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
 

@@ -1,4 +1,4 @@
-//! A broker's folder, and the processes that belong to it.
+//! A program's folder, and the processes that belong to it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -8,13 +8,13 @@ use crate::build_dir::build_dir;
 
 /// Goes away with the value.
 #[derive(Debug)]
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn create() -> Self {
+    pub(crate) fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         static SWEPT: Once = Once::new();
-        let base = build_dir().join("test-brokers");
+        let base = build_dir().join("test-processes");
         // Whoever comes meanwhile waits: what they make would be swept away too.
         SWEPT.call_once(|| sweep(&base));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -23,12 +23,12 @@ impl Folder {
         Self(dir)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// Writes a file in it; the file's path.
-    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -53,7 +53,7 @@ fn sweep(base: &Path) {
     }
 }
 
-/// The processes of the broker in this folder: it is their home, also where they left the group they were started in.
+/// The processes of the program in this folder: it is their home, also where they left the group they were started in.
 pub fn processes(folder: &Path) -> Vec<u32> {
     let home = format!("HOME={}", folder.display());
     let is_home = |environment: Vec<u8>| environment.split(|&byte| byte == 0).any(|v| v == home.as_bytes());
@@ -64,7 +64,7 @@ pub fn processes(folder: &Path) -> Vec<u32> {
 
 /// Whether nothing of the process is left but its number: one that is about to end has no environment any more, and may
 /// still hold its ports.
-pub(super) fn has_ended(pid: u32) -> bool {
+pub(crate) fn has_ended(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
     let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
     // The first thread may have ended before the others.

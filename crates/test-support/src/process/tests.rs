@@ -1,12 +1,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::folder::Folder;
-use super::process::{Launch, Process, watched};
-use super::processes;
+use super::{Folder, Launch, Process, processes, watched};
 use crate::wait_until;
 
-/// A broker that does what the script says.
+/// A program that does what the script says.
 fn scripted(script: &str) -> Launch {
     let mut command = watched("sh");
     command.args(["-c", script]);
@@ -48,7 +46,7 @@ async fn all_of_it_is_killed_and_its_folder_goes_with_it() {
 }
 
 #[tokio::test]
-async fn when_the_broker_ends_by_itself_its_helpers_do_too() {
+async fn when_the_program_ends_by_itself_its_helpers_do_too() {
     let (process, []) =
         Process::start("a script", |_, []| scripted("sleep 60 & echo come in; sleep 0.1")).await;
     let ended = wait_until(Duration::from_secs(10), async || processes(process.folder()).is_empty()).await;

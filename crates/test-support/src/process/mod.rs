@@ -1,4 +1,10 @@
-//! The processes of a broker: started together, watched, killed together.
+//! The processes of a program that tests start, on free ports of the loopback and in a folder that goes away with it: started
+//! together, watched, killed together.
+
+mod folder;
+mod ports;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -6,42 +12,47 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::folder::{Folder, has_ended, processes};
-use super::ports::free_port;
-use crate::wait_until;
+pub(crate) use folder::Folder;
+pub use folder::processes;
 
-/// How long a broker may take to start on a machine that is busy.
+use crate::wait_until;
+use folder::has_ended;
+use ports::free_port;
+
+/// How long it may take to start on a machine that is busy.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 /// How long killed processes may take to be gone.
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Leads the broker's process group. When its input ends, because we close it or because we are dead, it kills the group
-/// and so itself. The same when the broker ends.
+/// Leads the program's process group. When its input ends, because we close it or because we are dead, it kills the group
+/// and so itself. The same when the program ends.
 const WATCHER: &str = r#"( "$@"; kill -9 0 ) & read -r _; kill -9 0"#;
 
-/// What a broker is started with.
-pub(super) struct Launch {
+/// What it is started with.
+pub(crate) struct Launch {
     /// As [`watched`] made it.
-    pub(super) command: Command,
-    /// What the broker logs when clients may come.
-    pub(super) ready: &'static str,
+    pub(crate) command: Command,
+    /// What it logs when clients may come.
+    pub(crate) ready: &'static str,
 }
 
 /// A command for the program under the watcher.
-pub(super) fn watched(program: impl AsRef<Path>) -> Command {
+pub(crate) fn watched(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", WATCHER, "watcher"]).arg(program.as_ref());
     command
 }
 
-/// In the words of each broker.
+/// In the words of each program.
 fn says_port_is_taken(log: &str) -> bool {
     let log = log.to_lowercase();
-    log.contains("address already in use") || log.contains("eaddrinuse")
+    log.contains("address already in use")
+        || log.contains("eaddrinuse")
+        || log.contains("failed to listen on")
 }
 
-/// A broker that is there; it is killed when dropped.
-pub(super) struct Process {
+/// A program that is there; it is killed when dropped.
+pub(crate) struct Process {
     name: &'static str,
     launch: Launch,
     watcher: Option<Child>,
@@ -49,8 +60,8 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a broker on ports that are free: when somebody else was quicker, on others.
-    pub(super) async fn start<const N: usize>(
+    /// Starts it on ports that are free: when somebody else was quicker, on others.
+    pub(crate) async fn start<const N: usize>(
         name: &'static str,
         prepare: impl Fn(&Folder, [u16; N]) -> Launch,
     ) -> (Self, [u16; N]) {
@@ -68,7 +79,7 @@ impl Process {
     }
 
     /// Starts it again with its ports and data.
-    pub(super) async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.kill();
         if let Err(log) = self.spawn().await {
             panic!("{} does not start again:\n{log}", self.name);
@@ -76,7 +87,7 @@ impl Process {
     }
 
     /// Ends all its processes with SIGKILL, and waits until they are gone.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let running = processes(self.folder.path());
         if let Some(mut watcher) = self.watcher.take() {
             // Closes its input first.
@@ -90,7 +101,7 @@ impl Process {
         }
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
