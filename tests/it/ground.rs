@@ -90,13 +90,26 @@ impl Ground {
         address: SocketAddr,
         more: &[(&str, String)],
     ) -> Serving {
+        let mut serving = self.spawn_told(program, name, address, more);
+        serving.is_ready().await;
+        serving
+    }
+
+    /// The same, and nothing is waited for.
+    pub(crate) fn spawn_told(
+        &self,
+        program: &Path,
+        name: &str,
+        address: SocketAddr,
+        more: &[(&str, String)],
+    ) -> Serving {
         let url = self.test.url_service();
         let mut environment = vec![
             ("DATABASE_URL", format!("{} options='-c test.instance={name}'", url.expose_secret())),
             ("COUNTERFOIL_KEK_FILE", self.kek.clone()),
         ];
         environment.extend_from_slice(more);
-        Serving::start(program, address, &self.arguments, &environment).await
+        Serving::spawn(program, address, &self.arguments, &environment)
     }
 
     /// Where the keys and certificates are.

@@ -60,3 +60,4 @@ mod tree_verified;
 mod upgrade;
 mod verbs;
 mod witness;
+mod witness_served;

@@ -53,12 +53,20 @@ impl Signed {
 
     /// `serve` with the tree, and with a directory of its own.
     pub(crate) async fn serve(&self, name: &str, address: SocketAddr) -> Serving {
-        let told = [
+        let mut serving = self.spawn_told(name, address, &[]);
+        serving.is_ready().await;
+        serving
+    }
+
+    /// The same, which is told more, and nothing is waited for.
+    pub(crate) fn spawn_told(&self, name: &str, address: SocketAddr, more: &[(&str, String)]) -> Serving {
+        let mut told = vec![
             ("COUNTERFOIL_LOG_KEY_FILE", self.key_file().display().to_string()),
             ("COUNTERFOIL_LOG_ORIGIN", ORIGIN.to_owned()),
             ("COUNTERFOIL_LOG_DIR", self.dir(name).display().to_string()),
         ];
-        self.ground.serve_told(binary::path(), name, address, &told).await
+        told.extend_from_slice(more);
+        self.ground.spawn_told(binary::path(), name, address, &told)
     }
 
     /// Waits until all of the log is published.

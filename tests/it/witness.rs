@@ -72,6 +72,13 @@ impl<W: AnyWitness> Ground<W> {
         Process { appender, feeder: Feeder::new(database, guard, witnessed, options) }
     }
 
+    /// A new process, which has asked the witness first and submits nothing.
+    async fn start_asking(&self) -> Appender {
+        let (database, witnessed) = (self.log.test.database(), self.witnessed());
+        witnessed.ask_all(&database).await.unwrap();
+        Appender::start_guarded(database, Options::default(), Guard::new(vec![Arc::new(witnessed)]))
+    }
+
     async fn receive(&self, process: &Process) -> Result<Appended, AppendError> {
         let n = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let fact = new_fact(n, "stock.received", &json!({"sku": "tea", "qty": 1}));
@@ -189,6 +196,9 @@ async fn a_witness_that_shows_nothing_is_believed_in_what_it_says() {
     let ground = Ground::prepare().await;
     ground.witness.show_nothing();
     assert_refuses_another_history(&ground).await;
+    let ground = Ground::prepare().await;
+    ground.witness.show_nothing();
+    assert_refuses_a_restore(&ground).await;
 }
 
 /// The same by a witness of others.
@@ -198,6 +208,44 @@ async fn omniwitness_cosigns_every_checkpoint_and_refuses_a_history_that_was_rew
     let Some(omniwitness) = Omniwitness::start(WITNESS, signer().verifier()).await else { return };
     let ground = Ground::witnessed_by(omniwitness).await;
     assert_refuses_another_history(&ground).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Go 1.27, or PyPI, and Go's module proxy: make test-all"]
+async fn omniwitness_is_asked_at_the_start_and_a_restore_is_refused() {
+    let Some(omniwitness) = Omniwitness::start(WITNESS, signer().verifier()).await else { return };
+    let ground = Ground::witnessed_by(omniwitness).await;
+    assert_refuses_a_restore(&ground).await;
+}
+
+/// By the witness alone, before anything is appended, and until what was lost is there again.
+async fn assert_refuses_a_restore<W: AnyWitness>(ground: &Ground<W>) {
+    let process = ground.start(Vec::new()).await;
+    ground.receive(&process).await.unwrap();
+    let backup = ground.log.test.back_up().await;
+    for _ in 0..10 {
+        ground.receive(&process).await.unwrap();
+    }
+    ground.publish().await;
+    process.feeder.round().await;
+    assert!(ground.is_cosigned());
+    drop(process);
+    let lost = ground.log.test.back_up().await;
+    ground.log.test.restore(&backup).await;
+    ground.publish().await;
+    let appender = ground.start_asking().await;
+    let fact = new_fact(900, "stock.received", &json!({"sku": "tea", "qty": 1}));
+    assert_forked(&appender.append(&ground.log.shop, fact.clone()).await, "witness w.example", 10);
+
+    ground.log.test.restore(&lost).await;
+    let taken =
+        wait_until(DEADLINE, async || appender.append(&ground.log.shop, fact.clone()).await.is_ok()).await;
+    assert!(taken, "{:?}", appender.guard().forks());
+    ground.publish().await;
+    ground.log.run("UPDATE counterfoil.checkpoints SET lease_expires_at = NULL").await;
+    let process = ground.start(Vec::new()).await;
+    process.feeder.round().await;
+    assert!(ground.is_cosigned());
 }
 
 async fn assert_refuses_another_history<W: AnyWitness>(ground: &Ground<W>) {
@@ -264,10 +312,7 @@ async fn a_restore_is_refused_by_the_published_checkpoint_alone_and_by_the_witne
     assert_forked(&ground.receive(&process).await, "the published checkpoint", size - 1);
 
     std::fs::remove_file(ground.dir.path().join("checkpoint")).unwrap();
-    let witnessed = ground.witnessed();
-    witnessed.ask_all(&ground.log.test.database()).await.unwrap();
-    let guard = Guard::new(vec![Arc::new(witnessed)]);
-    let appender = Appender::start_guarded(ground.log.test.database(), Options::default(), guard);
+    let appender = ground.start_asking().await;
     let fact = new_fact(900, "stock.received", &json!({"sku": "tea", "qty": 1}));
     assert_forked(&appender.append(&ground.log.shop, fact.clone()).await, "witness w.example", size - 1);
 

@@ -12,7 +12,7 @@ use crate::Error;
 /// A witness has to look up one row and sign.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// At the start of a process nobody waits for long.
-const SHORT: Duration = Duration::from_secs(2);
+pub(crate) const SHORT: Duration = Duration::from_secs(2);
 /// More than any answer needs.
 const ANSWER_MAX: usize = 64 * 1024;
 /// The media type of a 409's body that is the witness's own size.

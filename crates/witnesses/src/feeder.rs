@@ -10,13 +10,13 @@ use event_log::Guard;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use relay::Lease;
-use tlog::{Checkpoint, Note, Signature, Submission, Witness};
+use tlog::{Checkpoint, Note, Signature, Witness};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::memory::believed;
-use crate::{Answer, Error, Stamper, Witnessed, store};
+use crate::{Error, Stamper, Witnessed, store};
 
 /// Under which the lease is kept.
 const CONSUMER: &str = "witnesses";
@@ -201,7 +201,7 @@ impl Feeder {
         if known.size == checkpoint.size() && known.failures == 0 || Instant::now() < known.not_before {
             return None;
         }
-        let submitted = self.submit(shop, witness, note, checkpoint, known.size).await;
+        let submitted = self.witnessed.submit(witness, shop, note, checkpoint, known.size).await;
         let kept = self.keep(shop, witness, checkpoint, known, &submitted).await;
         if let Err(error) = kept {
             tracing::warn!(%shop, witness = witness.name, %error, "what a witness has seen is not written down");
@@ -218,34 +218,6 @@ impl Feeder {
         let client = self.database.client().await?;
         let size = store::size(&client, shop, origin, &witness.name).await?;
         Ok(Try { origin: origin.to_owned(), size, failures: 0, not_before: Instant::now() })
-    }
-
-    /// Its cosignature, and when it says that it made it.
-    async fn submit(
-        &self,
-        shop: &ShopId,
-        witness: &Witness,
-        note: &Note,
-        checkpoint: &Checkpoint,
-        mut old_size: u64,
-    ) -> Result<(Signature, u64), Error> {
-        let url = witness.url.as_deref().unwrap_or_default();
-        // A second time with the size that the witness says.
-        for _ in 0..2 {
-            if old_size > checkpoint.size() {
-                break;
-            }
-            let proof = self.witnessed.tree().prove(shop, old_size, checkpoint.size()).await?;
-            let submission = Submission { old_size, proof, checkpoint: note.clone() };
-            match self.witnessed.client().submit(url, &submission).await? {
-                Answer::Cosigned(signatures) => return verified(witness, note, signatures),
-                Answer::Size(size) => old_size = size,
-            }
-        }
-        if old_size > checkpoint.size() {
-            return Err(Error::Ahead { seen: old_size, published: checkpoint.size() });
-        }
-        Err(Error::Unbelievable(format!("it says again that its size is {old_size}")))
     }
 
     async fn keep(
@@ -299,20 +271,4 @@ impl Feeder {
 /// The guard has told it.
 fn not_forked(error: event_log::Error) -> Result<(), Error> {
     if matches!(error, event_log::Error::Forked(_)) { Ok(()) } else { Err(error.into()) }
-}
-
-/// Of the signatures that a witness answered, its own; only if it holds.
-fn verified(witness: &Witness, note: &Note, signatures: Vec<Signature>) -> Result<(Signature, u64), Error> {
-    for signature in signatures {
-        if signature.name() != witness.verifier.name() || signature.key_id() != witness.verifier.key_id() {
-            continue;
-        }
-        let mut alone = note.clone();
-        alone.add(signature.clone())?;
-        let time_s = alone.open(&[&witness.verifier])?.first().and_then(|verified| verified.time_s);
-        if let Some(time_s) = time_s {
-            return Ok((signature, time_s));
-        }
-    }
-    Err(Error::Unbelievable("it has no cosignature by the witness's key".to_owned()))
 }

@@ -14,6 +14,7 @@ mod memory;
 mod stamp;
 mod stamper;
 mod store;
+mod submit;
 mod tree;
 
 pub use client::{Answer, WitnessClient};

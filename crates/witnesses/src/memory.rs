@@ -8,7 +8,9 @@ use domain::ShopId;
 use event_log::{Error as LogError, Fork, Memory};
 use futures_util::future::join_all;
 use tlog::{Checkpoint, Note, Policy, Verifier, Witness};
+use tokio::time::timeout;
 
+use crate::client::SHORT;
 use crate::tree::{Told, compare_told};
 use crate::{Error, Tree, WitnessClient, compare_checkpoint};
 
@@ -98,8 +100,8 @@ impl Witnessed {
         Self { inner: Arc::new(Inner { tree, client, witnesses, known: Mutex::default() }) }
     }
 
-    /// Asks every witness for the last checkpoint that it has of each shop's log, before a process appends. One that cannot
-    /// be reached forbids nothing; it tells when it is submitted to.
+    /// Asks every witness for the last checkpoint that it has of each shop's log, before a process appends; to one that shows
+    /// none, what was published last is submitted. One that cannot be reached forbids nothing; it tells when it is submitted to.
     ///
     /// # Errors
     /// The database's.
@@ -118,13 +120,35 @@ impl Witnessed {
         drop(client);
         let asks = asked.iter().flat_map(|(shop, origin)| {
             self.inner.witnesses.iter().map(move |witness| async move {
-                if let Err(error) = self.ask(witness, shop, origin).await {
-                    tracing::warn!(%shop, witness = witness.name, %error, "a witness cannot be asked what it has seen");
+                if let Err(error) = self.ask_or_submit(witness, shop, origin).await {
+                    tracing::warn!(%shop, witness = witness.name, %error, "a witness does not show what it has seen");
                 }
             })
         });
         join_all(asks).await;
         Ok(())
+    }
+
+    async fn ask_or_submit(&self, witness: &Witness, shop: &ShopId, origin: &str) -> Result<(), Error> {
+        if self.ask(witness, shop, origin).await? {
+            return Ok(());
+        }
+        let Some(note) = self.tree().latest(shop).await? else { return Ok(()) };
+        let checkpoint = believed(self.tree(), &note)?;
+        if checkpoint.origin() != origin {
+            return Ok(());
+        }
+        let submitted = timeout(SHORT, self.submit(witness, shop, &note, &checkpoint, 0)).await;
+        match submitted.unwrap_or_else(|_| Err(Error::Unreachable("it takes too long".to_owned()))) {
+            Ok(_) => {
+                self.remember(witness, shop, checkpoint);
+                Ok(())
+            }
+            Err(error) => {
+                self.heed(witness, shop, origin, &error);
+                Err(error)
+            }
+        }
     }
 
     /// Asks a witness for the last checkpoint that it has of this origin, and remembers it; whether that is new.
