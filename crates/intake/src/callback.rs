@@ -87,6 +87,39 @@ impl Intake {
         self.append_callback(shop, fact, translation.paypal_type).await
     }
 
+    /// Takes a callback that was read from PayPal's API instead of delivered: it has no transmission and no signature, is
+    /// never compared, and adds nothing where its event is known. `key` stands for the event's id where what was read is no
+    /// event.
+    ///
+    /// # Errors
+    /// [`CallbackError`], by what can be done.
+    pub async fn copy(
+        &self,
+        shop: &Shop,
+        body: Vec<u8>,
+        key: Option<String>,
+    ) -> Result<Received, CallbackError> {
+        let translation = translate(shop, &body);
+        let body_mac = shop.hash_key.mac(&body);
+        let event_key =
+            key.or(translation.event_id).unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
+        let evidence = CallbackEvidence {
+            body,
+            headers: Vec::new(),
+            certificate_sha256: String::new(),
+            webhook_id: String::new(),
+            verified_by: VerifiedBy::Api,
+        };
+        let fact = NewFact {
+            fact: translation.fact,
+            by: PAYPAL.to_owned(),
+            dedupe: Dedupe::Callback { event_key, body_mac, transmission: None },
+            evidence: Some(Arc::new(self.seal(shop, &evidence)?)),
+            certificate: None,
+        };
+        self.append_callback(shop, fact, translation.paypal_type).await
+    }
+
     async fn verify(
         &self,
         shop: &Shop,
