@@ -105,7 +105,8 @@ impl Served {
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
         let feed_key = key(&keys, &shop, Role::Feed).await;
-        let api = Api::new(intake.clone(), database.clone(), keys.clone(), delivery, relay.clone(), limits);
+        let api =
+            Api::new(intake.clone(), database.clone(), keys.clone(), delivery, relay.clone(), None, limits);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = http_api::server(api, listener).unwrap();

@@ -13,6 +13,7 @@ use delivery::RetentionOptions;
 use event_log::{Guard, StateFiles};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::accounts::PaypalArgs;
 use crate::exit;
 use crate::project::Project;
 use crate::witnessing::WitnessArgs;
@@ -198,6 +199,8 @@ pub(crate) struct ServiceArgs {
     pub(crate) kek: KekArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) paypal: PaypalArgs,
 }
 
 /// Where the data verbs find the service.
