@@ -1,0 +1,209 @@
+//! Delivers what happened as PayPal does: again until it is taken, sometimes twice, sometimes late, and now and then never.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use domain::Timestamp;
+use futures_util::future::join_all;
+
+use crate::books::Pending;
+use crate::site::Site;
+use crate::{DeliverError, Ids, deliver, sign};
+
+/// When a transmission that nobody took is sent again, in seconds since the first: 25 times over three days, as PayPal says.
+/// It publishes no times; these grow evenly from a minute.
+pub const RETRIES_AFTER_S: [i64; 25] = [
+    60, 85, 121, 171, 242, 343, 486, 689, 977, 1_385, 1_963, 2_782, 3_944, 5_589, 7_922, 11_229, 15_915,
+    22_557, 31_972, 45_315, 64_228, 91_033, 129_026, 182_876, 259_200,
+];
+
+/// How PayPal delivers. Time is simulated: a transmission carries the time at which PayPal would send it, and three days of
+/// retries pass in a moment, unless `speed` says how fast.
+///
+/// What becomes of an event follows from the seed, its id and the webhook's; with one at once, so does the order of all
+/// transmissions, as long as the answers are the same.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Decides everything.
+    pub seed: u64,
+    /// Of a thousand events, so many are never sent.
+    pub loses: u16,
+    /// Of a thousand events, so many are sent twice: half of these at the same moment, half when the answer to the first
+    /// was not heard.
+    pub duplicates: u16,
+    /// The first attempts are up to so many simulated seconds late, each for itself.
+    pub reorders_s: u32,
+    /// So many events at the same time.
+    pub at_once: usize,
+    /// When it is sent again, in simulated seconds since the first attempt; then it is given up.
+    pub retries_after_s: Vec<i64>,
+    /// So many simulated seconds pass in a real one; `None` waits for nothing.
+    pub speed: Option<u32>,
+    /// How long an answer is waited for, really.
+    pub patience: Duration,
+}
+
+impl Delivery {
+    /// Everything arrives once and in order, one after the other.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self {
+            seed,
+            loses: 0,
+            duplicates: 0,
+            reorders_s: 0,
+            at_once: 1,
+            retries_after_s: RETRIES_AFTER_S.to_vec(),
+            speed: None,
+            patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One transmission.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The event.
+    pub event_id: String,
+    /// The webhook.
+    pub webhook_id: String,
+    /// Another one for each transmission.
+    pub transmission_id: String,
+    /// When, in simulated time.
+    pub at: Timestamp,
+    /// The status of the answer.
+    pub status: Result<u16, DeliverError>,
+}
+
+impl Attempt {
+    /// Whether the webhook has taken it.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.status.as_ref().is_ok_and(|status| (200..300).contains(status))
+    }
+}
+
+/// What became of all that waited. An event that goes to two webhooks may stand in two lists.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Event ids that a webhook has taken, in the order of the answers.
+    pub taken: Vec<String>,
+    /// Event ids that were never sent.
+    pub lost: Vec<String>,
+    /// Event ids that were refused until the last retry.
+    pub given_up: Vec<String>,
+    /// Every transmission, in the order of the answers.
+    pub attempts: Vec<Attempt>,
+}
+
+/// How an event fares, as the seed has it.
+struct Fate {
+    is_lost: bool,
+    is_doubled: bool,
+    /// The first answer that says "taken" is not heard.
+    is_unheard: bool,
+    late_s: i64,
+}
+
+struct Queued {
+    number: u64,
+    pending: Pending,
+    fate: Fate,
+    first: Timestamp,
+    retries: usize,
+    was_taken: bool,
+}
+
+impl Delivery {
+    fn fate(&self, pending: &Pending) -> Fate {
+        let text = [pending.event.id.as_bytes(), b"/", pending.webhook_id.as_bytes()].concat();
+        let mix = |seed, byte: &u8| Ids::seeded(seed ^ u64::from(*byte)).number();
+        let mut dice = Ids::seeded(text.iter().fold(self.seed, mix));
+        let mut share = |of_thousand: u16| dice.number() % 1000 < u64::from(of_thousand);
+        let (is_lost, is_twice, is_at_once) = (share(self.loses), share(self.duplicates), share(500));
+        let late = dice.number() % (u64::from(self.reorders_s) + 1);
+        Fate {
+            is_lost,
+            is_doubled: is_twice && is_at_once,
+            is_unheard: is_twice && !is_at_once,
+            late_s: i64::try_from(late).unwrap_or(0),
+        }
+    }
+
+    pub(crate) async fn run(&self, site: &Site) -> Delivered {
+        let mut delivered = Delivered::default();
+        let mut queue = BinaryHeap::new();
+        let mut waiting = Vec::new();
+        let pending: Vec<_> = site.books().pending().iter().map(|(n, p)| (*n, p.clone())).collect();
+        for (number, pending) in pending {
+            let fate = self.fate(&pending);
+            if fate.is_lost {
+                site.books().done(number);
+                delivered.lost.push(pending.event.id);
+                continue;
+            }
+            let first = pending.due.plus_seconds(fate.late_s).unwrap_or(pending.due);
+            queue.push(Reverse((first, waiting.len())));
+            waiting.push(Queued { number, pending, fate, first, retries: 0, was_taken: false });
+        }
+        let mut clock = queue.peek().map(|Reverse((at, _))| *at);
+        while let Some(Reverse((next, _))) = queue.peek() {
+            self.pass(clock.replace(*next), *next).await;
+            let wave: Vec<_> =
+                std::iter::from_fn(|| queue.pop()).take(self.at_once.max(1)).map(|Reverse(it)| it).collect();
+            let sends = wave.iter().map(|(at, index)| self.send(site, &waiting[*index], *at));
+            for ((_, index), attempts) in wave.iter().zip(join_all(sends).await) {
+                let queued = &mut waiting[*index];
+                let is_taken = attempts.iter().any(Attempt::is_taken);
+                delivered.attempts.extend(attempts);
+                if let Some(at) = self.settle(queued, is_taken) {
+                    queue.push(Reverse((at, *index)));
+                    continue;
+                }
+                site.books().done(queued.number);
+                let id = queued.pending.event.id.clone();
+                if queued.was_taken { delivered.taken.push(id) } else { delivered.given_up.push(id) }
+            }
+        }
+        delivered
+    }
+
+    /// Waits as long as the simulated time from one transmission to the next takes.
+    async fn pass(&self, from: Option<Timestamp>, to: Timestamp) {
+        let (Some(speed), Some(from)) = (self.speed, from) else { return };
+        let passed = (to.as_datetime() - from.as_datetime()).to_std().unwrap_or_default();
+        tokio::time::sleep(passed / speed.max(1)).await;
+    }
+
+    /// When it is sent again; `None` when this was the last time.
+    fn settle(&self, queued: &mut Queued, is_taken: bool) -> Option<Timestamp> {
+        queued.was_taken |= is_taken;
+        if is_taken && !std::mem::take(&mut queued.fate.is_unheard) {
+            return None;
+        }
+        let after = *self.retries_after_s.get(queued.retries)?;
+        queued.retries += 1;
+        queued.first.plus_seconds(after)
+    }
+
+    async fn send(&self, site: &Site, queued: &Queued, at: Timestamp) -> Vec<Attempt> {
+        let copies = if queued.fate.is_doubled && queued.retries == 0 { 2 } else { 1 };
+        join_all((0..copies).map(|_| self.attempt(site, &queued.pending, at))).await
+    }
+
+    async fn attempt(&self, site: &Site, pending: &Pending, at: Timestamp) -> Attempt {
+        let Pending { event, webhook_id, .. } = pending;
+        let headers = sign(&site.authority, webhook_id, &event.body, at);
+        let url = site.books().webhooks.get(webhook_id).map(|webhook| webhook.url.clone());
+        // A subscription that has ended meanwhile is no URL at all.
+        let url = url.unwrap_or_default();
+        let sent = deliver(&site.client, &url, &headers, event.body.to_vec());
+        let status = match tokio::time::timeout(self.patience, sent).await {
+            Ok(status) => status,
+            Err(_) => Err(DeliverError::Silent),
+        };
+        let transmission_id = headers.into_iter().next().map(|(_, id)| id).unwrap_or_default();
+        Attempt { event_id: event.id.clone(), webhook_id: webhook_id.clone(), transmission_id, at, status }
+    }
+}
