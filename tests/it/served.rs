@@ -17,6 +17,7 @@ use intake::{Intake, Trust, Trusts, shops};
 use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
 use read_models::ReadModels;
+use reconciliation::{Account, Accounts, Reconciler};
 use relay::{Relay, RelayHandle};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ pub(crate) struct Served {
     vault: Vault,
     intake: Intake,
     relay: Option<RelayHandle>,
+    pub(crate) reconciler: Option<Reconciler>,
     server: ServerHandle,
     _keeping: Keeping,
     // The last of those that stand on it drops it.
@@ -59,21 +61,44 @@ impl Served {
         shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
         let authority = Arc::new(Authority::in_memory().unwrap());
-        Self::start_on(Arc::new(test_database), database, authority, limits, clock, true).await
+        Self::start_on(Arc::new(test_database), database, authority, limits, clock, true, None).await
+    }
+
+    /// The same, whose shop has an account at a simulated PayPal that signs by this authority.
+    pub(crate) async fn start_at_paypal(
+        authority: Arc<Authority>,
+        account: Account,
+        options: reconciliation::Options,
+    ) -> Self {
+        let test_database = TestDatabase::create().await;
+        let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
+        let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
+        shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
+        shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
+        let at_paypal = Some((Accounts::new([(shop, account)].into()), options));
+        let (test, clock) = (Arc::new(test_database), Arc::new(SystemClock));
+        Self::start_on(test, database, authority, Limits::default(), clock, true, at_paypal).await
+    }
+
+    /// Another one who may reconcile the shop.
+    pub(crate) fn reconciler_with(&self, account: Account, options: reconciliation::Options) -> Reconciler {
+        let accounts = Accounts::new([(ShopId::parse(SHOP).unwrap(), account)].into());
+        Reconciler::new(self.test_database.database(), self.intake.clone(), accounts, options)
     }
 
     /// Another instance on the same database, with an idea of the time of its own.
     pub(crate) async fn beside(&self, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
         let database = test_database.database();
-        Self::start_on(test_database, database, authority, limits, clock, true).await
+        Self::start_on(test_database, database, authority, limits, clock, true, None).await
     }
 
     /// Another instance on the same database, which decides nothing.
     pub(crate) async fn beside_without_relay(&self, limits: Limits) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
         let database = test_database.database();
-        Self::start_on(test_database, database, authority, limits, Arc::new(SystemClock), false).await
+        let clock = Arc::new(SystemClock);
+        Self::start_on(test_database, database, authority, limits, clock, false, None).await
     }
 
     async fn start_on(
@@ -83,6 +108,7 @@ impl Served {
         limits: Limits,
         clock: Arc<dyn Clock>,
         decides: bool,
+        at_paypal: Option<(Accounts, reconciliation::Options)>,
     ) -> Self {
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let shop = ShopId::parse(SHOP).unwrap();
@@ -105,8 +131,17 @@ impl Served {
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
         let feed_key = key(&keys, &shop, Role::Feed).await;
-        let api =
-            Api::new(intake.clone(), database.clone(), keys.clone(), delivery, relay.clone(), None, limits);
+        let reconciler = at_paypal
+            .map(|(accounts, options)| Reconciler::new(database.clone(), intake.clone(), accounts, options));
+        let api = Api::new(
+            intake.clone(),
+            database.clone(),
+            keys.clone(),
+            delivery,
+            relay.clone(),
+            reconciler.clone(),
+            limits,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = http_api::server(api, listener).unwrap();
@@ -126,6 +161,7 @@ impl Served {
             vault,
             intake,
             relay,
+            reconciler,
             server: handle,
             _keeping: keeping,
             test_database,
