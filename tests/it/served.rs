@@ -13,7 +13,7 @@ use domain::{Position, ShopId, Timestamp};
 use event_log::{Appender, Filter, Guard, Keeping, Kind};
 use evidence::{KeyEncryptionKey, Vault};
 use http_api::{Api, Delivery, Limits};
-use intake::{Intake, Trust, Trusts, shops};
+use intake::{Intake, Postback, Trust, Trusts, When, shops};
 use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
 use read_models::ReadModels;
@@ -48,6 +48,13 @@ pub(crate) struct Served {
     test_database: Arc<TestDatabase>,
 }
 
+/// How a shop is known at PayPal.
+struct AtPaypal {
+    accounts: Accounts,
+    options: reconciliation::Options,
+    postback: Option<Arc<Postback>>,
+}
+
 impl Served {
     pub(crate) async fn start(limits: Limits) -> Self {
         Self::start_at(limits, Arc::new(SystemClock)).await
@@ -69,13 +76,17 @@ impl Served {
         authority: Arc<Authority>,
         account: Account,
         options: reconciliation::Options,
+        postback: Option<When>,
     ) -> Self {
         let test_database = TestDatabase::create().await;
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
         shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
-        let at_paypal = Some((Accounts::new([(shop, account)].into()), options));
+        let clients = [(shop.clone(), account.client.clone())].into();
+        let postback = postback.map(|when| Arc::new(Postback::new(clients, when)));
+        let accounts = Accounts::new([(shop, account)].into());
+        let at_paypal = Some(AtPaypal { accounts, options, postback });
         let (test, clock) = (Arc::new(test_database), Arc::new(SystemClock));
         Self::start_on(test, database, authority, Limits::default(), clock, true, at_paypal).await
     }
@@ -108,14 +119,15 @@ impl Served {
         limits: Limits,
         clock: Arc<dyn Clock>,
         decides: bool,
-        at_paypal: Option<(Accounts, reconciliation::Options)>,
+        at_paypal: Option<AtPaypal>,
     ) -> Self {
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let shop = ShopId::parse(SHOP).unwrap();
         let guard = Guard::default();
         let keeping = Keeping::start(guard.clone(), database.clone(), None).await.unwrap();
         let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
-        let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
+        let postback = at_paypal.as_ref().and_then(|at| at.postback.clone());
+        let trusts = Trusts { paypal: None, dev: Some(trust(&authority)), postback };
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let tail = Tail::start(database.clone(), appender.clone());
         let delivery = Delivery {
@@ -131,8 +143,9 @@ impl Served {
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
         let feed_key = key(&keys, &shop, Role::Feed).await;
-        let reconciler = at_paypal
-            .map(|(accounts, options)| Reconciler::new(database.clone(), intake.clone(), accounts, options));
+        let reconciler = at_paypal.map(|AtPaypal { accounts, options, .. }| {
+            Reconciler::new(database.clone(), intake.clone(), accounts, options)
+        });
         let api = Api::new(
             intake.clone(),
             database.clone(),

@@ -30,6 +30,11 @@ impl Accounts {
         self.0.get(shop)
     }
 
+    /// All of them, by shop.
+    pub fn iter(&self) -> impl Iterator<Item = (&ShopId, &Account)> {
+        self.0.iter()
+    }
+
     /// Whether there is none at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -113,7 +113,7 @@ impl Dev {
         if ground.is_private() {
             database.refuse_privileged().await?;
         }
-        let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?) };
+        let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?), postback: None };
         let service = Service::start(Parts {
             database,
             vault,

@@ -1,6 +1,7 @@
 //! `serve`: takes callbacks and commands, decides, answers, until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use audit::tree::LogKeys;
@@ -54,7 +55,7 @@ impl Serve {
         let kek = KeyEncryptionKey::from_file(&args.kek.file(None)?)
             .map_err(|error| exit::config(error.to_string()))?;
         let signing = signing(&args)?;
-        let trusts = Trusts { paypal: Some(trust::of_paypal(&args.trust)?), dev: None };
+        let believed = trust::of_paypal(&args.trust)?;
         if args.trust.roots.is_none() {
             tracing::warn!(
                 "no --roots: PayPal's certificates need an intermediate that the system's store has not"
@@ -65,6 +66,8 @@ impl Serve {
         let database = Database::connect(pool).await?;
         database.refuse_privileged().await?;
         let accounts = args.paypal.accounts(&database).await?;
+        let postback = args.postback(&accounts)?.map(Arc::new);
+        let trusts = Trusts { paypal: Some(believed), dev: None, postback };
         let listener = TcpListener::bind(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };

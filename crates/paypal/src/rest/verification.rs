@@ -26,7 +26,7 @@ impl Client {
     /// Whether PayPal says that it sent exactly these bytes to the webhook. The body must be JSON.
     ///
     /// # Errors
-    /// [`RestError`]; a body that is no JSON is refused without asking.
+    /// [`RestError`]; a body that is no JSON, or has white space around it, is refused without asking.
     pub async fn verify(
         &self,
         headers: &TransmissionHeaders,
@@ -48,9 +48,12 @@ impl Client {
 
 /// The raw body stands last, byte for byte: PayPal takes the checksum of what it finds there, so that a body which was
 /// parsed and written again fails. It must be one whole JSON value: else it could close the object and name another
-/// webhook.
+/// webhook. White space around the value is no part of it to a parser: what has some cannot be asked about.
 pub(crate) fn spliced(headers: &TransmissionHeaders, webhook_id: &str, body: &[u8]) -> Option<Vec<u8>> {
     serde_json::from_slice::<serde::de::IgnoredAny>(body).ok()?;
+    if body.trim_ascii().len() != body.len() {
+        return None;
+    }
     let signed = Signed {
         auth_algo: &headers.algorithm,
         cert_url: &headers.certificate_url,
