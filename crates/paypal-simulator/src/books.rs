@@ -171,6 +171,10 @@ impl Books {
         after.map(|(number, pending)| (*number, pending.clone())).collect()
     }
 
+    pub(crate) fn is_pending(&self, number: u64) -> bool {
+        self.pending.contains_key(&number)
+    }
+
     pub(crate) fn has_pending_after(&self, number: u64) -> bool {
         self.pending.last_key_value().is_some_and(|(last, _)| *last > number)
     }

@@ -191,7 +191,10 @@ impl Run<'_> {
                     self.queue.push(Reverse((at, index)));
                     break;
                 }
-                wave.push((at, index));
+                // The subscription may have ended meanwhile.
+                if self.site.books().is_pending(self.queued[index].number) {
+                    wave.push((at, index));
+                }
             }
             let sends =
                 wave.iter().map(|(at, index)| self.delivery.send(self.site, &self.queued[*index], *at));
@@ -260,7 +263,7 @@ impl Delivery {
         let Pending { event, webhook_id, .. } = pending;
         let headers = sign(&site.authority, webhook_id, &event.body, at);
         let url = site.books().webhooks.get(webhook_id).map(|webhook| webhook.url.clone());
-        // A subscription that has ended meanwhile is no URL at all.
+        // A subscription that ends at this moment is no URL at all.
         let url = url.unwrap_or_default();
         let sent = deliver(&site.client, &url, &headers, event.body.to_vec());
         let status = match tokio::time::timeout(self.patience, sent).await {

@@ -214,6 +214,8 @@ async fn what_happens_meanwhile_is_delivered_too_also_while_a_retry_is_far_away(
     }
     assert_eq!(shop.transmissions()[2].1, *event.body);
     assert!(!delivering.is_finished(), "the other waits for its retry");
+    paypal.unsubscribe(WEBHOOK_ID);
+    assert_eq!(paypal.waiting(), 0);
     delivering.abort();
 }
 
