@@ -1,4 +1,4 @@
-//! What is at PayPal: events that happened, captures, orders, webhooks, clients and their tokens, and what is still to be
+//! What is at PayPal: events that happened, captures, sales, orders, webhooks, clients and their tokens, and what is still to be
 //! delivered. All of it in memory, and bounded.
 
 use std::collections::{BTreeMap, HashMap};
@@ -102,6 +102,8 @@ pub(crate) struct Books {
     events: BTreeMap<(Timestamp, u64), Event>,
     keys: HashMap<String, (Timestamp, u64)>,
     pub(crate) captures: HashMap<String, Value>,
+    /// What captures were in version 1.
+    pub(crate) sales: HashMap<String, Value>,
     /// Minor units by capture and refund.
     refunds: HashMap<String, BTreeMap<String, i64>>,
     pub(crate) orders: HashMap<String, Value>,
@@ -159,8 +161,22 @@ impl Books {
         self.queue(event, &ids, due);
     }
 
-    pub(crate) fn pending(&self) -> &BTreeMap<u64, Pending> {
-        &self.pending
+    pub(crate) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// What was queued after this number, in the order in which it was.
+    pub(crate) fn pending_after(&self, number: u64) -> Vec<(u64, Pending)> {
+        let after = self.pending.range((Bound::Excluded(number), Bound::Unbounded));
+        after.map(|(number, pending)| (*number, pending.clone())).collect()
+    }
+
+    pub(crate) fn is_pending(&self, number: u64) -> bool {
+        self.pending.contains_key(&number)
+    }
+
+    pub(crate) fn has_pending_after(&self, number: u64) -> bool {
+        self.pending.last_key_value().is_some_and(|(last, _)| *last > number)
     }
 
     pub(crate) fn done(&mut self, number: u64) {
@@ -239,11 +255,14 @@ impl Books {
     pub(crate) fn learn(&mut self, event: &Value) -> Result<(), NotTaken> {
         let resource = &event["resource"];
         let Some(id) = resource["id"].as_str() else { return Ok(()) };
-        if self.captures.len().max(self.orders.len()) >= EVENTS_MAX {
+        if self.captures.len().max(self.sales.len()).max(self.orders.len()) >= EVENTS_MAX {
             return Err(NotTaken::Full("captures and orders"));
         }
         match event["resource_type"].as_str() {
             Some("capture") => self.learn_capture(id, resource),
+            Some("sale") => {
+                self.sales.insert(id.to_owned(), resource.clone());
+            }
             Some("checkout-order") => {
                 self.orders.insert(id.to_owned(), resource.clone());
                 for unit in resource["purchase_units"].as_array().into_iter().flatten() {

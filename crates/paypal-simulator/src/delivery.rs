@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use futures_util::future::join_all;
@@ -21,8 +21,8 @@ pub const RETRIES_AFTER_S: [i64; 25] = [
 /// How PayPal delivers. Time is simulated: a transmission carries the time at which PayPal would send it, and three days of
 /// retries pass in a moment, unless `speed` says how fast.
 ///
-/// What becomes of an event follows from the seed, its id and the webhook's; with one at once, so does the order of all
-/// transmissions, as long as the answers are the same.
+/// What becomes of an event follows from the seed, its id and the webhook's; with one at once and no `speed`, so does the
+/// order of all transmissions, as long as the answers are the same. What happens while a delivery is under way is part of it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Decides everything.
@@ -115,7 +115,130 @@ struct Queued {
     was_taken: bool,
 }
 
+/// One delivery under way.
+struct Run<'a> {
+    delivery: &'a Delivery,
+    site: &'a Site,
+    /// The earliest first: when, and which of `queued`.
+    queue: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    queued: Vec<Queued>,
+    /// The last that was queued, of what waits at PayPal.
+    seen: u64,
+    /// The simulated time: never runs backwards.
+    clock: Option<Timestamp>,
+    /// When the clock was last moved, really.
+    moved: Instant,
+    delivered: Delivered,
+}
+
+impl Run<'_> {
+    /// Queues what waits and was not queued yet; what is to be lost is lost.
+    fn absorb(&mut self) {
+        let mut books = self.site.books();
+        let new: Vec<_> = books.pending_after(self.seen);
+        for (number, pending) in new {
+            self.seen = number;
+            let fate = self.delivery.fate(&pending);
+            if fate.is_lost {
+                books.done(number);
+                self.delivered.lost.push(pending.event.id);
+                continue;
+            }
+            let due = pending.due.plus_seconds(fate.late_s).unwrap_or(pending.due);
+            let first = self.clock.map_or(due, |clock| clock.max(due));
+            self.queue.push(Reverse((first, self.queued.len())));
+            self.queued.push(Queued { number, pending, fate, first, retries: 0, was_taken: false });
+        }
+    }
+
+    /// Moves the clock to when the next is due; false when something came meanwhile that may be due before.
+    async fn wait_for(&mut self, next: Timestamp) -> bool {
+        let (Some(clock), Some(speed)) = (self.clock, self.delivery.speed) else {
+            self.clock = Some(self.clock.map_or(next, |clock| clock.max(next)));
+            return true;
+        };
+        let speed = speed.max(1);
+        let missing = (next.as_datetime() - clock.as_datetime()).to_std().unwrap_or_default();
+        let wait = (missing / speed).saturating_sub(self.moved.elapsed());
+        let in_time = tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = self.site.more_waits(self.seen) => false,
+        };
+        let passed = self.moved.elapsed().saturating_mul(speed);
+        let passed = i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
+        let clock = clock.plus_seconds(passed).unwrap_or(clock);
+        // Whole seconds only: what is less goes on to count.
+        if passed > 0 || in_time {
+            self.clock = Some(if in_time { clock.max(next) } else { clock });
+            self.moved = Instant::now();
+        }
+        in_time
+    }
+
+    async fn finish(mut self) -> Delivered {
+        loop {
+            self.absorb();
+            let Some(Reverse((next, _))) = self.queue.peek().copied() else { return self.delivered };
+            if !self.wait_for(next).await {
+                continue;
+            }
+            let until = self.delivery.speed.and(self.clock);
+            let mut wave = Vec::new();
+            while wave.len() < self.delivery.at_once.max(1)
+                && let Some(Reverse((at, index))) = self.queue.pop()
+            {
+                if until.is_some_and(|until| at > until) {
+                    self.queue.push(Reverse((at, index)));
+                    break;
+                }
+                // The subscription may have ended meanwhile.
+                if self.site.books().is_pending(self.queued[index].number) {
+                    wave.push((at, index));
+                }
+            }
+            let sends =
+                wave.iter().map(|(at, index)| self.delivery.send(self.site, &self.queued[*index], *at));
+            for ((_, index), attempts) in wave.iter().zip(join_all(sends).await) {
+                self.settle(*index, attempts);
+            }
+        }
+    }
+
+    /// Writes down what became of a transmission, and has it sent again unless this was the last time.
+    fn settle(&mut self, index: usize, attempts: Vec<Attempt>) {
+        let queued = &mut self.queued[index];
+        let is_taken = attempts.iter().any(Attempt::is_taken);
+        self.delivered.attempts.extend(attempts);
+        queued.was_taken |= is_taken;
+        if !is_taken || std::mem::take(&mut queued.fate.is_unheard) {
+            let after = self.delivery.retries_after_s.get(queued.retries);
+            if let Some(at) = after.and_then(|after| queued.first.plus_seconds(*after)) {
+                queued.retries += 1;
+                self.queue.push(Reverse((at, index)));
+                return;
+            }
+        }
+        self.site.books().done(queued.number);
+        let id = queued.pending.event.id.clone();
+        if queued.was_taken { self.delivered.taken.push(id) } else { self.delivered.given_up.push(id) }
+    }
+}
+
 impl Delivery {
+    pub(crate) async fn run(&self, site: &Site) -> Delivered {
+        let run = Run {
+            delivery: self,
+            site,
+            queue: BinaryHeap::new(),
+            queued: Vec::new(),
+            seen: 0,
+            clock: None,
+            moved: Instant::now(),
+            delivered: Delivered::default(),
+        };
+        run.finish().await
+    }
+
     fn fate(&self, pending: &Pending) -> Fate {
         let text = [pending.event.id.as_bytes(), b"/", pending.webhook_id.as_bytes()].concat();
         let mix = |seed, byte: &u8| Ids::seeded(seed ^ u64::from(*byte)).number();
@@ -131,62 +254,6 @@ impl Delivery {
         }
     }
 
-    pub(crate) async fn run(&self, site: &Site) -> Delivered {
-        let mut delivered = Delivered::default();
-        let mut queue = BinaryHeap::new();
-        let mut waiting = Vec::new();
-        let pending: Vec<_> = site.books().pending().iter().map(|(n, p)| (*n, p.clone())).collect();
-        for (number, pending) in pending {
-            let fate = self.fate(&pending);
-            if fate.is_lost {
-                site.books().done(number);
-                delivered.lost.push(pending.event.id);
-                continue;
-            }
-            let first = pending.due.plus_seconds(fate.late_s).unwrap_or(pending.due);
-            queue.push(Reverse((first, waiting.len())));
-            waiting.push(Queued { number, pending, fate, first, retries: 0, was_taken: false });
-        }
-        let mut clock = queue.peek().map(|Reverse((at, _))| *at);
-        while let Some(Reverse((next, _))) = queue.peek() {
-            self.pass(clock.replace(*next), *next).await;
-            let wave: Vec<_> =
-                std::iter::from_fn(|| queue.pop()).take(self.at_once.max(1)).map(|Reverse(it)| it).collect();
-            let sends = wave.iter().map(|(at, index)| self.send(site, &waiting[*index], *at));
-            for ((_, index), attempts) in wave.iter().zip(join_all(sends).await) {
-                let queued = &mut waiting[*index];
-                let is_taken = attempts.iter().any(Attempt::is_taken);
-                delivered.attempts.extend(attempts);
-                if let Some(at) = self.settle(queued, is_taken) {
-                    queue.push(Reverse((at, *index)));
-                    continue;
-                }
-                site.books().done(queued.number);
-                let id = queued.pending.event.id.clone();
-                if queued.was_taken { delivered.taken.push(id) } else { delivered.given_up.push(id) }
-            }
-        }
-        delivered
-    }
-
-    /// Waits as long as the simulated time from one transmission to the next takes.
-    async fn pass(&self, from: Option<Timestamp>, to: Timestamp) {
-        let (Some(speed), Some(from)) = (self.speed, from) else { return };
-        let passed = (to.as_datetime() - from.as_datetime()).to_std().unwrap_or_default();
-        tokio::time::sleep(passed / speed.max(1)).await;
-    }
-
-    /// When it is sent again; `None` when this was the last time.
-    fn settle(&self, queued: &mut Queued, is_taken: bool) -> Option<Timestamp> {
-        queued.was_taken |= is_taken;
-        if is_taken && !std::mem::take(&mut queued.fate.is_unheard) {
-            return None;
-        }
-        let after = *self.retries_after_s.get(queued.retries)?;
-        queued.retries += 1;
-        queued.first.plus_seconds(after)
-    }
-
     async fn send(&self, site: &Site, queued: &Queued, at: Timestamp) -> Vec<Attempt> {
         let copies = if queued.fate.is_doubled && queued.retries == 0 { 2 } else { 1 };
         join_all((0..copies).map(|_| self.attempt(site, &queued.pending, at))).await
@@ -196,7 +263,7 @@ impl Delivery {
         let Pending { event, webhook_id, .. } = pending;
         let headers = sign(&site.authority, webhook_id, &event.body, at);
         let url = site.books().webhooks.get(webhook_id).map(|webhook| webhook.url.clone());
-        // A subscription that has ended meanwhile is no URL at all.
+        // A subscription that ends at this moment is no URL at all.
         let url = url.unwrap_or_default();
         let sent = deliver(&site.client, &url, &headers, event.body.to_vec());
         let status = match tokio::time::timeout(self.patience, sent).await {

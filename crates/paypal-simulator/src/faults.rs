@@ -30,13 +30,15 @@ pub enum Endpoint {
     Certificate,
     /// `GET /v2/payments/captures/{id}`
     Capture,
+    /// `GET /v1/payments/sale/{id}`
+    Sale,
     /// `GET /v2/checkout/orders/{id}`
     Order,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Token,
         Self::Events,
         Self::Event,
@@ -46,6 +48,7 @@ impl Endpoint {
         Self::VerifySignature,
         Self::Certificate,
         Self::Capture,
+        Self::Sale,
         Self::Order,
     ];
 }
@@ -90,6 +93,7 @@ struct Inner {
     /// How often each endpoint's fault was set or cleared.
     changes: HashMap<Endpoint, u64>,
     tokens_last_s: Option<i64>,
+    listed_after_s: Option<i64>,
 }
 
 /// The faults in force, and the requests that came.
@@ -147,6 +151,16 @@ impl Faults {
 
     pub(crate) fn token_seconds(&self) -> i64 {
         self.lock().tokens_last_s.unwrap_or(TOKENS_LAST_S)
+    }
+
+    /// Has an event be listed only when it is so many seconds old, by the time at PayPal: what is listed later was created
+    /// before what was listed already.
+    pub fn listed_after(&self, seconds: i64) {
+        self.lock().listed_after_s = Some(seconds);
+    }
+
+    pub(crate) fn listed_after_s(&self) -> Option<i64> {
+        self.lock().listed_after_s
     }
 
     /// How many requests came to the endpoint, whatever became of them.

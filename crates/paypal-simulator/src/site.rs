@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, web};
 use domain::Timestamp;
 use paypal::{Certificates, Sources, TrustAnchors, Unavailable};
 use secrecy::SecretString;
+use tokio::sync::Notify;
 
 use crate::books::Books;
 use crate::{
@@ -46,6 +47,8 @@ pub(crate) struct Site {
     /// Delivers.
     pub(crate) client: reqwest::Client,
     books: Mutex<Books>,
+    /// Something was queued for delivery.
+    queued: Notify,
     ids: Mutex<Ids>,
     now: Now,
 }
@@ -57,6 +60,31 @@ impl Site {
 
     pub(crate) fn ids(&self) -> MutexGuard<'_, Ids> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something was queued for delivery after this number.
+    pub(crate) async fn more_waits(&self, number: u64) {
+        loop {
+            let queued = self.queued.notified();
+            if self.books().has_pending_after(number) {
+                return;
+            }
+            queued.await;
+        }
+    }
+
+    /// Takes an event.
+    fn happened(&self, body: Vec<u8>) -> Result<Event, NotTaken> {
+        let event = self.books().happened(body);
+        self.queued.notify_waiters();
+        event
+    }
+
+    /// Has an event sent again.
+    pub(crate) fn resend(&self, event: &Event, webhook_ids: Option<Vec<String>>) {
+        let due = self.now();
+        self.books().resend(event, webhook_ids, due);
+        self.queued.notify_waiters();
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -114,6 +142,7 @@ impl PayPal {
                 .redirect(reqwest::redirect::Policy::none())
                 .build()?,
             books: Mutex::default(),
+            queued: Notify::new(),
             ids: Mutex::new(ids),
             now: Arc::new(now),
             authority,
@@ -180,7 +209,7 @@ impl PayPal {
     /// # Errors
     /// [`NotTaken`] says why it is no event, or none that can be taken.
     pub fn happened_as(&self, body: Vec<u8>) -> Result<Event, NotTaken> {
-        self.site.books().happened(body)
+        self.site.happened(body)
     }
 
     /// A part of a story happens of which no event is ever told: only its capture or order can be asked for.
@@ -202,7 +231,8 @@ impl PayPal {
         self.site.books().end_tokens();
     }
 
-    /// Delivers what waits, until each of it was taken, lost or given up. See [`Delivery`].
+    /// Delivers what waits, and what happens meanwhile, until each of it was taken, lost or given up. See [`Delivery`]. Dropped
+    /// before, it leaves the rest waiting.
     pub async fn deliver(&self, delivery: &Delivery) -> Delivered {
         delivery.run(&self.site).await
     }
@@ -210,7 +240,12 @@ impl PayPal {
     /// How many deliveries wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.site.books().pending().len()
+        self.site.books().waiting()
+    }
+
+    /// Waits until a delivery waits: a PayPal that delivers as it comes is a loop of this and [`PayPal::deliver`].
+    pub async fn something_waits(&self) {
+        self.site.more_waits(0).await;
     }
 }
 

@@ -69,9 +69,10 @@ pub(super) async fn list(request: HttpRequest, site: Data<Site>) -> Answer {
     if until.is_some_and(|until| until < from) {
         return Err(bad("end_time", "It is before start_time."));
     }
+    let listed = site.faults.listed_after_s().and_then(|after| site.now().plus_seconds(-after));
     let wanted = Wanted {
         from,
-        until,
+        until: until.into_iter().chain(listed).min(),
         event_type: asked.event_type.as_deref(),
         resource_id: asked.transaction_id.as_deref(),
         behind: asked.index_id.as_deref(),
@@ -145,7 +146,6 @@ pub(super) async fn resend(request: HttpRequest, id: Path<String>, body: Bytes, 
             Detail { field: "/webhook_ids", location: "body", issue: "INVALID_PARAMETER", description };
         Refusal::invalid(site.debug_id(), &detail)
     })?;
-    let due = site.now();
-    site.books().resend(&event, to.webhook_ids, due);
+    site.resend(&event, to.webhook_ids);
     Ok(answer(StatusCode::ACCEPTED, &event))
 }

@@ -37,6 +37,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/v1/notifications/verify-webhook-signature", web::post().to(verify::verify))
         .route("/v1/notifications/certs/{id}", web::get().to(webhooks::certificate))
         .route("/v2/payments/captures/{id}", web::get().to(payments::capture))
+        .route("/v1/payments/sale/{id}", web::get().to(payments::sale))
         .route("/v2/checkout/orders/{id}", web::get().to(payments::order))
         .default_service(web::to(|site: Data<Site>| async move {
             Err::<HttpResponse, _>(Refusal::not_found(site.debug_id()))

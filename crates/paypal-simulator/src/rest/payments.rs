@@ -1,4 +1,4 @@
-//! Captures and orders as they stand now.
+//! Captures, sales and orders as they stand now.
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -19,6 +19,14 @@ pub(super) async fn capture(request: HttpRequest, id: Path<String>, site: Data<S
         return Ok(instead);
     }
     let found = site.books().captures.get(id.as_str()).cloned();
+    answer(&site, found)
+}
+
+pub(super) async fn sale(request: HttpRequest, id: Path<String>, site: Data<Site>) -> Answer {
+    if let Some(instead) = site.admit(Endpoint::Sale, &request).await? {
+        return Ok(instead);
+    }
+    let found = site.books().sales.get(id.as_str()).cloned();
     answer(&site, found)
 }
 

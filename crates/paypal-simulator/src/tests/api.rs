@@ -96,6 +96,7 @@ impl Api {
             }
             Endpoint::Certificate => get(format!("/v1/notifications/certs/{}", AUTHORITY.certificate_id())),
             Endpoint::Capture => get(format!("/v2/payments/captures/{}", known.capture)),
+            Endpoint::Sale => get(format!("/v1/payments/sale/{}", known.capture)),
             Endpoint::Order => get(format!("/v2/checkout/orders/{}", known.order)),
         }
     }

@@ -193,6 +193,33 @@ async fn what_was_lost_is_sent_when_it_is_asked_for_and_what_is_on_its_way_is_no
 }
 
 #[tokio::test]
+async fn what_happens_meanwhile_is_delivered_too_also_while_a_retry_is_far_away() {
+    // The first is refused until the last has come.
+    let (api, shop, _) = with_captures(1, |n| if n < 2 { 503 } else { 200 }).await;
+    let paypal = Arc::new(api.paypal);
+    let delivery = Delivery { retries_after_s: vec![1, 1_000_000], speed: Some(1000), ..Delivery::seeded(1) };
+    let delivering = tokio::spawn({
+        let paypal = Arc::clone(&paypal);
+        async move {
+            paypal.something_waits().await;
+            paypal.deliver(&delivery).await
+        }
+    });
+    while shop.transmissions().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let event = paypal.happened(&super::story(), EventKind::CaptureCompleted).unwrap();
+    while paypal.waiting() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shop.transmissions()[2].1, *event.body);
+    assert!(!delivering.is_finished(), "the other waits for its retry");
+    paypal.unsubscribe(WEBHOOK_ID);
+    assert_eq!(paypal.waiting(), 0);
+    delivering.abort();
+}
+
+#[tokio::test]
 async fn a_webhook_gets_what_it_subscribed_to() {
     let (api, shop, _) = with_captures(0, |_| 200).await;
     let of_orders = Shop::start(|_| 200);

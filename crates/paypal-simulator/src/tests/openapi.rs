@@ -15,6 +15,7 @@ use crate::{Endpoint, EventKind, Fault, Webhook, sign};
 
 const NOTIFICATIONS: &str = "notifications_webhooks_v1.json";
 const PAYMENTS: &str = "payments_payment_v2.json";
+const SALES: &str = "payments_payment_v1.json";
 const ORDERS: &str = "checkout_orders_v2.json";
 
 struct Answered {
@@ -37,11 +38,14 @@ async fn answers() -> Vec<Answered> {
         last = Some(event);
         let resources = [
             (PAYMENTS, "capture-2", format!("/v2/payments/captures/{}", story.capture)),
+            (SALES, "sale", format!("/v1/payments/sale/{}", story.capture)),
             (ORDERS, "order", format!("/v2/checkout/orders/{}", story.paypal_order)),
         ];
         for (document, schema, path) in resources {
             let answer = api.get(&path).await;
-            let schema = if answer.status().is_success() { schema } else { "error_404" };
+            // The document of version 1 has one schema for all errors.
+            let error = if document == SALES { "error" } else { "error_404" };
+            let schema = if answer.status().is_success() { schema } else { error };
             answers.push(Answered { document, schema, body: json(answer).await });
         }
     }
@@ -182,6 +186,14 @@ fn stated(schema: &str) -> Value {
             "properties": {"verification_status": {"enum": ["SUCCESS", "FAILURE"]}},
         }),
         "capture-2" => capture,
+        "sale" => json!({
+            "required": ["id", "state", "amount", "create_time"],
+            "properties": {
+                "state": {"enum": ["completed", "partially_refunded", "pending", "refunded", "denied"]},
+                "amount": {"required": ["currency", "total"]},
+                "links": links,
+            },
+        }),
         "order" => json!({
             "required": ["id", "status", "intent", "purchase_units", "links"],
             "properties": {

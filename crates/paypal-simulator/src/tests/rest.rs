@@ -146,6 +146,19 @@ async fn what_is_older_than_30_days_cannot_be_asked_for() {
 }
 
 #[tokio::test]
+async fn events_may_be_listed_later_than_they_were_created() {
+    let api = Api::start().await;
+    let happen =
+        |seconds| api.paypal.happened(&story_at(1, seconds), EventKind::CaptureCompleted).unwrap().id;
+    let events = [0, 50].map(happen);
+    api.paypal.faults().listed_after(100);
+    for (passed, listed) in [(99, 0), (1, 1), (49, 1), (1, 2)] {
+        api.pass(passed);
+        assert_eq!(ids(&api.read(EVENTS).await), events[..listed].iter().rev().cloned().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_is_wrong_is_told_so_in_paypals_shape() {
     let api = Api::start().await;
     let queries = [
@@ -167,6 +180,7 @@ async fn a_request_that_is_wrong_is_told_so_in_paypals_shape() {
         "/v1/notifications/webhooks/NONE",
         "/v1/notifications/certs/CERT-none",
         "/v2/payments/captures/NONE",
+        "/v1/payments/sale/NONE",
         "/v2/checkout/orders/NONE",
         "/v2/nothing",
     ];
@@ -293,6 +307,7 @@ async fn knowing() -> (Api, Known) {
     api.paypal.subscribe(Webhook::new(WEBHOOK_ID, "http://127.0.0.1:9")).unwrap();
     let story = story();
     let event = api.paypal.happened(&story, EventKind::CaptureCompleted).unwrap();
+    api.paypal.happened(&story, EventKind::SaleCompleted).unwrap();
     let headers = sign(&AUTHORITY, WEBHOOK_ID, &event.body, at());
     let known = Known {
         event: event.id.clone(),

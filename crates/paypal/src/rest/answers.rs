@@ -105,7 +105,7 @@ impl PageAnswer {
     pub(super) fn read(self, base: &Url) -> Result<EventsPage, RestError> {
         let next = self.links.iter().find(|link| link.rel == "next");
         let next = next.map(|link| next_page(&link.href, base)).transpose()?;
-        let events = self.events.into_iter().map(read_event).collect();
+        let events = self.events.iter().map(|raw| read_event(raw)).collect();
         Ok(EventsPage { events, next })
     }
 }
@@ -121,7 +121,7 @@ fn next_page(href: &str, base: &Url) -> Result<NextPage, RestError> {
     Ok(NextPage(format!("{EVENTS}?{query}")))
 }
 
-fn read_event(raw: Box<RawValue>) -> ListedEvent {
+fn read_event(raw: &RawValue) -> ListedEvent {
     #[derive(Default, Deserialize)]
     struct Envelope {
         id: Option<String>,
