@@ -16,8 +16,10 @@ use reconciliation::{Account, Options, Reconciling, Standing};
 use serde_json::{Value, json};
 use test_support::wait_until;
 
+use crate::binary::{self, said};
+use crate::program::free_address;
 use crate::served::{SHOP, Served, WEBHOOK_ID};
-use crate::soundness;
+use crate::{ground, soundness};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -154,6 +156,7 @@ fn account(paypal: &PayPal) -> Account {
     Account { client: Client::new(Environment::Dev, credentials, &options).unwrap() }
 }
 
+#[expect(clippy::print_stdout, reason = "a test that fails has said its seed")]
 fn seed() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a test that failed is run again with its seed")]
     let seed = std::env::var("COUNTERFOIL_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -199,7 +202,6 @@ async fn what_paypal_lost_for_good_is_found_and_the_log_is_complete() {
         assert_eq!(row["state"], "paid", "{row}");
         assert_eq!(row["money"]["refunded_minor"], if n % 5 == 0 { 1_000 } else { 0 }, "{row}");
     }
-    println!("{} events, {} lost and found", happened.len(), lost.len());
 
     // Run again, it appends nothing.
     let (head, standing) = (ground.served.events().await, ground.standing().await.unwrap());
@@ -538,4 +540,90 @@ async fn a_second_opinion_refuses_what_paypal_has_not_sent_and_is_not_waited_for
     ground.wait_for_state("A-1", "paid").await;
     ground.assert_sound().await;
     ground.served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_paypal_lists_only_when_the_cursor_has_passed_it_is_found_by_the_overlap() {
+    let mut ground = Ground::start(options()).await;
+    ground.paypal.faults().listed_after(3_600);
+    let story = ground.place("A-1", 1_000).await;
+    ground.paypal.happened(&story, EventKind::CaptureCompleted).unwrap();
+    let reconciling = ground.reconcile();
+    ground.wait_for_another_listing().await;
+    assert_eq!(ground.standing().await.unwrap().appended, 0, "the cursor is past it, and nothing was listed");
+    ground.paypal.faults().listed_after(0);
+    ground.wait_for_state("A-1", "paid").await;
+    reconciling.stop().await;
+    ground.assert_sound().await;
+    ground.served.stop().await;
+}
+
+/// The binary: one file of credentials for each shop.
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_reconciles_the_shop_whose_credentials_it_has_and_doctor_compares_its_webhook() {
+    let mut ground = ground::Ground::prepare(test_support::TestDatabase::create().await).await;
+    let paypal = PayPal::start(Arc::clone(&ground.authority), 3, ground::now).unwrap();
+    let folder = ground.folder().join("credentials");
+    std::fs::create_dir(&folder).unwrap();
+    let client = paypal.client();
+    let credentials = json!({
+        "client_id": client.id, "client_secret": secrecy::ExposeSecret::expose_secret(&client.secret),
+        "base_url": paypal.url(),
+    });
+    std::fs::write(folder.join(format!("{}.json", ground::SHOP)), credentials.to_string()).unwrap();
+    let folder = folder.display().to_string();
+    ground.tell(&["--paypal-credentials", &folder, "--reconcile-every", "1s"]);
+    let address = free_address();
+    let serving = ground.serve(address).await;
+    ground.stock(address).await;
+    let story = Story::new(&mut Ids::seeded(3), "A-1", Money::parse("10.00", "USD").unwrap(), ground::now());
+    let placement = json!({
+        "order": "A-1", "currency": "USD", "total_minor": 1_000, "paypal_order_id": story.paypal_order,
+        "lines": [{"sku": "tea", "qty": 1, "unit_minor": 1_000}],
+    });
+    let http = ground::client(Duration::from_secs(20));
+    let orders = format!("http://{address}/v1/orders");
+    let answer = http.post(&orders).bearer_auth(&ground.key).json(&placement).send().await.unwrap();
+    assert!(answer.status().is_success());
+    paypal.happened(&story, EventKind::CaptureCompleted).unwrap();
+    let viewer = ground.key_of(access::Role::Viewer).await;
+    let paid = wait_until(PATIENCE, async || {
+        let order = http.get(format!("{orders}/A-1")).bearer_auth(&viewer).send().await.unwrap();
+        order.text().await.unwrap().contains("\"state\":\"paid\"")
+    });
+    assert!(paid.await, "it is found");
+    let metrics = http.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("counterfoil_reconciled_missing_total{shop=\"faults\"} 1\n"), "{metrics}");
+
+    let synced = binary::command(ground.folder())
+        .args(["orders", "sync", "A-1", "-o", "json", "--url", &format!("http://{address}")])
+        .env("COUNTERFOIL_KEY", &ground.key)
+        .output()
+        .unwrap();
+    assert!(synced.status.success() && said(&synced).contains(&story.capture), "{}", said(&synced));
+
+    let url = format!("https://shop.example/webhooks/paypal/{}", ground::SHOP);
+    let doctor = || {
+        let owner = ground.test.url_owner();
+        binary::command(ground.folder())
+            .args(["doctor", "-o", "ndjson", "--paypal-credentials", &folder, "--kek-file", "kek"])
+            .args(["--public-url", "https://shop.example", "--roots", "roots"])
+            .env("MAINTENANCE_DATABASE_URL", secrecy::ExposeSecret::expose_secret(&owner))
+            .output()
+            .unwrap()
+    };
+    assert!(said(&doctor()).contains("there is no webhook"), "{}", said(&doctor()));
+    paypal.subscribe(Webhook::new(ground::WEBHOOK_ID, &url)).unwrap();
+    let well = doctor();
+    assert!(well.status.success() && said(&well).contains(&format!("leads to {url}")), "{}", said(&well));
+    let mut other = Webhook::new(ground::WEBHOOK_ID, "https://other.example/");
+    other.event_types = vec!["CHECKOUT.ORDER.APPROVED".to_owned()];
+    paypal.subscribe(other).unwrap();
+    let wrong = doctor();
+    assert_eq!(wrong.status.code(), Some(1), "{}", said(&wrong));
+    assert!(said(&wrong).contains("PAYMENT.CAPTURE.COMPLETED") && said(&wrong).contains(&url));
+    serving.kill();
+    let database = ground.test.database();
+    soundness::wait_until_decided(&database, &ground.shop).await;
+    soundness::assert_sound(&database, &ground.shop).await;
 }
