@@ -345,6 +345,21 @@ COMMENT ON COLUMN counterfoil.forks.forked_at IS 'The last position that it has 
 
 COMMENT ON COLUMN counterfoil.forks.at IS 'When it began';
 
+CREATE TABLE counterfoil.order_lookups (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    order_id text NOT NULL COLLATE pg_catalog."C",
+    looked_up_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE counterfoil.order_lookups IS 'Which unpaid orders were looked up at PayPal; kept for some days';
+
+COMMENT ON COLUMN counterfoil.order_lookups.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.order_lookups.order_id IS 'The order';
+
+COMMENT ON COLUMN counterfoil.order_lookups.looked_up_at IS 'When, the last time';
+
 CREATE TABLE counterfoil.orders (
     shop_id text NOT NULL COLLATE pg_catalog."C",
     order_id text NOT NULL COLLATE pg_catalog."C",
@@ -680,6 +695,42 @@ COMMENT ON COLUMN counterfoil.points.expired IS 'Lapsed.';
 COMMENT ON COLUMN counterfoil.points.held IS 'Set aside for open orders.';
 
 COMMENT ON COLUMN counterfoil.points."position" IS 'The fact that changed the row last.';
+
+CREATE TABLE counterfoil.reconciliation (
+    shop_id text NOT NULL COLLATE pg_catalog."C",
+    listed_through timestamp with time zone,
+    ran_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    error text,
+    listed bigint DEFAULT 0 NOT NULL,
+    appended bigint DEFAULT 0 NOT NULL,
+    confirmed bigint DEFAULT 0 NOT NULL,
+    refuted bigint DEFAULT 0 NOT NULL,
+    looked_up bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE counterfoil.reconciliation IS 'How far each shop is reconciled with PayPal';
+
+COMMENT ON COLUMN counterfoil.reconciliation.shop_id IS 'The shop';
+
+COMMENT ON COLUMN counterfoil.reconciliation.listed_through IS 'Every event that PayPal has listed up to then is in the log; null: none was listed yet';
+
+COMMENT ON COLUMN counterfoil.reconciliation.ran_at IS 'When a run last ended well';
+
+COMMENT ON COLUMN counterfoil.reconciliation.failed_at IS 'When one last failed';
+
+COMMENT ON COLUMN counterfoil.reconciliation.error IS 'Why the last run failed; null: it did not';
+
+COMMENT ON COLUMN counterfoil.reconciliation.listed IS 'Events that PayPal has listed, those of the overlap each time';
+
+COMMENT ON COLUMN counterfoil.reconciliation.appended IS 'Events that the log lacked';
+
+COMMENT ON COLUMN counterfoil.reconciliation.confirmed IS 'Captures that PayPal has confirmed';
+
+COMMENT ON COLUMN counterfoil.reconciliation.refuted IS 'Captures that PayPal has refuted';
+
+COMMENT ON COLUMN counterfoil.reconciliation.looked_up IS 'Orders that were looked up at PayPal';
 
 CREATE TABLE counterfoil.reimported (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -1079,6 +1130,8 @@ ALTER TABLE ONLY counterfoil.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (shop_id, "position");
 ALTER TABLE ONLY counterfoil.forks
     ADD CONSTRAINT forks_pkey PRIMARY KEY (shop_id, epoch);
+ALTER TABLE ONLY counterfoil.order_lookups
+    ADD CONSTRAINT order_lookups_pkey PRIMARY KEY (shop_id, order_id);
 ALTER TABLE ONLY counterfoil.orders
     ADD CONSTRAINT orders_pkey PRIMARY KEY (shop_id, order_id);
 ALTER TABLE ONLY counterfoil.outbox
@@ -1097,6 +1150,8 @@ ALTER TABLE ONLY counterfoil.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (shop_id, id_kind, id);
 ALTER TABLE ONLY counterfoil.points
     ADD CONSTRAINT points_pkey PRIMARY KEY (shop_id, buyer_id);
+ALTER TABLE ONLY counterfoil.reconciliation
+    ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (shop_id);
 ALTER TABLE ONLY counterfoil.reimported
     ADD CONSTRAINT reimported_pkey PRIMARY KEY (shop_id, id);
 ALTER TABLE ONLY counterfoil.replaced_rows
@@ -1132,6 +1187,8 @@ CREATE INDEX events_key ON counterfoil.events USING btree (shop_id, key, "positi
 CREATE INDEX orders_held ON counterfoil.orders USING btree (shop_id, held_until) WHERE (held_until IS NOT NULL);
 
 CREATE INDEX orders_refund_due ON counterfoil.orders USING btree (shop_id, order_id) WHERE (refund_due_minor > 0);
+
+CREATE INDEX orders_unpaid ON counterfoil.orders USING btree (shop_id, placed_at) WHERE (paid_at IS NULL);
 
 CREATE INDEX outbox_id ON counterfoil.outbox USING hash (id);
 

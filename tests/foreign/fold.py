@@ -56,6 +56,7 @@ OUTSIDE = {"stock": {"received", "adjusted", "returned"}, "points": {"granted", 
 # Outcome: what its data may have.
 OUTCOMES = {f"{kind}.{step}": fields.split() for kind, steps, fields in (
     ("order", "placed revised paid partially_paid overpaid payment_mismatched payment_noted payment_pending refunded "
+     "payment_awaiting_confirmation payment_refuted "
      "reversed disputed dispute_resolved cancelled closed expired held released refused shipped unfulfillable",
      "order payments stock coupons points"),
     ("payment", "unmatched foreign mismatched noted dismissed", "payments"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use paypal_simulator::{EventKind, Ids, PayPal, Story};
 use serde_json::Value;
 
 use crate::binary::{self, TempDir, run, said};
@@ -175,8 +176,14 @@ struct Dev {
 
 impl Dev {
     fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    /// The same, with more arguments.
+    fn start_with(dir: &Path, more: &[&str]) -> Self {
         let child = binary::command(dir)
             .args(["dev", "--listen", "127.0.0.1:0"])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -347,6 +354,30 @@ fn a_day_of_dev_settles_and_every_command_of_the_readme_works_beside_it() {
     let again = run(dir.path(), &["dev", "--exit-after-day", "--listen", "127.0.0.1:0"]);
     assert!(again.status.success(), "{}", said(&again));
     assert!(String::from_utf8_lossy(&again.stdout).contains("A-1001"), "{}", said(&again));
+}
+
+/// Without a public URL: what PayPal's sandbox lists is taken as it happens.
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_takes_the_events_of_a_sandbox_that_it_polls() {
+    let dir = TempDir::new();
+    let paypal =
+        PayPal::start(paypal_simulator::Authority::in_memory().unwrap(), 5, crate::ground::now).unwrap();
+    let client = paypal.client();
+    let credentials = serde_json::json!({
+        "client_id": client.id, "client_secret": secrecy::ExposeSecret::expose_secret(&client.secret),
+        "base_url": paypal.url(),
+    });
+    std::fs::write(dir.path().join("sandbox.json"), credentials.to_string()).unwrap();
+    let dev = Dev::start_with(dir.path(), &["--poll", "sandbox.json"]);
+    let amount = domain::Money::parse("12.00", "EUR").unwrap();
+    let story = Story::new(&mut Ids::seeded(9), "POLLED-1", amount, crate::ground::now());
+    paypal.happened(&story, EventKind::CaptureCompleted).unwrap();
+    let polled = test_support::wait_until(Duration::from_secs(60), async || {
+        let listed = run(dir.path(), &["payments", "list", "--standing", "unmatched", "-o", "json"]);
+        String::from_utf8_lossy(&listed.stdout).contains(&story.capture)
+    });
+    assert!(polled.await, "what happened at the sandbox does not come");
+    dev.interrupt();
 }
 
 #[test]

@@ -117,6 +117,13 @@ pub(crate) fn day(shop: &ShopId) -> Vec<(&'static str, Value)> {
         ("callback.unreadable", json!({"paypal_type": "PAYMENT.CAPTURE.COMPLETED", "why": "resource.amount"})),
         ("callback.revised", json!({"of": 1})),
         ("callback.retranslated", json!({"of": 1, "type": "payment.captured", "data": capture("7", "C9", 1800)})),
+        ("shop.configured", json!({"shop": shop, "settings": {"payee": "OURS", "confirm_above": [{"currency": "EUR", "minor": 2000}]}})),
+        ("order.placed", placement("13")),
+        ("payment.captured", capture("13", "C13", 2500)),
+        ("capture.refuted", json!({"capture": "C13", "reasons": [{"code": "amount", "detail": "PayPal has 1.00 EUR"}]})),
+        ("order.placed", placement("14")),
+        ("payment.captured", capture("14", "C14", 2500)),
+        ("capture.confirmed", json!({"capture": "C14", "amount_minor": 2500, "currency": "EUR"})),
         ("stock.adjusted", json!({"sku": "A", "on_hand": 1})),
         ("stock.received", json!({"sku": "FULL", "qty": MINOR_MAX})),
     ]);

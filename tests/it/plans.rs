@@ -17,7 +17,7 @@ const PAIRS: &str = "'shop', ARRAY['a', 'b', 'c'], ARRAY['d', 'e', 'f']";
 const POSITIONS: &str = "'shop', ARRAY[1, 2, 3]";
 
 fn lookups() -> Vec<Lookup> {
-    use sql::{audit, delivery, event_log as log, read_models as rows};
+    use sql::{audit, delivery, event_log as log, read_models as rows, reconciliation as asked};
     vec![
         // A page costs what it has, however deep it lies.
         (
@@ -141,6 +141,13 @@ fn lookups() -> Vec<Lookup> {
             "'shop', ARRAY['a', 'b', 'c'], ARRAY['d', 'e', 'f'], ARRAY['g', 'h', 'i']",
             &[("payment_captures_pkey", &["shop_id", "capture_id", "id_kind", "id"])],
         ),
+        (&asked::FIND_KNOWN_EVENTS, TEXTS, &[("callbacks_pkey", &["shop_id", "event_key"])]),
+        (&asked::FIND_CAPTURES, TEXTS, &[("payments_pkey", &["shop_id", "id_kind", "id"])]),
+        (
+            &asked::LIST_AWAITING,
+            "'shop', '', 500",
+            &[("payments_set_apart", &["shop_id"]), ("orders_pkey", &["shop_id", "order_id"])],
+        ),
         (&rows::LOAD_POINTS, TEXTS, &[("points_pkey", &["shop_id", "buyer_id"])]),
         (&rows::LOAD_PARKED, POSITIONS, &[("parked_pkey", &["shop_id", "position"])]),
         (
@@ -229,7 +236,9 @@ fn every_query_that_takes_a_list_to_load_rows_is_among_them() {
     let held: Vec<&str> = lookups().iter().map(|(query, ..)| query.name()).collect();
     let takes_a_list = |query: &&Query| query.text().contains("unnest(");
     let loads = sql::all().iter().filter(|query| query.name().starts_with("read-models/load_"));
-    let finds = sql::all().iter().filter(|query| query.name().starts_with("event-log/find_"));
+    let finds = sql::all().iter().filter(|query| {
+        query.name().starts_with("event-log/find_") || query.name().starts_with("reconciliation/find_")
+    });
     for query in loads.chain(finds).filter(takes_a_list) {
         assert!(held.contains(&query.name()), "{}", query.name());
     }

@@ -13,10 +13,11 @@ use domain::{Position, ShopId, Timestamp};
 use event_log::{Appender, Filter, Guard, Keeping, Kind};
 use evidence::{KeyEncryptionKey, Vault};
 use http_api::{Api, Delivery, Limits};
-use intake::{Intake, Trust, Trusts, shops};
+use intake::{Intake, Postback, Trust, Trusts, When, shops};
 use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
 use read_models::ReadModels;
+use reconciliation::{Account, Accounts, Reconciler};
 use relay::{Relay, RelayHandle};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -40,10 +41,18 @@ pub(crate) struct Served {
     vault: Vault,
     intake: Intake,
     relay: Option<RelayHandle>,
+    pub(crate) reconciler: Option<Reconciler>,
     server: ServerHandle,
     _keeping: Keeping,
     // The last of those that stand on it drops it.
     test_database: Arc<TestDatabase>,
+}
+
+/// How a shop is known at PayPal.
+struct AtPaypal {
+    accounts: Accounts,
+    options: reconciliation::Options,
+    postback: Option<Arc<Postback>>,
 }
 
 impl Served {
@@ -59,21 +68,48 @@ impl Served {
         shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
         let authority = Arc::new(Authority::in_memory().unwrap());
-        Self::start_on(Arc::new(test_database), database, authority, limits, clock, true).await
+        Self::start_on(Arc::new(test_database), database, authority, limits, clock, true, None).await
+    }
+
+    /// The same, whose shop has an account at a simulated PayPal that signs by this authority.
+    pub(crate) async fn start_at_paypal(
+        authority: Arc<Authority>,
+        account: Account,
+        options: reconciliation::Options,
+        postback: Option<When>,
+    ) -> Self {
+        let test_database = TestDatabase::create().await;
+        let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
+        let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
+        shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
+        shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
+        let clients = [(shop.clone(), account.client.clone())].into();
+        let postback = postback.map(|when| Arc::new(Postback::new(clients, when)));
+        let accounts = Accounts::new([(shop, account)].into());
+        let at_paypal = Some(AtPaypal { accounts, options, postback });
+        let (test, clock) = (Arc::new(test_database), Arc::new(SystemClock));
+        Self::start_on(test, database, authority, Limits::default(), clock, true, at_paypal).await
+    }
+
+    /// Another one who may reconcile the shop.
+    pub(crate) fn reconciler_with(&self, account: Account, options: reconciliation::Options) -> Reconciler {
+        let accounts = Accounts::new([(ShopId::parse(SHOP).unwrap(), account)].into());
+        Reconciler::new(self.test_database.database(), self.intake.clone(), accounts, options)
     }
 
     /// Another instance on the same database, with an idea of the time of its own.
     pub(crate) async fn beside(&self, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
         let database = test_database.database();
-        Self::start_on(test_database, database, authority, limits, clock, true).await
+        Self::start_on(test_database, database, authority, limits, clock, true, None).await
     }
 
     /// Another instance on the same database, which decides nothing.
     pub(crate) async fn beside_without_relay(&self, limits: Limits) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
         let database = test_database.database();
-        Self::start_on(test_database, database, authority, limits, Arc::new(SystemClock), false).await
+        let clock = Arc::new(SystemClock);
+        Self::start_on(test_database, database, authority, limits, clock, false, None).await
     }
 
     async fn start_on(
@@ -83,13 +119,15 @@ impl Served {
         limits: Limits,
         clock: Arc<dyn Clock>,
         decides: bool,
+        at_paypal: Option<AtPaypal>,
     ) -> Self {
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let shop = ShopId::parse(SHOP).unwrap();
         let guard = Guard::default();
         let keeping = Keeping::start(guard.clone(), database.clone(), None).await.unwrap();
         let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
-        let trusts = Trusts { paypal: None, dev: Some(trust(&authority)) };
+        let postback = at_paypal.as_ref().and_then(|at| at.postback.clone());
+        let trusts = Trusts { paypal: None, dev: Some(trust(&authority)), postback };
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let tail = Tail::start(database.clone(), appender.clone());
         let delivery = Delivery {
@@ -105,7 +143,18 @@ impl Served {
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
         let feed_key = key(&keys, &shop, Role::Feed).await;
-        let api = Api::new(intake.clone(), database.clone(), keys.clone(), delivery, relay.clone(), limits);
+        let reconciler = at_paypal.map(|AtPaypal { accounts, options, .. }| {
+            Reconciler::new(database.clone(), intake.clone(), accounts, options)
+        });
+        let api = Api::new(
+            intake.clone(),
+            database.clone(),
+            keys.clone(),
+            delivery,
+            relay.clone(),
+            reconciler.clone(),
+            limits,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = http_api::server(api, listener).unwrap();
@@ -125,6 +174,7 @@ impl Served {
             vault,
             intake,
             relay,
+            reconciler,
             server: handle,
             _keeping: keeping,
             test_database,

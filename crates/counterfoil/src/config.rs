@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use audit::tree::Origin;
-use clap::Args;
 use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
 use delivery::RetentionOptions;
 use event_log::{Guard, StateFiles};
+use intake::{Postback, When};
+use reconciliation::Accounts;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::accounts::PaypalArgs;
 use crate::exit;
 use crate::project::Project;
 use crate::witnessing::WitnessArgs;
@@ -198,6 +201,21 @@ pub(crate) struct ServiceArgs {
     pub(crate) kek: KekArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) paypal: PaypalArgs,
+    /// Ask PayPal itself about callbacks: where their certificate cannot be had, or of each as a second opinion; needs
+    /// --paypal-credentials
+    #[arg(long, env = "COUNTERFOIL_POSTBACK", value_name = "WHEN")]
+    pub(crate) postback: Option<PostbackWhen>,
+}
+
+/// When PayPal is asked about a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PostbackWhen {
+    /// Where its certificate cannot be had
+    WithoutCertificate,
+    /// Of each: what PayPal says that it has not sent is refused
+    Always,
 }
 
 /// Where the data verbs find the service.
@@ -212,6 +230,20 @@ pub(crate) struct ApiArgs {
 }
 
 impl ServiceArgs {
+    /// Who asks PayPal about callbacks.
+    pub(crate) fn postback(&self, accounts: &Accounts) -> anyhow::Result<Option<Postback>> {
+        let Some(when) = self.postback else { return Ok(None) };
+        if accounts.is_empty() {
+            return Err(exit::config("--postback asks PayPal: give --paypal-credentials"));
+        }
+        let when = match when {
+            PostbackWhen::WithoutCertificate => When::WithoutCertificate,
+            PostbackWhen::Always => When::Always,
+        };
+        let clients = accounts.iter().map(|(shop, account)| (shop.clone(), account.client.clone()));
+        Ok(Some(Postback::new(clients.collect(), when)))
+    }
+
     /// How long the outbox is kept. It is looked at so often that what is kept too long is a tenth at most.
     pub(crate) fn retention(&self) -> RetentionOptions {
         let every = (self.outbox_keep / 10).clamp(Duration::from_millis(500), Duration::from_secs(60));

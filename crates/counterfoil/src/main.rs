@@ -2,6 +2,7 @@
 //!
 //! Never: be depended on, or decide anything. Only this crate reads the environment and uses `anyhow`.
 
+mod accounts;
 mod api_client;
 mod bench;
 mod cli;

@@ -17,6 +17,7 @@ use evidence::Vault;
 use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Trusts};
 use read_models::{ReadModels, Redrives};
+use reconciliation::{Accounts, Reconciler, Reconciling};
 use relay::{Relay, RelayHandle};
 use tokio::join;
 use tokio::task::JoinHandle;
@@ -64,6 +65,10 @@ pub(crate) struct Parts {
     pub(crate) log_dir: Option<PathBuf>,
     /// Who else is to see the logs.
     pub(crate) witnesses: WitnessArgs,
+    /// The shops' accounts at PayPal, to reconcile with.
+    pub(crate) accounts: Accounts,
+    /// How often PayPal's events are listed.
+    pub(crate) reconcile_every: Duration,
 }
 
 /// How the logs are signed.
@@ -86,6 +91,7 @@ pub(crate) struct Service {
     growing: Option<Growing>,
     directories: Option<Directories>,
     feeding: Option<Feeding>,
+    reconciling: Option<Reconciling>,
     appender: Appender,
     keeping: Keeping,
     database: Database,
@@ -95,7 +101,8 @@ impl Service {
     /// Starts everything; when this returns, requests are taken.
     pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
         let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
-        let Parts { digest_every, state_dir, signing, log_dir, witnesses, .. } = parts;
+        let Parts { digest_every, state_dir, signing, log_dir, witnesses, accounts, reconcile_every, .. } =
+            parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
@@ -131,9 +138,15 @@ impl Service {
             sinks,
         };
         let intake = Intake::new(database.clone(), appender.clone(), vault, trusts, Arc::new(SystemClock));
+        let reconciler = (!accounts.is_empty()).then(|| {
+            let options =
+                reconciliation::Options { every: reconcile_every, ..reconciliation::Options::new(holder()) };
+            Reconciler::new(database.clone(), intake.clone(), accounts, options)
+        });
+        let reconciling = reconciler.clone().filter(|_| decides).map(Reconciling::start);
         let keys = ApiKeys::new(database.clone());
         let limits = Limits { shutdown: SHUTDOWN, ..Limits::default() };
-        let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), limits);
+        let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), reconciler, limits);
         let server = http_api::server(Arc::clone(&api), listener).context("the server cannot be started")?;
         let handle = server.handle();
         let server = tokio::spawn(server);
@@ -149,6 +162,7 @@ impl Service {
             growing,
             directories,
             feeding,
+            reconciling,
             appender,
             keeping,
             database,
@@ -196,6 +210,11 @@ impl Service {
             && timeout_at(began + RELAY_UNTIL, day_close.stop()).await.is_err()
         {
             left.push("the digests of the day, which another process records");
+        }
+        if let Some(reconciling) = &self.reconciling
+            && timeout_at(began + RELAY_UNTIL, reconciling.stop()).await.is_err()
+        {
+            left.push("the lease of the reconciliation, which runs out");
         }
         let trees = async {
             if let Some(growing) = &self.growing {

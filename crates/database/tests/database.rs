@@ -331,9 +331,10 @@ async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_aga
                 DROP TABLE counterfoil.outbox_retention, counterfoil.forks, counterfoil.consumers, counterfoil.sinks,
                     counterfoil.undelivered, counterfoil.delivery_attempts, counterfoil.trees, counterfoil.tree_tiles,
                     counterfoil.tree_checkpoints, counterfoil.witnesses, counterfoil.stamps, counterfoil.reimported,
-                    counterfoil.replaced_rows;
+                    counterfoil.replaced_rows, counterfoil.reconciliation, counterfoil.order_lookups;
                 ALTER TABLE counterfoil.shops DROP COLUMN has_reimported;
                 DROP INDEX counterfoil.outbox_id;
+                DROP INDEX counterfoil.orders_unpaid;
                 DELETE FROM counterfoil.schema_history WHERE version >= 5";
     user.batch_execute(undo).await.unwrap();
     user.batch_execute("BEGIN; LOCK TABLE counterfoil.outbox IN ROW EXCLUSIVE MODE").await.unwrap();

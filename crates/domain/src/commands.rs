@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BuyerId, CaptureId, CouponCode, Currency, InvalidId, Minor, OrderId, Position, ProviderId, Settings,
-    ShopId, Sku, Timestamp,
+    BuyerId, CaptureId, CouponCode, Currency, InvalidId, Minor, OrderId, Position, ProviderId, Reason,
+    Settings, ShopId, Sku, Timestamp,
 };
 
 /// Data of `order.cancelled`.
@@ -84,6 +84,28 @@ pub struct PaymentResolution {
     /// The order it is for; dismissed when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assign: Option<OrderId>,
+}
+
+/// Data of `capture.confirmed`: PayPal was asked, and has the capture as it stands here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// What PayPal has, gross; it must be what the capture has.
+    pub amount_minor: Minor,
+    /// Which capture.
+    pub capture: CaptureId,
+    /// Its currency.
+    pub currency: Currency,
+}
+
+/// Data of `capture.refuted`: PayPal was asked, and has no such capture, or another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refutation {
+    /// Which capture.
+    pub capture: CaptureId,
+    /// All that differs.
+    pub reasons: Vec<Reason>,
 }
 
 /// Data of `stock.received` and `stock.returned`.

@@ -4,10 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::{
-    Adjustment, Approval, Authorization, Cancellation, Capture, CaptureId, Configuration, CouponRef,
-    CouponTerms, Dismissal, Dispute, Expiry, Ignored, Key, OrderResolution, PaymentResolution, Placement,
-    PointsAmount, Quantity, Redrive, Refund, Retranslation, Revision, Rules, Shipment, Tender, Unreadable,
-    Void,
+    Adjustment, Approval, Authorization, Cancellation, Capture, CaptureId, Configuration, Confirmation,
+    CouponRef, CouponTerms, Dismissal, Dispute, Expiry, Ignored, Key, OrderResolution, PaymentResolution,
+    Placement, PointsAmount, Quantity, Redrive, Refund, Refutation, Retranslation, Revision, Rules, Shipment,
+    Tender, Unreadable, Void,
 };
 
 macro_rules! facts {
@@ -168,6 +168,10 @@ facts! {
     PaymentRecorded(Tender) = "payment.recorded", Command;
     /// An operator's way out for a payment.
     PaymentResolved(PaymentResolution) = "payment.resolved", Command;
+    /// PayPal was asked, and confirmed a capture.
+    CaptureConfirmed(Confirmation) = "capture.confirmed", Command;
+    /// PayPal was asked, and refuted a capture: it has another one, or none.
+    CaptureRefuted(Refutation) = "capture.refuted", Command;
     /// Stock came in.
     StockReceived(Quantity) = "stock.received", Command;
     /// Stock was counted.
@@ -250,6 +254,8 @@ impl Fact {
             Self::OrderExpired(f) => Key::Order(f.order.clone()),
             Self::PaymentRecorded(f) => Key::Order(f.order.clone()),
             Self::PaymentResolved(f) => Key::Capture(f.capture.clone()),
+            Self::CaptureConfirmed(f) => Key::Capture(f.capture.clone()),
+            Self::CaptureRefuted(f) => Key::Capture(f.capture.clone()),
             Self::StockReceived(f) | Self::StockReturned(f) => Key::Sku(f.sku.clone()),
             Self::StockAdjusted(f) => Key::Sku(f.sku.clone()),
             Self::CouponIssued(f) => Key::Code(f.code.clone()),

@@ -66,8 +66,10 @@ impl Verdict {
                 }
             };
             let paid_in_part = money.captured_minor > 0;
-            wait(!paid_in_part && !flags.pending && !flags.refused, "unpaid", "no payment has come in");
+            let under_way = flags.pending || flags.awaiting;
+            wait(!paid_in_part && !under_way && !flags.refused, "unpaid", "no payment has come in");
             wait(flags.pending, "payment_pending", "a payment is under way");
+            wait(flags.awaiting, "awaiting_confirmation", "PayPal is asked whether it has the capture");
             wait(paid_in_part, "partially_paid", "the payments do not reach the total");
             wait(flags.review, "review", "PayPal says no more comes: accept, or close");
             wait(flags.mismatched, "mismatched", "a payment names this order that does not count");

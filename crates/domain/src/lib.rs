@@ -38,6 +38,6 @@ pub use outcome::*;
 pub use placement::*;
 pub use reason::Reason;
 pub use rows::*;
-pub use settings::{Returns, Settings, Tracks};
+pub use settings::{Returns, Settings, Threshold, Tracks};
 pub use state::{Changed, Context, Group, Member, Missing, RULES_LATEST, ReceivedFact, Shop, State, Table};
 pub use time::Timestamp;

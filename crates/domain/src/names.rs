@@ -1,6 +1,6 @@
 //! Which ids a fact names: through them it belongs to an order, and others belong to it.
 
-use crate::{Fact, Key, OrderId, PaymentKey};
+use crate::{Confirmation, Fact, Key, OrderId, PaymentKey, Refutation};
 
 impl Fact {
     /// Every id that a fact names, and the payment rows through which its order may be found. An order's articles, coupons
@@ -64,6 +64,11 @@ impl Fact {
                 order(&mut keys, &f.assign);
                 keys.push(Key::Capture(f.capture.clone()));
                 rows.push(PaymentKey::Capture(f.capture.clone()));
+            }
+            Self::CaptureConfirmed(Confirmation { capture, .. })
+            | Self::CaptureRefuted(Refutation { capture, .. }) => {
+                keys.push(Key::Capture(capture.clone()));
+                rows.push(PaymentKey::Capture(capture.clone()));
             }
             // The rest is about its own key alone.
             _ => {}

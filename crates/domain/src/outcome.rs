@@ -58,6 +58,10 @@ outcome_types! {
     OrderPaymentPending = "order.payment_pending", "order";
     /// A capture that names the order does not count.
     OrderPaymentMismatched = "order.payment_mismatched", "order";
+    /// A capture above the confirmation amount does not count before PayPal has confirmed it.
+    OrderPaymentAwaitingConfirmation = "order.payment_awaiting_confirmation", "order";
+    /// PayPal was asked, and has another capture or none: it does not count.
+    OrderPaymentRefuted = "order.payment_refuted", "order";
     /// Some money in, less than the total.
     OrderPartiallyPaid = "order.partially_paid", "order";
     /// Settled: stock, coupons and points went with the money.

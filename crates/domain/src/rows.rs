@@ -70,6 +70,9 @@ pub struct OrderFlags {
     /// The operator settles with what was paid.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accepted: bool,
+    /// A capture waits until PayPal confirms it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub awaiting: bool,
     /// The shop cancelled it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
@@ -85,7 +88,7 @@ pub struct OrderFlags {
     /// Something live keeps the hold from running out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub live: bool,
-    /// A capture names it that does not count: currency, payee, or another order.
+    /// A capture names it that does not count: currency, payee, another order, or PayPal refuted it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mismatched: bool,
     /// More came in than the total.
@@ -265,6 +268,10 @@ pub enum Standing {
     Foreign,
     /// Wrong currency or payee, or ids that name two orders.
     Mismatched,
+    /// Above the confirmation amount, and PayPal has not confirmed it yet.
+    Awaiting,
+    /// PayPal was asked, and has another capture or none.
+    Refuted,
     /// An operator set it aside.
     Dismissed,
 }

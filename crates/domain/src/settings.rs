@@ -3,12 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PayeeId, Reason};
+use crate::{Currency, Minor, PayeeId, Reason};
 
 /// What `shop.configured` says. The defaults are those of a shop that has not been configured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// The confirmation amount: a capture above it counts once PayPal has been asked and has confirmed it, since a
+    /// signature binds only a checksum of the body. One for each currency; a currency that is not among them has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confirm_above: Vec<Threshold>,
     /// How long an unpaid order keeps its hold, in seconds.
     pub hold_s: i64,
     /// What the shop's order ids begin with; a payment that names an order without it is foreign.
@@ -21,6 +25,16 @@ pub struct Settings {
     pub returns: Returns,
     /// What the shop lets Counterfoil keep; what is not tracked is neither held nor deducted.
     pub tracks: Tracks,
+}
+
+/// An amount of a currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    /// The currency.
+    pub currency: Currency,
+    /// In its smallest unit, 0 or more.
+    pub minor: Minor,
 }
 
 /// Which read models the shop lets Counterfoil keep.
@@ -62,6 +76,7 @@ impl Default for Returns {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            confirm_above: Vec::new(),
             tracks: Tracks::default(),
             hold_s: 3600,
             payee: None,
@@ -75,12 +90,28 @@ impl Settings {
     /// The longest hold, 90 days: longer than any payment method at PayPal stays pending.
     pub const HOLD_MAX_S: i64 = 90 * 24 * 3600;
 
+    /// The most currencies that may have a confirmation amount.
+    pub const CONFIRM_MAX: usize = 32;
+
+    /// Whether a capture of so much is to be confirmed by PayPal before it counts.
+    #[must_use]
+    pub fn confirms(&self, minor: Minor, currency: Currency) -> bool {
+        self.confirm_above.iter().any(|above| above.currency == currency && minor > above.minor)
+    }
+
     /// What is wrong with the settings, all of it.
     #[must_use]
     pub fn problems(&self) -> Vec<Reason> {
         let mut problems = Vec::new();
         if !(1..=Self::HOLD_MAX_S).contains(&self.hold_s) {
             problems.push(Reason::new("hold_s", format!("must be 1 to {} seconds", Self::HOLD_MAX_S)));
+        }
+        let is_repeated = |at: usize| {
+            self.confirm_above[..at].iter().any(|other| other.currency == self.confirm_above[at].currency)
+        };
+        if let Some(at) = (0..self.confirm_above.len()).find(|at| is_repeated(*at)) {
+            let name = format!("confirm_above[{at}].currency");
+            problems.push(Reason::new(&name, "is there already: each currency has one amount"));
         }
         if let Some(prefix) = &self.order_prefix
             && crate::OrderId::parse(prefix).is_err()

@@ -14,6 +14,7 @@ use database::Database;
 use delivery::sinks::Sinks;
 use delivery::{Consumers, Feed};
 use intake::Intake;
+use reconciliation::Reconciler;
 use relay::RelayHandle;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -107,6 +108,8 @@ pub struct Api {
     pub trees: Trees,
     /// Tells how far the read models are; `None` where the relay runs in another process.
     pub relay: Option<RelayHandle>,
+    /// Asks PayPal about one order at once; `None` where no shop has an account there.
+    pub reconciler: Option<Reconciler>,
     /// How much and how long.
     pub limits: Limits,
     /// What happened.
@@ -136,6 +139,7 @@ impl Api {
         keys: ApiKeys,
         delivery: Delivery,
         relay: Option<RelayHandle>,
+        reconciler: Option<Reconciler>,
         limits: Limits,
     ) -> Arc<Self> {
         let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
@@ -148,6 +152,7 @@ impl Api {
             keys,
             delivery,
             relay,
+            reconciler,
             limits,
             counters: Counters::default(),
             bodies,

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 use audit::tree::{self, TreeStatus};
 use delivery::Reader;
 use read_models::ReadModels;
+use reconciliation::Standing;
 use relay::Projection as _;
 use serde_json::json;
 use tokio::time::timeout;
@@ -113,7 +114,45 @@ async fn metrics(api: Shared) -> HttpResponse {
     if let Ok(Ok(Ok(trees))) = asked {
         text.push_str(&of_trees(&trees));
     }
+    let database = api.database.clone();
+    let asked = api.run(async move { timeout(PATIENCE, reconciliation::standings(&database)).await }).await;
+    if let Ok(Ok(Ok(standings))) = asked {
+        text.push_str(&of_standings(&standings));
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}
+
+/// How the shops are reconciled with PayPal. Every process says the same of them: take the highest.
+fn of_standings(standings: &[Standing]) -> String {
+    let mut text = String::new();
+    let mut family = |kind: &str, name: &str, help: &str, value: fn(&Standing) -> i64| {
+        // Writing to a String cannot fail. Names of shops have no character that a label would have to escape.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for standing in standings {
+            let _ = writeln!(text, "{name}{{shop=\"{}\"}} {}", standing.shop, value(standing));
+        }
+    };
+    let (gauge, counter) = ("gauge", "counter");
+    family(counter, "counterfoil_reconciled_events_total", "Events that PayPal has listed.", |s| s.listed);
+    family(counter, "counterfoil_reconciled_missing_total", "Events that never came and were found.", |s| {
+        s.appended
+    });
+    family(counter, "counterfoil_captures_confirmed_total", "Captures that PayPal confirmed.", |s| {
+        s.confirmed
+    });
+    family(counter, "counterfoil_captures_refuted_total", "Captures that PayPal refuted.", |s| s.refuted);
+    family(gauge, "counterfoil_captures_awaiting", "Captures that wait to be confirmed.", |s| s.awaiting);
+    family(counter, "counterfoil_orders_looked_up_total", "Orders looked up at PayPal.", |s| s.looked_up);
+    family(
+        gauge,
+        "counterfoil_reconciliation_age_seconds",
+        "How long ago a run ended well; -1: never.",
+        |s| s.ran_age_ms.map_or(-1, |age| age / 1000),
+    );
+    family(gauge, "counterfoil_reconciliation_well", "1: the last run ended well; 0: look at it.", |s| {
+        i64::from(s.error.is_none())
+    });
+    text
 }
 
 /// The trees that were begun. Every process says the same of them: take the highest.

@@ -96,6 +96,8 @@ codes! {
     HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The header fields are too large", "Send fewer and shorter header fields.";
     /// The request is malformed.
     BadRequest = "bad_request", BAD_REQUEST, "The request is malformed", "Check the request against HTTP and this API.";
+    /// PayPal cannot be asked about this.
+    NotAtPaypal = "not_at_paypal", CONFLICT, "PayPal cannot be asked about this", "`detail` says what is missing: the shop's credentials at PayPal (`serve --paypal-credentials`), or the order's id there (`paypal_order_id` of its placement).";
     /// Something that is needed cannot be had at the moment.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Not available at the moment", "Nothing is lost: send the same again after Retry-After seconds.";
     /// The log has forked, and takes nothing.

@@ -24,7 +24,7 @@ use crate::request::{self, Query, invalid};
 /// Fields that hold a position of the log.
 const POSITIONS: [&str; 2] = ["position", "group"];
 /// Flags that orders can be listed by.
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "refused",
     "cancelled",
     "expired",
@@ -37,6 +37,7 @@ const FLAGS: [&str; 12] = [
     "disputed",
     "pending",
     "live",
+    "awaiting",
 ];
 
 /// The state of what a command was about, under the name that answers give it.

@@ -12,6 +12,7 @@ use evidence::{CallbackEvidence, VerifiedBy};
 use paypal::{Authentic, Refused, Translation, TransmissionHeaders};
 
 use crate::door::as_sealed;
+use crate::postback::Opinion;
 use crate::shops::Shop;
 use crate::{CallbackError, Intake, ShopError};
 
@@ -25,6 +26,12 @@ pub struct Received {
     pub position: Position,
     /// What came of it.
     pub kind: ReceivedKind,
+}
+
+/// What makes a callback authentic.
+enum Proof {
+    Signature(Authentic),
+    Postback { webhook_id: String },
 }
 
 /// What came of a callback.
@@ -63,17 +70,23 @@ impl Intake {
     ) -> Result<Received, CallbackError> {
         let headers =
             TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))?;
-        let authentic = self.verify(shop, &headers, &body).await?;
+        let proof = self.prove(shop, &headers, &body).await?;
         let translation = translate(shop, &body);
         let body_mac = shop.hash_key.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
-        let certificate = certificate(&headers, &authentic);
+        let (certificate, webhook_id, verified_by) = match proof {
+            Proof::Signature(authentic) => {
+                (Some(certificate(&headers, &authentic)), authentic.webhook_id, VerifiedBy::Signature)
+            }
+            Proof::Postback { webhook_id } => (None, webhook_id, VerifiedBy::Postback),
+        };
+        let sha256 = certificate.as_ref().map(|certificate| hex::encode(certificate.sha256));
         let evidence = CallbackEvidence {
             body,
             headers: pairs(&headers),
-            certificate_sha256: hex::encode(certificate.sha256),
-            webhook_id: authentic.webhook_id,
-            verified_by: VerifiedBy::Signature,
+            certificate_sha256: sha256.unwrap_or_default(),
+            webhook_id,
+            verified_by,
         };
         let sealed = self.seal(shop, &evidence)?;
         let transmission = Some(Transmission { id: headers.id, headers: evidence.headers });
@@ -82,9 +95,66 @@ impl Intake {
             by: PAYPAL.to_owned(),
             dedupe: Dedupe::Callback { event_key, body_mac, transmission },
             evidence: Some(Arc::new(sealed)),
-            certificate: Some(certificate),
+            certificate,
         };
         self.append_callback(shop, fact, translation.paypal_type).await
+    }
+
+    /// Takes a callback that was read from PayPal's API instead of delivered: it has no transmission and no signature, is
+    /// never compared, and adds nothing where its event is known. `key` stands for the event's id where what was read is no
+    /// event.
+    ///
+    /// # Errors
+    /// [`CallbackError`], by what can be done.
+    pub async fn copy(
+        &self,
+        shop: &Shop,
+        body: Vec<u8>,
+        key: Option<String>,
+    ) -> Result<Received, CallbackError> {
+        let translation = translate(shop, &body);
+        let body_mac = shop.hash_key.mac(&body);
+        let event_key =
+            key.or(translation.event_id).unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
+        let evidence = CallbackEvidence {
+            body,
+            headers: Vec::new(),
+            certificate_sha256: String::new(),
+            webhook_id: String::new(),
+            verified_by: VerifiedBy::Api,
+        };
+        let fact = NewFact {
+            fact: translation.fact,
+            by: PAYPAL.to_owned(),
+            dedupe: Dedupe::Callback { event_key, body_mac, transmission: None },
+            evidence: Some(Arc::new(self.seal(shop, &evidence)?)),
+            certificate: None,
+        };
+        self.append_callback(shop, fact, translation.paypal_type).await
+    }
+
+    /// By the signature; and by PayPal's own word, where that is wanted and can be had.
+    async fn prove(
+        &self,
+        shop: &Shop,
+        headers: &TransmissionHeaders,
+        body: &[u8],
+    ) -> Result<Proof, CallbackError> {
+        let verified = self.verify(shop, headers, body).await;
+        let Some(postback) = &self.0.postback else { return verified.map(Proof::Signature) };
+        let disowned = || CallbackError::NotAuthentic("PayPal says that it has not sent this".to_owned());
+        match verified {
+            Ok(authentic) if postback.is_asked_always() => match postback.ask(shop, headers, body).await {
+                Opinion::NotSent => Err(disowned()),
+                Opinion::Sent(_) | Opinion::None => Ok(Proof::Signature(authentic)),
+            },
+            Err(error @ CallbackError::Unavailable { .. }) => match postback.ask(shop, headers, body).await {
+                Opinion::Sent(webhook_id) => Ok(Proof::Postback { webhook_id }),
+                Opinion::NotSent => Err(disowned()),
+                Opinion::None => Err(error),
+            },
+            verified => verified.map(Proof::Signature),
+        }
     }
 
     async fn verify(

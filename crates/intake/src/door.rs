@@ -10,6 +10,7 @@ use paypal::{Certificates, TrustAnchors};
 use uuid::Uuid;
 
 use crate::command::{self, Command};
+use crate::postback::Postback;
 use crate::shops::{Registry, Shop};
 use crate::{CommandError, ShopError};
 
@@ -29,6 +30,8 @@ pub struct Trusts {
     pub paypal: Option<Trust>,
     /// For shops of the environment dev: a development authority's. `None` anywhere but in development.
     pub dev: Option<Trust>,
+    /// Asks PayPal about callbacks; `None` asks nothing.
+    pub postback: Option<Arc<Postback>>,
 }
 
 /// From an authentic callback or a valid command to an appended fact. Cheap to clone.
@@ -41,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shops: Registry,
+    pub(crate) postback: Option<Arc<Postback>>,
 }
 
 /// Who asks: an API key.
@@ -73,8 +77,9 @@ impl Intake {
         trusts: Trusts,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let postback = trusts.postback.clone();
         let shops = Registry::new(database.clone(), vault.clone(), trusts);
-        Self(Arc::new(Inner { database, appender, vault, clock, shops }))
+        Self(Arc::new(Inner { database, appender, vault, clock, shops, postback }))
     }
 
     /// The shop as this process knows it, at most a few seconds old.

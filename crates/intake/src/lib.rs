@@ -10,6 +10,7 @@ pub mod command;
 mod door;
 mod error;
 mod json;
+mod postback;
 mod retranslate;
 pub mod shops;
 
@@ -18,5 +19,6 @@ pub use command::{Command, CommandKind, InvalidCommand};
 pub use door::{Accepted, By, Intake, Trust, Trusts};
 pub use error::{CallbackError, CommandError, ShopError};
 pub use json::FieldProblem;
+pub use postback::{Postback, When};
 pub use retranslate::Retranslated;
 pub use shops::Shop;

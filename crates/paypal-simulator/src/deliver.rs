@@ -1,4 +1,4 @@
-//! Delivers callbacks as PayPal does: late, twice, and in any order.
+//! Sends transmissions as they are given: twice, mixed, so many a second.
 
 use std::time::Duration;
 
@@ -11,8 +11,14 @@ pub type Transmission = (Vec<(String, String)>, Vec<u8>);
 
 /// The service could not be reached, or did not answer.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer")]
-pub struct DeliverError(#[from] reqwest::Error);
+pub enum DeliverError {
+    /// It could not be reached, or has cut the connection.
+    #[error("no answer")]
+    Http(#[from] reqwest::Error),
+    /// It took longer than PayPal waits.
+    #[error("no answer in time")]
+    Silent,
+}
 
 /// How callbacks are delivered.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
 //! Ids in PayPal's shapes, the same for the same seed.
 
-const UPPER: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const UPPER: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+/// Of accounts: without what can be taken for something else.
+const CLEAR: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 /// A source of ids.
 #[derive(Clone, Debug)]
@@ -22,23 +24,24 @@ impl Ids {
         mixed ^ (mixed >> 31)
     }
 
-    fn text(&mut self, length: usize) -> String {
-        (0..length).map(|_| char::from(UPPER[(self.number() % 36) as usize])).collect()
+    fn text(&mut self, length: usize, letters: &[u8]) -> String {
+        let mut letter = || char::from(letters[(self.number() % letters.len() as u64) as usize]);
+        (0..length).map(|_| letter()).collect()
     }
 
     /// An order, authorisation, capture or refund at PayPal: 17 upper-case letters and digits.
     pub fn payment(&mut self) -> String {
-        self.text(17)
+        self.text(17, UPPER)
     }
 
     /// An event: `WH-<17>-<17>`.
     pub fn event(&mut self) -> String {
-        format!("WH-{}-{}", self.text(17), self.text(17))
+        format!("WH-{}-{}", self.text(17, UPPER), self.text(17, UPPER))
     }
 
-    /// A merchant or payer account: 13 upper-case letters and digits.
+    /// A merchant or payer account: 13 upper-case letters and digits, of which none looks like another.
     pub fn account(&mut self) -> String {
-        self.text(13)
+        self.text(13, CLEAR)
     }
 
     /// A dispute: `PP-D-<digits>`.

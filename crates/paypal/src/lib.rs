@@ -1,4 +1,5 @@
-//! PayPal's wire format: transmission headers, signatures, certificates, and the translation of callbacks to facts.
+//! PayPal's wire format: transmission headers, signatures, certificates, the translation of callbacks to facts; and the
+//! client of its REST API ([`rest`]).
 //!
 //! [`Verifier`] answers "did PayPal send exactly these bytes to us?", [`translate()`] answers "what do they mean?". The
 //! second never fails: what cannot be understood is a fact as well.
@@ -12,6 +13,7 @@ mod der;
 mod environment;
 mod explain;
 mod headers;
+pub mod rest;
 mod signature;
 #[cfg(test)]
 mod tests;

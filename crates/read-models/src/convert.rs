@@ -94,7 +94,7 @@ names! { payment_state, to_payment_state, PaymentState {
 } }
 names! { standing, to_standing, Standing {
     Matched = "matched", Unmatched = "unmatched", Foreign = "foreign", Mismatched = "mismatched",
-    Dismissed = "dismissed",
+    Dismissed = "dismissed", Awaiting = "awaiting", Refuted = "refuted",
 } }
 
 macro_rules! raised {
@@ -120,7 +120,7 @@ macro_rules! raised {
 
 raised! { flags, to_flags, OrderFlags {
     refused, cancelled, expired, accepted, closed, unfulfillable, review, overpaid, mismatched, disputed,
-    pending, live,
+    pending, live, awaiting,
 } }
 raised! { given_back, to_given_back, GivenBack { points, coupons, stock, } but points_revoked }
 raised! { tracks, to_tracks, Tracks { stock, coupons, points, } }

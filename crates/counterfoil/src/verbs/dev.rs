@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use audit::tree::LogKeys;
@@ -16,8 +17,10 @@ use intake::{Trust, Trusts};
 use paypal::{Certificates, Environment, Sources, TrustAnchors};
 use paypal_simulator::Authority;
 use read_models::Redrives;
+use reconciliation::Accounts;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::accounts;
 use crate::cli::Globals;
 use crate::config::{DEV_ORIGIN, DatabaseArgs, LOG_KEY_FILE};
 use crate::dev::{Ground, SHOP, WEBHOOK_ID, day};
@@ -26,6 +29,9 @@ use crate::output::note;
 use crate::project::{DevState, Project};
 use crate::service::{self, Parts, Service, Signing};
 use crate::witnessing::WitnessArgs;
+
+/// How often PayPal's sandbox is asked for events.
+const POLLED_EVERY: Duration = Duration::from_secs(5);
 
 /// How far from the wanted port a free one is looked for.
 const PORTS: u16 = 20;
@@ -40,6 +46,7 @@ mode only.
 Examples:
   counterfoil dev
   counterfoil dev --reset --listen 127.0.0.1:9000
+  counterfoil dev --poll sandbox.json
   counterfoil dev --exit-after-day")]
 pub(crate) struct Dev {
     /// Where to listen; where that is taken, the next free port
@@ -54,6 +61,10 @@ pub(crate) struct Dev {
     /// Folder of PostgreSQL's programs, where they are not found by themselves
     #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
     pg_bin: Option<PathBuf>,
+    /// File with credentials of an application in PayPal's sandbox ({"client_id": .., "client_secret": ..}): its events are
+    /// taken as they happen, without a public URL
+    #[arg(long, env = "COUNTERFOIL_DEV_POLL", value_name = "FILE")]
+    poll: Option<PathBuf>,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -102,7 +113,7 @@ impl Dev {
         if ground.is_private() {
             database.refuse_privileged().await?;
         }
-        let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?) };
+        let trusts = Trusts { paypal: None, dev: Some(trust(authority, project)?), postback: None };
         let service = Service::start(Parts {
             database,
             vault,
@@ -117,9 +128,19 @@ impl Dev {
             signing: Some(Signing { key_file: log_keys(project)?, origin: DEV_ORIGIN.parse()? }),
             log_dir: Some(project.path("log")),
             witnesses: WitnessArgs::default(),
+            accounts: self.accounts()?,
+            reconcile_every: POLLED_EVERY,
         })
         .await?;
         Ok((service, key))
+    }
+
+    /// The sandbox's account, where it is polled: what it lists enters the shop of this mode.
+    fn accounts(&self) -> anyhow::Result<Accounts> {
+        let Some(file) = &self.poll else { return Ok(Accounts::default()) };
+        let account = accounts::read(file, Environment::Sandbox)?;
+        note(&format!("Takes the events of {} as they happen.", account.client.base_url()));
+        Ok(Accounts::new([(ShopId::parse(SHOP)?, account)].into()))
     }
 
     async fn stay(

@@ -12,6 +12,8 @@ use relay::{Projection, Standing};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::doctor_paypal;
+use crate::accounts::PaypalArgs;
 use crate::cli::Globals;
 use crate::config::{DatabaseArgs, KekArgs, LogArgs, TrustArgs};
 use crate::exit::Exit;
@@ -42,24 +44,29 @@ pub(crate) struct Doctor {
     /// The folder of `serve --state-dir`, which says where each log ended
     #[arg(long, env = "COUNTERFOIL_STATE_DIR", value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    paypal: PaypalArgs,
+    /// Where this service is reached from outside, to compare the URLs of webhooks at PayPal with
+    #[arg(long, env = "COUNTERFOIL_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
     Ok,
     Warn,
     Fail,
 }
 
 #[derive(Default)]
-struct Findings(Vec<(Verdict, &'static str, String)>);
+pub(super) struct Findings(Vec<(Verdict, &'static str, String)>);
 
 impl Findings {
-    fn add(&mut self, verdict: Verdict, check: &'static str, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, verdict: Verdict, check: &'static str, detail: impl Into<String>) {
         self.0.push((verdict, check, detail.into()));
     }
 
-    fn judge<T, E: std::fmt::Display>(
+    pub(super) fn judge<T, E: std::fmt::Display>(
         &mut self,
         check: &'static str,
         result: Result<T, E>,
@@ -143,6 +150,7 @@ impl Doctor {
         leaders(&pool, findings).await;
         readers(&pool, findings).await;
         trees(&pool, findings).await;
+        doctor_paypal::examine(&pool, &self.paypal, self.public_url.as_deref(), findings).await;
     }
 
     async fn examine_login(&self, findings: &mut Findings) {

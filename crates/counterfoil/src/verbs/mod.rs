@@ -6,6 +6,7 @@ pub(crate) mod consumers;
 pub(crate) mod dead_letters;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+mod doctor_paypal;
 pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod keys;

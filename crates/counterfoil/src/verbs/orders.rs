@@ -1,6 +1,7 @@
 //! `orders`: what was bought, and whether it may be shipped.
 
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::api_client::ApiClient;
 use crate::cli::Globals;
@@ -52,6 +53,18 @@ pub(crate) enum Orders {
         /// The shop's id of the order
         order: String,
     },
+    /// Ask PayPal about one order at once, and bring in what never came
+    #[command(after_help = "\
+Needs a key with the role shop or operator, and a service that was given the shop's credentials at PayPal.
+
+Example:
+  counterfoil orders sync A-1001")]
+    Sync {
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The shop's id of the order
+        order: String,
+    },
 }
 
 impl Orders {
@@ -69,6 +82,11 @@ impl Orders {
                 let client = ApiClient::find(&api, globals.project.as_deref())?;
                 let row = client.get(&["v1", "orders", &order], &[]).await?;
                 output::one(globals.output, &row)?;
+            }
+            Self::Sync { api, order } => {
+                let client = ApiClient::find(&api, globals.project.as_deref())?;
+                let found = client.command(&["v1", "orders", &order, "sync"], &json!({})).await?;
+                output::one(globals.output, &found)?;
             }
         }
         Ok(Exit::Ok)

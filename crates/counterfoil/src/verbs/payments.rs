@@ -36,7 +36,7 @@ pub(crate) enum Payments {
     List {
         #[command(flatten)]
         api: ApiArgs,
-        /// Only those that stand so to orders: matched, unmatched, mismatched, foreign, dismissed
+        /// Only those that stand so to orders: matched, unmatched, mismatched, foreign, dismissed, awaiting, refuted
         #[arg(long)]
         standing: Option<String>,
         /// Only those in this state: pending, captured, denied, ..

@@ -1,6 +1,7 @@
 //! `serve`: takes callbacks and commands, decides, answers, until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use audit::tree::LogKeys;
@@ -31,6 +32,10 @@ others.
 With COUNTERFOIL_LOG_KEY_FILE (see `keys log create`) and COUNTERFOIL_LOG_ORIGIN each log has a Merkle tree, whose signed
 checkpoints stand at /log/<shop>/checkpoint, and below COUNTERFOIL_LOG_DIR too where that is set.
 
+With --paypal-credentials each shop that has a file <shop>.json there ({\"client_id\": .., \"client_secret\": ..}) is
+reconciled with PayPal: events that never came are brought in, captures above the shop's confirmation amount are confirmed
+before they count, and unpaid orders are looked up.
+
 Examples:
   DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
       counterfoil serve --listen 0.0.0.0:8080 --roots /etc/counterfoil/roots
@@ -50,7 +55,7 @@ impl Serve {
         let kek = KeyEncryptionKey::from_file(&args.kek.file(None)?)
             .map_err(|error| exit::config(error.to_string()))?;
         let signing = signing(&args)?;
-        let trusts = Trusts { paypal: Some(trust::of_paypal(&args.trust)?), dev: None };
+        let believed = trust::of_paypal(&args.trust)?;
         if args.trust.roots.is_none() {
             tracing::warn!(
                 "no --roots: PayPal's certificates need an intermediate that the system's store has not"
@@ -60,6 +65,9 @@ impl Serve {
         let pool = args.database.pool(url, "counterfoil serve", usize::from(args.pool_size));
         let database = Database::connect(pool).await?;
         database.refuse_privileged().await?;
+        let accounts = args.paypal.accounts(&database).await?;
+        let postback = args.postback(&accounts)?.map(Arc::new);
+        let trusts = Trusts { paypal: Some(believed), dev: None, postback };
         let listener = TcpListener::bind(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };
@@ -78,6 +86,8 @@ impl Serve {
             signing,
             log_dir,
             witnesses,
+            accounts,
+            reconcile_every: args.paypal.reconcile_every,
         };
         let mut service = Service::start(parts).await?;
         tokio::select! {

@@ -40,6 +40,8 @@ fn shape(outcome: OutcomeType) -> Shape {
         T::OrderPaymentNoted
         | T::OrderPaymentPending
         | T::OrderPaymentMismatched
+        | T::OrderPaymentAwaitingConfirmation
+        | T::OrderPaymentRefuted
         | T::OrderPartiallyPaid
         | T::OrderOverpaid
         | T::OrderRefunded

@@ -3,6 +3,7 @@
 //! One file a subject. Each rule evolves the state by the outcome that it emits, so that what follows within the same
 //! fact is decided over the state as it is by then; a decision that fails leaves no trace.
 
+mod confirmation;
 mod coupons_points;
 mod links;
 mod moves;
@@ -14,7 +15,8 @@ mod settlement;
 mod stock;
 
 use crate::{
-    Change, Context, Fact, Key, Missing, Outcome, OutcomeType, RULES_LATEST, Reason, ReceivedFact, State,
+    Change, Context, Fact, Key, Missing, Outcome, OutcomeType, PaymentKey, RULES_LATEST, Reason,
+    ReceivedFact, State,
 };
 
 /// Why a fact was not decided.
@@ -40,6 +42,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) cx: Context,
     /// The fact's own key: what its outcomes are about when no order is known.
     pub(crate) key: Key,
+    /// The capture that this fact confirms.
+    pub(crate) confirmed: Option<PaymentKey>,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
@@ -79,7 +83,8 @@ impl State {
     ) -> Result<Vec<Outcome>, Undecided> {
         let mark = self.mark();
         let cx = Context { position: fact.position, at: fact.at, fact_at: fact.at, answers: None };
-        let mut decision = Decision { state: self, cx, key: fact.key.clone(), outcomes: Vec::new() };
+        let key = fact.key.clone();
+        let mut decision = Decision { state: self, cx, key, confirmed: None, outcomes: Vec::new() };
         match rule(&mut decision) {
             Ok(()) => {
                 let outcomes = decision.outcomes;
@@ -142,6 +147,8 @@ impl Decision<'_> {
             Fact::OrderExpired(f) => self.expire(f),
             Fact::PaymentRecorded(f) => self.tender(f),
             Fact::PaymentResolved(f) => self.resolve_payment(f),
+            Fact::CaptureConfirmed(f) => self.confirm_capture(f),
+            Fact::CaptureRefuted(f) => self.refute_capture(f),
             Fact::StockReceived(f) => self.receive_stock(f),
             Fact::StockAdjusted(f) => self.adjust_stock(f),
             Fact::StockReturned(f) => self.return_stock(f),

@@ -163,6 +163,10 @@ impl Decision<'_> {
             let reasons = refuse("payment_matched", "it counts for its order already");
             return self.reject(rejected, key, "payment.resolved", reasons);
         }
+        if fact.assign.is_some() && row.standing == Standing::Refuted {
+            let detail = "PayPal has no such capture: dismiss it, and record what was paid";
+            return self.reject(rejected, key, "payment.resolved", refuse("payment_refuted", detail));
+        }
         let mut row = row;
         let Some(order) = &fact.assign else {
             row.standing = Standing::Dismissed;

@@ -25,6 +25,7 @@ struct Sets {
     pending: bool,
     disputed: bool,
     mismatched: bool,
+    awaiting: bool,
     is_final: bool,
 }
 
@@ -92,7 +93,7 @@ impl Decision<'_> {
 
     /// Whether a capture counts for a known order.
     fn standing(&self, row: &Payment, order: &Order) -> Standing {
-        if row.standing == Standing::Dismissed
+        if matches!(row.standing, Standing::Dismissed | Standing::Refuted)
             || !matches!(row.kind, PaymentKind::Capture | PaymentKind::Tender)
         {
             return row.standing;
@@ -104,7 +105,26 @@ impl Decision<'_> {
             (Some(got), Some(right)) => got != right && !row.assigned && !self.counts_already(row),
             _ => false,
         };
-        if two_orders || other_currency || other_payee { Standing::Mismatched } else { Standing::Matched }
+        if two_orders || other_currency || other_payee {
+            Standing::Mismatched
+        } else if self.is_to_be_confirmed(row) {
+            Standing::Awaiting
+        } else {
+            Standing::Matched
+        }
+    }
+
+    /// A capture above the confirmation amount, which nobody has vouched for: neither PayPal, asked, nor an operator, who
+    /// assigned it. What counts already is not put in doubt by another setting.
+    fn is_to_be_confirmed(&self, row: &Payment) -> bool {
+        row.kind == PaymentKind::Capture
+            && row.state == PaymentState::Captured
+            && !row.assigned
+            && !self.counts_already(row)
+            && self.confirmed.as_ref() != Some(&row.id)
+            && row
+                .currency
+                .is_some_and(|currency| self.state.shop.settings.confirms(row.amount_minor, currency))
     }
 
     fn counts_already(&self, row: &Payment) -> bool {
@@ -132,8 +152,10 @@ impl Decision<'_> {
                     sets.live |= matches!(state, PaymentState::Pending | PaymentState::Captured);
                     sets.pending |= state == PaymentState::Pending;
                     sets.ended |= state == PaymentState::Denied;
+                    let is_in = state == PaymentState::Captured;
                     sets.mismatched |=
-                        state == PaymentState::Captured && row.standing == Standing::Mismatched;
+                        is_in && matches!(row.standing, Standing::Mismatched | Standing::Refuted);
+                    sets.awaiting |= is_in && row.standing == Standing::Awaiting;
                 }
                 (PaymentKind::Authorization, PaymentState::Authorized) => {
                     sets.live |= !row.paypal_order.as_ref().is_some_and(voided);
@@ -183,6 +205,7 @@ impl Decision<'_> {
         order.flags.pending = sets.pending;
         order.flags.disputed = sets.disputed;
         order.flags.mismatched = sets.mismatched;
+        order.flags.awaiting = sets.awaiting;
         order.flags.overpaid = sets.captured > order.total_minor;
         let terms =
             order.terms.clone().ok_or_else(|| Undecided::Undecidable(format!("order {id} has no terms")))?;
@@ -380,6 +403,8 @@ fn step_name(before: Option<&Order>, after: &Order) -> OutcomeType {
         OutcomeType::OrderReleased
     } else if before.held_until.is_none() && after.held_until.is_some() {
         OutcomeType::OrderHeld
+    } else if !was.awaiting && is.awaiting {
+        OutcomeType::OrderPaymentAwaitingConfirmation
     } else if !was.mismatched && is.mismatched {
         OutcomeType::OrderPaymentMismatched
     } else if !was.pending && is.pending {

@@ -1,5 +1,6 @@
 //! Decisions as sentences: given what happened before, when a fact comes, then this follows.
 
+mod confirmation;
 mod money;
 mod orders;
 mod parking;

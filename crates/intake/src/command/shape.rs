@@ -46,6 +46,7 @@ const AMOUNT: Shape = Shape::Integer(0, MINOR_MAX);
 
 static LINE: Shape = Shape::Object(&[must("sku", ID), must("qty", COUNT), must("unit_minor", AMOUNT)]);
 static COUPON: Shape = Shape::Object(&[must("code", ID), must("minor", AMOUNT)]);
+static THRESHOLD: Shape = Shape::Object(&[must("currency", Shape::Currency), must("minor", AMOUNT)]);
 static SHIPPED: Shape = Shape::Object(&[must("sku", ID), must("qty", COUNT)]);
 
 /// `order.placed`, `order.revised`.
@@ -113,6 +114,7 @@ pub(super) static SETTINGS: &[Field] = &[
         "tracks",
         Shape::Object(&[may("stock", Shape::Flag), may("coupons", Shape::Flag), may("points", Shape::Flag)]),
     ),
+    may("confirm_above", Shape::List(Settings::CONFIRM_MAX, &THRESHOLD)),
     may("hold_s", Shape::Integer(1, Settings::HOLD_MAX_S)),
     may("payee", ID),
     may("order_prefix", ID),

@@ -23,6 +23,26 @@ pub use summary::summary;
 /// The most characters of an event id that is used to tell callbacks apart, and of an event type.
 const NAME_MAX: usize = 64;
 
+/// The types of events of version 2 that mean something to us: what a webhook should be subscribed to. Whoever takes sales
+/// of version 1 needs `PAYMENT.SALE.*` too.
+pub const EVENT_TYPES: [&str; 15] = [
+    "CHECKOUT.ORDER.APPROVED",
+    "CHECKOUT.ORDER.COMPLETED",
+    "CHECKOUT.ORDER.VOIDED",
+    "CHECKOUT.PAYMENT-APPROVAL.REVERSED",
+    "PAYMENT.AUTHORIZATION.CREATED",
+    "PAYMENT.AUTHORIZATION.VOIDED",
+    "PAYMENT.CAPTURE.COMPLETED",
+    "PAYMENT.CAPTURE.PENDING",
+    "PAYMENT.CAPTURE.DENIED",
+    "PAYMENT.CAPTURE.DECLINED",
+    "PAYMENT.CAPTURE.REFUNDED",
+    "PAYMENT.CAPTURE.REVERSED",
+    "CUSTOMER.DISPUTE.CREATED",
+    "CUSTOMER.DISPUTE.UPDATED",
+    "CUSTOMER.DISPUTE.RESOLVED",
+];
+
 /// A callback, as far as it was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translation {

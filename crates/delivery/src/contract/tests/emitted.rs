@@ -124,6 +124,15 @@ impl Log {
             43 => ("event.redriven", json!({"of": PARKED})),
             44 => ("event.dismissed", json!({"of": PARKED})),
             45 => ("callback.retranslated", json!({"of": 4, "type": "payment.captured", "data": capture})),
+            50 => (
+                "shop.configured",
+                json!({"shop": "s", "settings": {"confirm_above": [{"currency": "USD", "minor": 4000}]}}),
+            ),
+            51 => ("capture.confirmed", json!({"capture": id, "amount_minor": minor, "currency": "USD"})),
+            52 => (
+                "capture.refuted",
+                json!({"capture": id, "reasons": [{"code": "amount", "detail": "differs"}]}),
+            ),
             46 => ("callback.ignored", json!({"paypal_type": "BILLING.PLAN.CREATED"})),
             _ => match self
                 .state
@@ -160,7 +169,7 @@ fn placement(order: &str, dice: i64, revision: i64) -> Value {
 fn every_fact_and_outcome_keeps_its_contract_whatever_comes() {
     let mut log = Log::new();
     let mut runner = TestRunner::deterministic();
-    let logs = prop::collection::vec((0_u8..50, 0_u8..4, 0_u8..4, 0_u8..8), 1..40);
+    let logs = prop::collection::vec((0_u8..53, 0_u8..4, 0_u8..4, 0_u8..8), 1..40);
     for _ in 0..1500 {
         log.begin();
         let dice: Vec<Dice> = logs.new_tree(&mut runner).unwrap().current();

@@ -1,5 +1,11 @@
 //! Tests of the simulator: what it makes is what the verifier believes and the translation understands.
 
+mod api;
+mod delivery;
+mod forge;
+mod openapi;
+mod rest;
+
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
