@@ -113,6 +113,77 @@ fn there_is_one_crypto_provider() {
     assert!(tree.is_empty(), "ring is built as well:\n{tree}");
 }
 
+/// Whether a licence of SPDX's, with AND, OR (also written as a slash) and parentheses, can be met by these alone.
+fn is_met(expression: &str, allowed: &BTreeSet<&str>) -> bool {
+    let spaced =
+        expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ").replace(" WITH ", "+");
+    let mut words = spaced.split_whitespace().peekable();
+    fn one<'w>(
+        words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>,
+        allowed: &BTreeSet<&str>,
+    ) -> bool {
+        match words.next() {
+            Some("(") => {
+                let met = any(words, allowed);
+                assert_eq!(words.next(), Some(")"));
+                met
+            }
+            word => allowed.contains(word.unwrap_or_default()),
+        }
+    }
+    fn all<'w>(
+        words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>,
+        allowed: &BTreeSet<&str>,
+    ) -> bool {
+        let mut met = one(words, allowed);
+        while words.next_if_eq(&"AND").is_some() {
+            met &= one(words, allowed);
+        }
+        met
+    }
+    fn any<'w>(
+        words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>,
+        allowed: &BTreeSet<&str>,
+    ) -> bool {
+        let mut met = all(words, allowed);
+        while words.next_if_eq(&"OR").is_some() {
+            met |= all(words, allowed);
+        }
+        met
+    }
+    any(&mut words, allowed)
+}
+
+/// As `make deny` has it, also where cargo-deny is not installed.
+#[test]
+fn everything_that_is_built_in_has_a_licence_that_asks_for_nothing_and_comes_from_the_registry() {
+    let rules = std::fs::read_to_string(root().join(".config/deny.toml")).unwrap();
+    let list = rules.split("allow = [").nth(1).unwrap().split(']').next().unwrap();
+    let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert!(allowed.contains("MIT") && !allowed.iter().any(|licence| licence.contains("GPL")));
+    assert!(is_met("MIT/Apache-2.0", &["MIT"].into()) && is_met("(A OR B) AND C", &["B", "C"].into()));
+    assert!(!is_met("GPL-3.0-or-later", &allowed) && !is_met("MIT AND GPL-3.0-only", &allowed));
+
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--all-features", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let registry = "registry+https://github.com/rust-lang/crates.io-index";
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let licence = package["license"].as_str().unwrap_or("none");
+        // None of its source: of this workspace.
+        let source = package["source"].as_str().unwrap_or(registry);
+        if !is_met(licence, &allowed) || source != registry {
+            wrong.push(format!("{} ({licence}, {source})", package["name"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_top_level_stays_small() {
     let visible: BTreeSet<String> = std::fs::read_dir(root())
