@@ -13,7 +13,7 @@ mod json;
 mod retranslate;
 pub mod shops;
 
-pub use callback::{Received, ReceivedKind};
+pub use callback::{AuthenticCallback, Received, ReceivedKind, callback_headers};
 pub use command::{Command, CommandKind, InvalidCommand};
 pub use door::{Accepted, By, Intake, Trust, Trusts};
 pub use error::{CallbackError, CommandError, ShopError};

@@ -31,6 +31,9 @@ others.
 With COUNTERFOIL_LOG_KEY_FILE (see `keys log create`) and COUNTERFOIL_LOG_ORIGIN each log has a Merkle tree, whose signed
 checkpoints stand at /log/<shop>/checkpoint, and below COUNTERFOIL_LOG_DIR too where that is set.
 
+With --tls-cert and --tls-key it serves HTTPS (TLS 1.2 and 1.3), and takes a renewed certificate within seconds, by itself.
+PostgreSQL is reached by TLS as DATABASE_URL says: sslmode=verify-full&sslrootcert=/etc/counterfoil/database-ca.pem.
+
 Examples:
   DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
       counterfoil serve --listen 0.0.0.0:8080 --roots /etc/counterfoil/roots
@@ -56,6 +59,7 @@ impl Serve {
                 "no --roots: PayPal's certificates need an intermediate that the system's store has not"
             );
         }
+        let (tls, limits) = (args.door.tls()?, args.door.limits());
         is_migrated(&url, &args.database.schema).await.map_err(unavailable)?;
         let pool = args.database.pool(url, "counterfoil serve", usize::from(args.pool_size));
         let database = Database::connect(pool).await?;
@@ -70,6 +74,8 @@ impl Serve {
             vault,
             trusts,
             listener,
+            tls,
+            limits,
             redrives,
             decides,
             retention,
