@@ -9,6 +9,8 @@ use serde_json::Value;
 /// Nobody may build on these; tests may.
 const FOR_TESTS: [&str; 2] = ["test-support", "paypal-simulator"];
 
+const SECURITY: &str = "crates/counterfoil/docs/SECURITY.md";
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -213,7 +215,7 @@ fn every_test_that_the_documents_name_is_there() {
     sources(&root().join("tests/it"), &mut code);
     sources(&root().join("crates"), &mut code);
     let mut seen = 0;
-    for document in ["README.md", "crates/README.md"] {
+    for document in ["README.md", "crates/README.md", SECURITY] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         // A test's name is a sentence; nothing else in code type is.
         let quoted = text.split('`').skip(1).step_by(2);
@@ -228,4 +230,23 @@ fn every_test_that_the_documents_name_is_there() {
         }
     }
     assert!(seen > 15, "only {seen} names were found");
+}
+
+/// The names themselves are looked for above.
+#[test]
+fn every_row_of_the_security_tables_names_a_test_or_a_reason() {
+    let text = std::fs::read_to_string(root().join(SECURITY)).unwrap();
+    let mut rows = 0;
+    for section in ["## How much", "## Holes", "## OWASP"] {
+        let of_section = text.split(section).nth(1).unwrap().split("\n## ").next().unwrap();
+        for row in of_section.lines().filter(|line| line.starts_with("| ")).skip(1) {
+            let last = row.trim_matches('|').rsplit('|').next().unwrap();
+            let is_named = last.split('`').skip(1).step_by(2).any(|name| name.matches('_').count() > 3);
+            let has_reason =
+                ["reason:", "not applicable:", "not by a test:"].iter().any(|why| last.contains(why));
+            assert!(is_named || has_reason, "{row}");
+            rows += 1;
+        }
+    }
+    assert!(rows > 50, "{rows}");
 }

@@ -41,6 +41,7 @@ mod recovery;
 mod relay;
 mod restart;
 mod schema;
+mod security;
 mod serve;
 mod served;
 mod settlement;

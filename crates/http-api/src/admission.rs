@@ -2,12 +2,13 @@
 //!
 //! Two rules. A key has a bucket of its own. An address has one that only failures are taken from: what is authentic is never
 //! counted, never throttled, and never refused for what else comes from its address; PayPal shares one with everybody where
-//! a proxy stands before the service. An address whose bucket is empty is a *suspect*: its callbacks are verified few at a
-//! time, and its failures are answered late, so that whoever sends nothing but garbage gets no more of the processors than
-//! that.
+//! a proxy stands before the service. An address whose bucket is empty is a *suspect*: its failures are answered late, so that
+//! each of its connections gets a small share of the processors, and few certificates are fetched for it at a time.
+//! Verifying is computing, and done by the server's own threads: there is nothing to queue for, and a queue would hold up
+//! what is authentic behind what is not.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use access::{Block, Exhausted, Identity, RateLimit, Share, Shares, TrustedProxies};
@@ -20,10 +21,11 @@ use crate::app::Limits;
 use crate::counters::{Counters, Limited};
 use crate::problem::{Code, Problem};
 
-/// How late a suspect's failures are answered: a connection that waits costs nothing.
+/// How late a suspect's failures are answered, between these: a connection that waits costs nothing.
 const LATE: Duration = Duration::from_secs(1);
-/// Suspects' callbacks that are verified at a time.
-const VERIFIED: usize = 1;
+const LATEST: Duration = Duration::from_secs(3);
+/// Of the span between them, from one to the next: those that came together do not come together again.
+const STEP: Duration = Duration::from_millis(1236);
 /// Suspects' callbacks whose certificate is fetched at a time; who comes then is sent away, to come again.
 const FETCHED: usize = 4;
 
@@ -33,10 +35,11 @@ pub(crate) struct Admission {
     proxies: TrustedProxies,
     failures: RateLimit<Block>,
     keys: RateLimit<String>,
-    verified: Semaphore,
     fetched: Semaphore,
     /// Of the connections, so many may wait for a late answer; the others are closed at once.
-    late: Arc<Semaphore>,
+    late: Semaphore,
+    /// How many were.
+    answered_late: AtomicU32,
     streams: Shares,
     waits: Shares,
     stopping: CancellationToken,
@@ -48,9 +51,9 @@ impl Admission {
             proxies: limits.trusted_proxies.clone(),
             failures: RateLimit::new(limits.failures),
             keys: RateLimit::new(limits.key_rate),
-            verified: Semaphore::new(VERIFIED),
             fetched: Semaphore::new(FETCHED),
-            late: Arc::new(Semaphore::new(limits.max_connections / 2)),
+            late: Semaphore::new(limits.max_connections * limits.workers.max(1) * 3 / 4),
+            answered_late: AtomicU32::new(0),
             streams: Shares::new(limits.key_streams),
             waits: Shares::new(limits.key_waits),
             stopping,
@@ -74,13 +77,13 @@ impl Admission {
         self.failures.is_exhausted(place)
     }
 
-    /// A suspect's turn to have a callback verified. Where its certificate has to be fetched, one of few turns, or none.
+    /// One of few turns to have a certificate fetched for a suspect's callback.
     ///
     /// # Errors
-    /// 503 while others' certificates are fetched.
-    pub(crate) async fn turn(&self, at_hand: bool) -> Result<SemaphorePermit<'_>, Problem> {
-        let turn = if at_hand { self.verified.acquire().await.ok() } else { self.fetched.try_acquire().ok() };
-        turn.ok_or_else(|| Problem::new(Code::Unavailable, "Too many certificates are on their way."))
+    /// 503 while others are fetched: it is to come again.
+    pub(crate) fn fetch(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = self.fetched.try_acquire();
+        turn.map_err(|_| Problem::new(Code::Unavailable, "Too many certificates are on their way."))
     }
 
     /// Counts a failure against where it comes from, and says how it is answered: as it is, or late and with 429.
@@ -89,8 +92,11 @@ impl Admission {
         counters.limited(Limited::Address);
         let answer = too_many("Too much that was not authentic came from this address.", exhausted);
         let Ok(_late) = self.late.try_acquire() else { return answer.closing() };
+        let number = self.answered_late.fetch_add(1, Ordering::Relaxed);
+        let span = (LATEST - LATE).as_millis() as u64;
+        let more = u64::from(number) * STEP.as_millis() as u64 % span;
         tokio::select! {
-            () = tokio::time::sleep(LATE) => answer,
+            () = tokio::time::sleep(LATE + Duration::from_millis(more)) => answer,
             () = self.stopping.cancelled() => answer,
         }
     }

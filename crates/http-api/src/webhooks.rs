@@ -86,12 +86,8 @@ async fn take(
     // On this thread, for most of it is computing: where the log's and the relay's tasks run, they would wait behind it for
     // their turn.
     let authentic = {
-        let _turn = if is_suspect {
-            let at_hand = api.intake.is_at_hand(&shop, &headers).await;
-            Some(api.admission.turn(at_hand).await.map_err(unproven)?)
-        } else {
-            None
-        };
+        let fetches = is_suspect && !api.intake.is_at_hand(&shop, &headers).await;
+        let _turn = if fetches { Some(api.admission.fetch().map_err(unproven)?) } else { None };
         api.intake.verify_callback(&shop, headers, Vec::from(body)).await.map_err(refused)?
     };
     api.intake.callback(&shop, authentic).await.map_err(refused)
