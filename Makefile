@@ -12,7 +12,7 @@ FEATURES ?=
 HUNT ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test test-all bench hunt clean-dev schema-dump contract-dump
+.PHONY: help build run check deny test test-all bench hunt clean-dev schema-dump contract-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,20 @@ build: ## Build the binary
 run: build ## Start everything for development, with a day of orders: http://127.0.0.1:8080
 	@exec $(BIN) dev
 
-check: ## Format, lints, documentation, dependency rules
+check: deny ## Format, lints, documentation, dependency rules, licences
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --profile $(PROFILE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --profile $(PROFILE)
 	$(CARGO) test --profile $(PROFILE) --workspace --test it architecture
+
+# Without advisories, which are a repository of their own to fetch: `cargo deny check advisories`.
+DENY ?= $(shell command -v cargo-deny || ls $(TARGET)/deny/bin/cargo-deny 2> /dev/null)
+deny: ## Licences, sources and bans of what is built in, where cargo-deny is installed
+ifeq ($(DENY),)
+	@echo "skipped: no cargo-deny (cargo install --locked cargo-deny)"
+else
+	$(DENY) --log-level error --all-features --config .config/deny.toml check licenses bans sources
+endif
 
 test: build ## All tests that need only PostgreSQL, which is found or got
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --workspace --profile $(PROFILE) $(FEATURES)

@@ -19,7 +19,9 @@ CREATE TABLE counterfoil.api_keys (
     roles text[] NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     revoked_at timestamp with time zone,
-    last_used_at timestamp with time zone
+    last_used_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    replaced_by text COLLATE pg_catalog."C"
 );
 
 COMMENT ON TABLE counterfoil.api_keys IS 'Who may use the API of a shop, and as what';
@@ -39,6 +41,10 @@ COMMENT ON COLUMN counterfoil.api_keys.created_at IS 'When it was created';
 COMMENT ON COLUMN counterfoil.api_keys.revoked_at IS 'From when it is refused';
 
 COMMENT ON COLUMN counterfoil.api_keys.last_used_at IS 'When it was last used, to the minute';
+
+COMMENT ON COLUMN counterfoil.api_keys.expires_at IS 'From when it is refused by itself: its own end, or that of the overlap with the key that replaces it';
+
+COMMENT ON COLUMN counterfoil.api_keys.replaced_by IS 'The key of the same holder and roles that it was rotated to';
 
 CREATE TABLE counterfoil.callbacks (
     shop_id text NOT NULL COLLATE pg_catalog."C",

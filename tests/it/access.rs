@@ -56,6 +56,60 @@ async fn no_key_is_made_for_nobody_for_nothing_or_for_no_shop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_rotated_goes_on_through_the_overlap_and_then_ends() {
+    let (_, shop, test) = keys().await;
+    // As the verb does it: the service itself may not.
+    let keys = ApiKeys::new(test.database_owner());
+    let roles: RoleSet = [Role::Shop, Role::Viewer].into_iter().collect();
+    let (old, old_id) = keys.create(&shop, "checkout", roles).await.unwrap();
+    let day = Duration::from_secs(86_400);
+    let (new, new_id, ends) = keys.rotate(&shop, &old_id, 7 * day, Some(90 * day)).await.unwrap().unwrap();
+    let now = test.database().now().await.unwrap();
+    assert!(ends > now + 6 * day && ends < now + 8 * day, "{ends}");
+    let [before, after] = [&old, &new].map(|key| keys.authenticate(key.expose()));
+    let (before, after) = (before.await.unwrap(), after.await.unwrap());
+    assert_eq!((before.key_id, after.key_id), (old_id.clone(), new_id.clone()));
+    assert_eq!((after.holder.as_str(), after.roles), ("checkout", roles));
+
+    assert!(keys.rotate(&shop, &old_id, day, None).await.unwrap().is_none(), "it was rotated before");
+    assert!(keys.rotate(&shop, "000000000000", day, None).await.unwrap().is_none());
+    let rows = keys.list(&shop).await.unwrap();
+    assert_eq!(
+        (rows.len(), rows[0].replaced_by.as_deref(), rows[1].replaced_by.as_deref()),
+        (2, Some(&*new_id), None)
+    );
+    assert!(rows[1].expires_at.unwrap() > now + 80 * day);
+
+    let over = "UPDATE counterfoil.api_keys SET expires_at = clock_timestamp() WHERE replaced_by IS NOT NULL";
+    test.superuser().await.batch_execute(over).await.unwrap();
+    let elsewhere = ApiKeys::new(test.database());
+    assert_eq!(elsewhere.authenticate(old.expose()).await, Err(Denied::Invalid));
+    assert!(elsewhere.authenticate(new.expose()).await.is_ok());
+    assert!(keys.rotate(&shop, &old_id, day, None).await.unwrap().is_none(), "it has ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_uses_of_many_keys_are_noted_by_one_statement() {
+    let (keys, shop, test) = keys().await;
+    let count = "CREATE TABLE counted (n int); GRANT INSERT ON counted TO PUBLIC;
+                 CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql
+                     AS 'BEGIN INSERT INTO public.counted VALUES (1); RETURN NULL; END';
+                 CREATE TRIGGER counts AFTER UPDATE ON counterfoil.api_keys EXECUTE FUNCTION count_it()";
+    test.superuser().await.batch_execute(count).await.unwrap();
+    for holder in ["a", "b", "c"] {
+        let (text, _) = keys.create(&shop, holder, Role::Shop.into()).await.unwrap();
+        for _ in 0..3 {
+            keys.authenticate(text.expose()).await.unwrap();
+            assert!(keys.recall(text.expose()).await.is_some());
+        }
+    }
+    let noted = async || keys.list(&shop).await.unwrap().iter().all(|key| key.last_used_at.is_some());
+    assert!(wait_until(DEADLINE, noted).await);
+    let row = test.superuser().await.query_one("SELECT count(*) FROM counted", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_secret_of_a_key_is_in_no_table() {
     let (keys, shop, test) = keys().await;
     let (text, _) = keys.create(&shop, "checkout", Role::Shop.into()).await.unwrap();

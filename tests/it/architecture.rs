@@ -9,6 +9,8 @@ use serde_json::Value;
 /// Nobody may build on these; tests may.
 const FOR_TESTS: [&str; 2] = ["test-support", "paypal-simulator"];
 
+const SECURITY: &str = "crates/counterfoil/docs/SECURITY.md";
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -113,6 +115,77 @@ fn there_is_one_crypto_provider() {
     assert!(tree.is_empty(), "ring is built as well:\n{tree}");
 }
 
+/// Whether a licence of SPDX's, with AND, OR (also written as a slash) and parentheses, can be met by these alone.
+fn is_met(expression: &str, allowed: &BTreeSet<&str>) -> bool {
+    let spaced =
+        expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ").replace(" WITH ", "+");
+    let mut words = spaced.split_whitespace().peekable();
+    fn one<'w>(
+        words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>,
+        allowed: &BTreeSet<&str>,
+    ) -> bool {
+        match words.next() {
+            Some("(") => {
+                let met = any(words, allowed);
+                assert_eq!(words.next(), Some(")"));
+                met
+            }
+            word => allowed.contains(word.unwrap_or_default()),
+        }
+    }
+    fn all<'w>(
+        words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>,
+        allowed: &BTreeSet<&str>,
+    ) -> bool {
+        let mut met = one(words, allowed);
+        while words.next_if_eq(&"AND").is_some() {
+            met &= one(words, allowed);
+        }
+        met
+    }
+    fn any<'w>(
+        words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>,
+        allowed: &BTreeSet<&str>,
+    ) -> bool {
+        let mut met = all(words, allowed);
+        while words.next_if_eq(&"OR").is_some() {
+            met |= all(words, allowed);
+        }
+        met
+    }
+    any(&mut words, allowed)
+}
+
+/// As `make deny` has it, also where cargo-deny is not installed.
+#[test]
+fn everything_that_is_built_in_has_a_licence_that_asks_for_nothing_and_comes_from_the_registry() {
+    let rules = std::fs::read_to_string(root().join(".config/deny.toml")).unwrap();
+    let list = rules.split("allow = [").nth(1).unwrap().split(']').next().unwrap();
+    let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert!(allowed.contains("MIT") && !allowed.iter().any(|licence| licence.contains("GPL")));
+    assert!(is_met("MIT/Apache-2.0", &["MIT"].into()) && is_met("(A OR B) AND C", &["B", "C"].into()));
+    assert!(!is_met("GPL-3.0-or-later", &allowed) && !is_met("MIT AND GPL-3.0-only", &allowed));
+
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--all-features", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let registry = "registry+https://github.com/rust-lang/crates.io-index";
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let licence = package["license"].as_str().unwrap_or("none");
+        // None of its source: of this workspace.
+        let source = package["source"].as_str().unwrap_or(registry);
+        if !is_met(licence, &allowed) || source != registry {
+            wrong.push(format!("{} ({licence}, {source})", package["name"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_top_level_stays_small() {
     let visible: BTreeSet<String> = std::fs::read_dir(root())
@@ -142,7 +215,7 @@ fn every_test_that_the_documents_name_is_there() {
     sources(&root().join("tests/it"), &mut code);
     sources(&root().join("crates"), &mut code);
     let mut seen = 0;
-    for document in ["README.md", "crates/README.md"] {
+    for document in ["README.md", "crates/README.md", SECURITY] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         // A test's name is a sentence; nothing else in code type is.
         let quoted = text.split('`').skip(1).step_by(2);
@@ -157,4 +230,29 @@ fn every_test_that_the_documents_name_is_there() {
         }
     }
     assert!(seen > 15, "only {seen} names were found");
+}
+
+#[test]
+fn every_row_of_the_security_tables_names_a_test_or_a_reason() {
+    let text = std::fs::read_to_string(root().join(SECURITY)).unwrap();
+    let mut code = String::new();
+    sources(&root().join("tests/it"), &mut code);
+    sources(&root().join("crates"), &mut code);
+    let mut rows = 0;
+    for section in ["## How much", "## Holes", "## OWASP"] {
+        let of_section = text.split(section).nth(1).unwrap().split("\n## ").next().unwrap();
+        for row in of_section.lines().filter(|line| line.starts_with("| ")).skip(1) {
+            let last = row.trim_matches('|').rsplit('|').next().unwrap();
+            let names = last.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2);
+            let is_named = names.clone().count() > 0;
+            for name in names {
+                assert!(code.contains(&format!("fn {name}(")), "{name} is not there: {row}");
+            }
+            let has_reason =
+                ["reason:", "not applicable:", "not by a test:"].iter().any(|why| last.contains(why));
+            assert!(is_named || has_reason, "{row}");
+            rows += 1;
+        }
+    }
+    assert!(rows > 50, "{rows}");
 }

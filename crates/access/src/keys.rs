@@ -1,6 +1,7 @@
 //! API keys: made, listed, revoked, recognised.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -9,6 +10,7 @@ use database::{Database, sql};
 use domain::ShopId;
 use moka::future::Cache;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::key_text::{self, KeyText, TEXT_MAX, sha256};
 use crate::{Role, RoleSet};
@@ -17,6 +19,11 @@ use crate::{Role, RoleSet};
 const BELIEVED_FOR: Duration = Duration::from_secs(5);
 const CACHED_MAX: u64 = 10_000;
 const HOLDER_MAX: usize = 200;
+/// Uses are noted together, so long after the first of them.
+const NOTED_AFTER: Duration = Duration::from_secs(5);
+/// Keys that are not believed yet take no more sessions with the database than these at a time, so that a flood of
+/// invented ones leaves the others to callbacks.
+const LOOKS: usize = 2;
 
 /// Who uses a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +95,14 @@ pub struct KeyRow {
     pub revoked_at: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
+    /// From when it is refused by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The key that it was rotated to.
+    pub replaced_by: Option<String>,
 }
+
+/// Keys that were used and whose use is not noted yet.
+type Used = Arc<Mutex<BTreeSet<(ShopId, String)>>>;
 
 /// The keys of all shops. Clones share the cache.
 #[derive(Clone)]
@@ -96,6 +110,8 @@ pub struct ApiKeys {
     database: Database,
     /// By the SHA-256 of the whole text, so that no key lies about in memory.
     believed: Cache<[u8; 32], Arc<Identity>>,
+    looks: Arc<Semaphore>,
+    used: Used,
 }
 
 impl std::fmt::Debug for ApiKeys {
@@ -109,7 +125,7 @@ impl ApiKeys {
     #[must_use]
     pub fn new(database: Database) -> Self {
         let believed = Cache::builder().max_capacity(CACHED_MAX).time_to_live(BELIEVED_FOR).build();
-        Self { database, believed }
+        Self { database, believed, looks: Arc::new(Semaphore::new(LOOKS)), used: Used::default() }
     }
 
     /// Makes a key. Its text is shown this once; only a digest is stored.
@@ -122,6 +138,20 @@ impl ApiKeys {
         holder: &str,
         roles: RoleSet,
     ) -> Result<(KeyText, String), Error> {
+        self.create_for(shop, holder, roles, None).await
+    }
+
+    /// Makes a key that ends by itself after `lifetime`, if one is given.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn create_for(
+        &self,
+        shop: &ShopId,
+        holder: &str,
+        roles: RoleSet,
+        lifetime: Option<Duration>,
+    ) -> Result<(KeyText, String), Error> {
         if !(1..=HOLDER_MAX).contains(&holder.len()) || holder.contains(char::is_control) {
             return Err(Error::Invalid(format!(
                 "a holder's name has 1 to {HOLDER_MAX} printable characters"
@@ -130,17 +160,47 @@ impl ApiKeys {
         if roles.is_empty() {
             return Err(Error::Invalid("a key needs a role".to_owned()));
         }
-        let (text, key_id, secret) = key_text::generate(shop)
-            .ok_or_else(|| Error::Invalid("the system has no randomness".to_owned()))?;
+        let (text, key_id, secret) = generate(shop)?;
+        let lifetime = lifetime.map(seconds);
         let names: Vec<&str> = roles.iter().map(Role::name).collect();
         let client = self.database.client().await?;
         let inserted = client
-            .execute(&sql::access::INSERT_KEY, &[&shop.as_str(), &key_id, &&secret[..], &holder, &names])
+            .execute(
+                &sql::access::INSERT_KEY,
+                &[&shop.as_str(), &key_id, &&secret[..], &holder, &names, &lifetime],
+            )
             .await?;
         if inserted == 0 {
             return Err(Error::UnknownShop(shop.clone()));
         }
         Ok((text, key_id))
+    }
+
+    /// Makes a key for the holder and the roles of another, which goes on for `overlap` beside it and then ends: the new
+    /// key's text and id, and when the old one ends. None when there is no such key in use, or it was rotated before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rotate(
+        &self,
+        shop: &ShopId,
+        key_id: &str,
+        overlap: Duration,
+        lifetime: Option<Duration>,
+    ) -> Result<Option<(KeyText, String, DateTime<Utc>)>, Error> {
+        let (text, new_id, secret) = generate(shop)?;
+        let (overlap, lifetime) = (seconds(overlap), lifetime.map(seconds));
+        let client = self.database.client().await?;
+        let rotated = client
+            .query_opt(
+                &sql::access::ROTATE_KEY,
+                &[&shop.as_str(), &key_id, &new_id, &&secret[..], &overlap, &lifetime],
+            )
+            .await?;
+        let Some(row) = rotated else { return Ok(None) };
+        // Where it was to end sooner, a process may still believe it for its few seconds.
+        self.believed.invalidate_all();
+        Ok(Some((text, new_id, row.try_get("expires_at")?)))
     }
 
     /// The shop's keys, the oldest first.
@@ -157,6 +217,8 @@ impl ApiKeys {
                 created_at: row.try_get("created_at")?,
                 revoked_at: row.try_get("revoked_at")?,
                 last_used_at: row.try_get("last_used_at")?,
+                expires_at: row.try_get("expires_at")?,
+                replaced_by: row.try_get("replaced_by")?,
             })
         });
         keys.collect()
@@ -191,9 +253,18 @@ impl ApiKeys {
         identity.map(|identity| (*identity).clone()).map_err(|denied| (*denied).clone())
     }
 
+    /// Whose key this is, where this process has seen it within the last seconds: it costs nothing to ask.
+    pub async fn recall(&self, text: &str) -> Option<Identity> {
+        if text.len() > TEXT_MAX {
+            return None;
+        }
+        self.believed.get(&sha256(text.as_bytes())).await.map(|identity| (*identity).clone())
+    }
+
     async fn look_up(&self, shop: ShopId, key_id: &str, secret: &str) -> Result<Arc<Identity>, Denied> {
         let unavailable = |error: database::Error| Denied::Unavailable(error.to_string());
         let unread = |error: tokio_postgres::Error| unavailable(error.into());
+        let _look = self.looks.acquire().await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         let client = self.database.client().await.map_err(unavailable)?;
         let row = client
             .query_opt(&sql::access::FIND_KEY, &[&shop.as_str(), &key_id])
@@ -208,26 +279,41 @@ impl ApiKeys {
             key_id: key_id.to_owned(),
             shop,
         };
-        if row.try_get("use_unnoted").map_err(unread)? {
-            self.note_use(&identity);
-        }
+        self.note_use(&identity);
         Ok(Arc::new(identity))
     }
 
-    /// Beside the request: nobody waits for it, and it may fail.
+    /// Keeps in mind that the key was used. The first of several has all of them noted a while later, by one statement;
+    /// nobody waits for it, and it may fail.
     fn note_use(&self, identity: &Identity) {
-        let (database, shop, key_id) =
-            (self.database.clone(), identity.shop.clone(), identity.key_id.clone());
+        let first = {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.insert((identity.shop.clone(), identity.key_id.clone())) && used.len() == 1
+        };
+        if !first {
+            return;
+        }
+        let (database, used) = (self.database.clone(), Arc::clone(&self.used));
         tokio::spawn(async move {
-            let noted = async {
-                let client = database.client().await?;
-                client.execute(&sql::access::NOTE_USE, &[&shop.as_str(), &key_id]).await
-            };
+            tokio::time::sleep(NOTED_AFTER).await;
+            let uses = std::mem::take(&mut *used.lock().unwrap_or_else(PoisonError::into_inner));
+            let (shops, keys): (Vec<&str>, Vec<&str>) =
+                uses.iter().map(|(shop, key)| (shop.as_str(), key.as_str())).unzip();
+            let noted =
+                async { database.client().await?.execute(&sql::access::NOTE_USES, &[&shops, &keys]).await };
             if let Err(error) = noted.await {
-                tracing::debug!(%shop, key_id, %error, "the use of a key was not noted");
+                tracing::debug!(%error, "the use of keys was not noted");
             }
         });
     }
+}
+
+fn generate(shop: &ShopId) -> Result<(KeyText, String, [u8; 32]), Error> {
+    key_text::generate(shop).ok_or_else(|| Error::Invalid("the system has no randomness".to_owned()))
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// A role of a later version gives nothing here.

@@ -7,10 +7,16 @@
 
 mod key_text;
 mod keys;
+mod limits;
+mod peer;
 mod roles;
+mod shares;
 #[cfg(test)]
 mod tests;
 
 pub use key_text::KeyText;
 pub use keys::{ApiKeys, Denied, Error, Identity, KeyRow};
+pub use limits::{Exhausted, Rate, RateLimit};
+pub use peer::{Block, TrustedProxies};
 pub use roles::{Role, RoleSet, UnknownRole};
+pub use shares::{Share, Shares};

@@ -48,7 +48,7 @@ pub(crate) enum Verb {
     /// Start everything for development: a private database, a dev CA, a day of orders
     Dev(verbs::dev::Dev),
     /// Serve: take callbacks and commands, decide, answer
-    Serve(verbs::serve::Serve),
+    Serve(Box<verbs::serve::Serve>),
     /// Bring the database's schema up to date
     Migrate(verbs::migrate::Migrate),
     /// Check the database, the keys and the leaders, and say what to do

@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use access::{Rate, TrustedProxies};
 use audit::tree::Origin;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use delivery::RetentionOptions;
 use event_log::{Guard, StateFiles};
+use http_api::{Limits, Tls};
 use intake::{Postback, When};
+use ipnet::IpNet;
 use reconciliation::Accounts;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -148,6 +151,62 @@ pub(crate) struct TrustArgs {
     pub(crate) certs: Option<PathBuf>,
 }
 
+/// How the door is guarded.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoorArgs {
+    /// Serve HTTPS with this chain (PEM, the leaf first); read again when the file changes
+    #[arg(long, env = "COUNTERFOIL_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, env = "COUNTERFOIL_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Networks of proxies that are believed when they say for whom they ask (Forwarded, X-Forwarded-For); by default none
+    #[arg(
+        long,
+        env = "COUNTERFOIL_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_parser = TrustedProxies::parse_network,
+        value_name = "NETWORK,.."
+    )]
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Requests of one API key: so many a second, and so many at once
+    #[arg(long, env = "COUNTERFOIL_KEY_RATE", default_value = "1000/2000", value_name = "N/BURST")]
+    pub(crate) key_rate: Rate,
+    /// Requests from one address (IPv6: one /64) that are not authentic or have no valid key; authentic callbacks never count
+    #[arg(long, env = "COUNTERFOIL_FAILURE_RATE", default_value = "10/300", value_name = "N/BURST")]
+    pub(crate) failure_rate: Rate,
+    /// The most connections at a time; who comes then waits
+    #[arg(
+        long,
+        env = "COUNTERFOIL_MAX_CONNECTIONS",
+        default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(16..=1_000_000),
+        value_name = "N"
+    )]
+    pub(crate) max_connections: u32,
+}
+
+impl DoorArgs {
+    /// The bounds that the door has.
+    pub(crate) fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        let connections = usize::try_from(self.max_connections).unwrap_or(usize::MAX);
+        Limits {
+            key_rate: self.key_rate,
+            failures: self.failure_rate,
+            trusted_proxies: TrustedProxies::new(self.trusted_proxies.clone()),
+            max_connections: connections.div_ceil(limits.workers),
+            ..limits
+        }
+    }
+
+    /// The certificate that the door shows, if it shows one.
+    pub(crate) fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        Tls::open(certificate, key).map(Some).map_err(|error| exit::config(error.to_string()))
+    }
+}
+
 /// What `serve` is told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServiceArgs {
@@ -185,6 +244,8 @@ pub(crate) struct ServiceArgs {
     /// known for what it is, also by the next process; on this host, never with the database
     #[arg(long, env = "COUNTERFOIL_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) door: DoorArgs,
     /// Decide and deliver nothing: take callbacks and commands, and answer; another process has to
     #[arg(long, env = "COUNTERFOIL_NO_RELAY", value_parser = FalseyValueParser::new())]
     pub(crate) no_relay: bool,

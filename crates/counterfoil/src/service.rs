@@ -14,7 +14,7 @@ use delivery::sinks::{self, Running, Sinks};
 use delivery::{Consumers, Feed, Retention, RetentionOptions, Tail};
 use event_log::{Appender, Guard, Keeping, KeepingError, StateFileError, StateFiles};
 use evidence::Vault;
-use http_api::{Api, Delivery, Limits};
+use http_api::{Api, Delivery, Limits, Tls};
 use intake::{Intake, Trusts};
 use read_models::{ReadModels, Redrives};
 use reconciliation::{Accounts, Reconciler, Reconciling};
@@ -49,6 +49,10 @@ pub(crate) struct Parts {
     pub(crate) trusts: Trusts,
     /// Where it listens.
     pub(crate) listener: TcpListener,
+    /// The certificate that it shows there.
+    pub(crate) tls: Option<Tls>,
+    /// How much, how often and how long a client may take.
+    pub(crate) limits: Limits,
     /// When what could not be decided is tried again.
     pub(crate) redrives: Redrives,
     /// Whether it decides and delivers. Where it does not, another process has to.
@@ -103,6 +107,7 @@ impl Service {
         let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
         let Parts { digest_every, state_dir, signing, log_dir, witnesses, accounts, reconcile_every, .. } =
             parts;
+        let Parts { tls, limits, .. } = parts;
         database.check().await?;
         let address = listener.local_addr()?;
         let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
@@ -145,9 +150,10 @@ impl Service {
         });
         let reconciling = reconciler.clone().filter(|_| decides).map(Reconciling::start);
         let keys = ApiKeys::new(database.clone());
-        let limits = Limits { shutdown: SHUTDOWN, ..Limits::default() };
+        let limits = Limits { shutdown: SHUTDOWN, ..limits };
         let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), reconciler, limits);
-        let server = http_api::server(Arc::clone(&api), listener).context("the server cannot be started")?;
+        let server = http_api::server_with_tls(Arc::clone(&api), listener, tls)
+            .context("the server cannot be started")?;
         let handle = server.handle();
         let server = tokio::spawn(server);
         tracing::info!(%address, decides, "serving");

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
+use crate::address::Address;
 use crate::sql::DEFAULT_SCHEMA;
 
 /// A stopped process must not hold a lock for longer than this many seconds, whatever it was doing: others take over from
@@ -32,7 +34,7 @@ const LOG_IN: Duration = Duration::from_millis(1500);
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// A URL, or key words and values as libpq reads them.
+    /// A URL, or key words and values as libpq reads them: with `sslmode` (prefer, if it is not said) and `sslrootcert`.
     pub url: SecretString,
     /// The schema that holds everything.
     pub schema: String,
@@ -56,10 +58,16 @@ impl Config {
         }
     }
 
-    pub(crate) fn session(&self) -> Result<tokio_postgres::Config, Error> {
+    pub(crate) fn session(&self) -> Result<Session, Error> {
         check_schema_name(&self.schema)?;
         connection(&self.url, &self.application_name, SESSION_SETTINGS)
     }
+}
+
+/// How a session is opened.
+pub(crate) struct Session {
+    pub(crate) config: tokio_postgres::Config,
+    pub(crate) tls: MakeRustlsConnect,
 }
 
 /// How long opening a session may take: every host but one may be silent.
@@ -70,13 +78,14 @@ pub(crate) fn create_timeout(session: &tokio_postgres::Config) -> Duration {
     each * u32::try_from(hosts).unwrap_or(u32::MAX) + LOG_IN
 }
 
-pub(crate) fn migration_session(url: &SecretString) -> Result<tokio_postgres::Config, Error> {
+pub(crate) fn migration_session(url: &SecretString) -> Result<Session, Error> {
     connection(url, "counterfoil migrate", MIGRATION_SETTINGS)
 }
 
-fn connection(url: &SecretString, name: &str, settings: &str) -> Result<tokio_postgres::Config, Error> {
+fn connection(url: &SecretString, name: &str, settings: &str) -> Result<Session, Error> {
+    let address = Address::parse(url.expose_secret())?;
     // The parser's own words may quote the URL, and with it the password.
-    let mut config = tokio_postgres::Config::from_str(url.expose_secret()).map_err(|_| {
+    let mut config = tokio_postgres::Config::from_str(&address.rest).map_err(|_| {
         Error::Refused("the database URL cannot be read: postgres://user:password@host/database".to_owned())
     })?;
     let options = match config.get_options() {
@@ -97,8 +106,9 @@ fn connection(url: &SecretString, name: &str, settings: &str) -> Result<tokio_po
         .keepalives(true)
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(5))
-        .keepalives_retries(3);
-    Ok(config)
+        .keepalives_retries(3)
+        .ssl_mode(address.tls.mode.driver());
+    Ok(Session { config, tls: address.tls.connector()? })
 }
 
 /// The name is put into SQL text, so it is of the plainest kind.
@@ -126,13 +136,13 @@ mod tests {
     fn a_password_is_in_no_debug_output_and_no_error() {
         let config = Config::new("postgres://shop:hunter2@host/db".into());
         assert!(!format!("{config:?}").contains("hunter2"));
-        let error = Config::new("postgres://shop:hunter2@host:port:port/db".into()).session().unwrap_err();
+        let error = Config::new("postgres://shop:hunter2@host:port:port/db".into()).session().err().unwrap();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 
     #[test]
     fn options_of_the_url_come_after_ours() {
-        let config = Config::new("host=/tmp options='-c work_mem=64MB'".into()).session().unwrap();
+        let config = Config::new("host=/tmp options='-c work_mem=64MB'".into()).session().unwrap().config;
         let options = config.get_options().unwrap();
         assert!(options.starts_with("-c lock_timeout=2s"), "{options}");
         assert!(options.ends_with("-c work_mem=64MB"), "{options}");
@@ -140,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_session_that_takes_writes_is_looked_for_unless_the_url_says_otherwise() {
-        let attrs = |url: &str| Config::new(url.into()).session().unwrap().get_target_session_attrs();
+        let attrs = |url: &str| Config::new(url.into()).session().unwrap().config.get_target_session_attrs();
         assert_eq!(attrs("postgres://a,b/db"), TargetSessionAttrs::ReadWrite);
         assert_eq!(attrs("postgres://a,b/db?target_session_attrs=any"), TargetSessionAttrs::Any);
         assert_eq!(attrs("host=a,b target_session_attrs=any"), TargetSessionAttrs::Any);
@@ -148,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_session_is_waited_for_until_every_host_could_have_been_asked() {
-        let session = |url: &str| Config::new(url.into()).session().unwrap();
+        let session = |url: &str| Config::new(url.into()).session().unwrap().config;
         let timeouts = |url: &str| {
             let session = session(url);
             (session.get_connect_timeout().copied().unwrap(), create_timeout(&session))

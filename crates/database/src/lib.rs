@@ -5,6 +5,7 @@
 //!
 //! Never: know a word of the domain.
 
+mod address;
 mod check;
 mod clock;
 mod config;
@@ -13,6 +14,7 @@ mod migrate;
 mod notifications;
 mod pool;
 pub mod sql;
+mod tls;
 mod transaction;
 
 pub use clock::{Clock, SettableClock, SystemClock};

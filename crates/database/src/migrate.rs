@@ -4,8 +4,8 @@
 
 use refinery::{Migration, Runner};
 use secrecy::SecretString;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls};
 
 use crate::config::{check_schema_name, migration_session};
 use crate::{Error, Query, sql};
@@ -90,7 +90,8 @@ pub async fn migration_status(url: &SecretString, schema: &str) -> Result<Migrat
 }
 
 async fn connect(url: &SecretString) -> Result<Client, Error> {
-    let (client, connection) = migration_session(url)?.connect(NoTls).await?;
+    let session = migration_session(url)?;
+    let (client, connection) = session.config.connect(session.tls).await?;
     tokio::spawn(connection);
     Ok(client)
 }

@@ -12,7 +12,7 @@ use deadpool_postgres::{
 use futures_util::join;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row, Statement};
+use tokio_postgres::{Row, Statement};
 
 use crate::config::create_timeout;
 use crate::{Config, Error, Notifications, Query, sql};
@@ -61,8 +61,8 @@ impl Database {
         // A session is looked at only for being open: its settings never change after it was opened.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let session = config.session()?;
-        let create_timeout = create_timeout(&session);
-        let manager = Manager::from_config(session, NoTls, recycling);
+        let create_timeout = create_timeout(&session.config);
+        let manager = Manager::from_config(session.config, session.tls, recycling);
         let distrust = Arc::new(Distrust::default());
         let pool = Pool::builder(manager)
             .pre_recycle(Hook::sync_fn({
@@ -101,7 +101,8 @@ impl Database {
     /// A session of one's own, outside the pool, and what it is notified of after LISTEN. The notifications end when
     /// the session does; the session ends when the client is dropped.
     pub async fn dedicated(&self) -> Result<(tokio_postgres::Client, Notifications), Error> {
-        let (client, connection) = self.inner.config.session()?.connect(NoTls).await?;
+        let session = self.inner.config.session()?;
+        let (client, connection) = session.config.connect(session.tls).await?;
         Ok((client, Notifications::drive(connection)))
     }
 

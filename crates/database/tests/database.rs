@@ -333,6 +333,7 @@ async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_aga
                     counterfoil.tree_checkpoints, counterfoil.witnesses, counterfoil.stamps, counterfoil.reimported,
                     counterfoil.replaced_rows, counterfoil.reconciliation, counterfoil.order_lookups;
                 ALTER TABLE counterfoil.shops DROP COLUMN has_reimported;
+                ALTER TABLE counterfoil.api_keys DROP COLUMN expires_at, DROP COLUMN replaced_by;
                 DROP INDEX counterfoil.outbox_id;
                 DROP INDEX counterfoil.orders_unpaid;
                 DELETE FROM counterfoil.schema_history WHERE version >= 5";

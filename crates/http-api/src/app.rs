@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::ApiKeys;
+use access::{ApiKeys, Rate, TrustedProxies};
 use actix_web::dev::Server;
 use actix_web::http::{KeepAlive, Method};
 use actix_web::middleware::from_fn;
@@ -20,7 +20,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::problem::{Code, Problem};
+use crate::tls::Tls;
 use crate::{
     Counters, batch, consumers, coupons, dead_letters, events, feed, health, orders, payments, points,
     published, schemas, settings, sinks, stock, trace, webhooks,
@@ -47,14 +49,28 @@ pub struct Limits {
     pub batch_deadline: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// Connections of one worker.
+    /// Connections of one worker; who comes then waits to be let in.
     pub max_connections: usize,
+    /// Bytes of the path and the query.
+    pub uri: usize,
+    /// Bytes of all header fields; beyond 96 fields a request is refused in any case.
+    pub headers: usize,
     /// Threads that read and write HTTP.
     pub workers: usize,
     /// Bundles of entries, 15 MB at most each, that are read at a time; who comes next waits.
     pub bundles: usize,
     /// Streams of the feed that are open at a time.
     pub streams: usize,
+    /// Of these, for each key.
+    pub key_streams: usize,
+    /// Requests of one key that wait for something to happen.
+    pub key_waits: usize,
+    /// Requests of one key.
+    pub key_rate: Rate,
+    /// Requests from one address that fail to be authentic, or to have a key.
+    pub failures: Rate,
+    /// Who is believed to say for whom a request is made.
+    pub trusted_proxies: TrustedProxies,
     /// A stream whose reader takes nothing for so long is ended.
     pub stream_stall: Duration,
     /// How long open requests may take at the end.
@@ -74,9 +90,16 @@ impl Default for Limits {
             batch_deadline: Duration::from_secs(600),
             keep_alive: Duration::from_secs(75),
             max_connections: 512,
+            uri: 8 * 1024,
+            headers: 32 * 1024,
             workers: 2,
             bundles: 4,
             streams: 256,
+            key_streams: 32,
+            key_waits: 256,
+            key_rate: Rate::new(1000, 2000),
+            failures: Rate::new(10, 300),
+            trusted_proxies: TrustedProxies::default(),
             stream_stall: Duration::from_secs(15),
             shutdown: Duration::from_secs(10),
         }
@@ -114,6 +137,8 @@ pub struct Api {
     pub limits: Limits,
     /// What happened.
     pub counters: Counters,
+    /// Who may ask how often.
+    pub(crate) admission: Admission,
     /// The memory that bodies may take.
     pub(crate) bodies: Arc<Semaphore>,
     /// One for each bundle of entries that may be read at a time.
@@ -145,7 +170,9 @@ impl Api {
         let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
         let streams = Arc::new(Semaphore::new(limits.streams));
         let bundles = Arc::new(Semaphore::new(limits.bundles));
+        let stopping = CancellationToken::new();
         Arc::new(Self {
+            admission: Admission::new(&limits, stopping.clone()),
             intake,
             trees: Trees::new(database.clone()),
             database,
@@ -158,7 +185,7 @@ impl Api {
             bodies,
             bundles,
             streams,
-            stopping: CancellationToken::new(),
+            stopping,
             work: Handle::current(),
         })
     }
@@ -289,16 +316,34 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
 /// # Errors
 /// What the socket says.
 pub fn server(api: Arc<Api>, listener: TcpListener) -> std::io::Result<Server> {
+    server_with_tls(api, listener, None)
+}
+
+/// The same, over TLS where a certificate is given. HTTP is 1.1: one request at a time on a connection, so that the bounds
+/// on connections are bounds on requests.
+///
+/// # Errors
+/// What the socket says, or TLS.
+pub fn server_with_tls(api: Arc<Api>, listener: TcpListener, tls: Option<Tls>) -> std::io::Result<Server> {
     let limits = api.limits.clone();
+    if let Some(tls) = &tls {
+        api.spawn(tls.clone().watch(api.stopping.clone()));
+    }
     let data = web::Data::from(api);
-    Ok(HttpServer::new(move || App::new().app_data(data.clone()).configure(configure))
+    let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(configure))
         .workers(limits.workers.max(1))
         .client_request_timeout(limits.head_deadline)
         .client_disconnect_timeout(Duration::from_secs(1))
         .keep_alive(KeepAlive::Timeout(limits.keep_alive))
         .max_connections(limits.max_connections)
+        .tls_handshake_timeout(limits.head_deadline)
         .shutdown_timeout(limits.shutdown.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run())
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => {
+            server.listen_rustls_0_23(listener, tls.server_config().map_err(std::io::Error::other)?)?
+        }
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
 }

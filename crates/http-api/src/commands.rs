@@ -54,7 +54,7 @@ pub(crate) async fn submit(
         },
     });
     let (identity, accepted, key) = answer?;
-    respond(&api, &request, &identity.shop, accepted, Some(key)).await
+    respond(&api, &request, &identity, accepted, Some(key)).await
 }
 
 async fn take(
@@ -151,10 +151,11 @@ pub(crate) async fn epoch(api: &Api, shop: &ShopId) -> Result<i64, Problem> {
 pub(crate) async fn respond(
     api: &Api,
     request: &HttpRequest,
-    shop: &ShopId,
+    identity: &Identity,
     accepted: Accepted,
     key: Option<Key>,
 ) -> Result<HttpResponse, Problem> {
+    let shop = &identity.shop;
     let epoch = epoch(api, shop).await?;
     let position = format!("{epoch}-{}", accepted.position);
     let location = format!("/v1/events/{position}");
@@ -162,7 +163,9 @@ pub(crate) async fn respond(
     document.insert("position".into(), position.as_str().into());
     document.insert("event_id".into(), accepted.id.to_string().into());
     let wait = request::wait(request.headers());
+    // Whoever has as many waiting as it may have is answered at once: it is in the log.
     if let Some(wait) = wait
+        && let Some(_waiting) = api.admission.wait(identity)
         && applied(api, shop, accepted.position, wait).await?
     {
         decided(api, shop, accepted.position, epoch, key, &mut document).await?;

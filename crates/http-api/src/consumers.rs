@@ -77,10 +77,12 @@ async fn put(
 }
 
 async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, MOVERS).await?;
-    let (consumers, name) = (api.delivery.consumers.clone(), path.into_inner());
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, MOVERS).await?;
+    let told = shop.clone();
+    let (consumers, name) = (api.delivery.consumers.clone(), path.as_str().to_owned());
     let gone = api.run(async move { consumers.delete(&shop, &name).await }).await?;
     if gone.map_err(|error| downstream::problem(&error))? {
+        tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was removed");
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(unknown())
@@ -101,18 +103,24 @@ async fn reset(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, MOVERS).await?;
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, MOVERS).await?;
     let Reset { to } = downstream::json(&api, &request, payload).await?;
-    let (consumers, name, to) = (api.delivery.consumers.clone(), path.into_inner(), self::to(&to)?);
+    let told = shop.clone();
+    let (consumers, name, to) = (api.delivery.consumers.clone(), path.as_str().to_owned(), self::to(&to)?);
     let moved = api.run(async move { consumers.reset(&shop, &name, to).await }).await?;
-    found_or(moved.map_err(|error| downstream::problem(&error))?)
+    let answer = found_or(moved.map_err(|error| downstream::problem(&error))?)?;
+    tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was reset");
+    Ok(answer)
 }
 
 async fn lose(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, &[Role::Operator]).await?;
-    let (consumers, name) = (api.delivery.consumers.clone(), path.into_inner());
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, &[Role::Operator]).await?;
+    let told = shop.clone();
+    let (consumers, name) = (api.delivery.consumers.clone(), path.as_str().to_owned());
     let lost = api.run(async move { consumers.lose(&shop, &name).await }).await?;
-    found_or(lost.map_err(|error| downstream::problem(&error))?)
+    let answer = found_or(lost.map_err(|error| downstream::problem(&error))?)?;
+    tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was declared lost");
+    Ok(answer)
 }
 
 pub(crate) fn to(text: &str) -> Result<To, Problem> {

@@ -46,11 +46,20 @@ counted! {
     }
 }
 
+counted! {
+    /// Whose bucket was empty.
+    Limited {
+        Address = "address",
+        Key = "key",
+    }
+}
+
 /// Counters of one process.
 #[derive(Debug, Default)]
 pub struct Counters {
     callbacks: [AtomicU64; CallbackResult::LABELS.len()],
     commands: [AtomicU64; CommandResult::LABELS.len()],
+    limited: [AtomicU64; Limited::LABELS.len()],
     /// Answers by hundreds: 1xx to 5xx.
     responses: [AtomicU64; 5],
 }
@@ -62,6 +71,10 @@ impl Counters {
 
     pub(crate) fn command(&self, result: CommandResult) {
         self.commands[result as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn limited(&self, whose: Limited) {
+        self.limited[whose as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn response(&self, status: u16) {
@@ -93,6 +106,13 @@ impl Counters {
             "Commands, by how they were answered.",
             "result",
             CommandResult::LABELS.iter().copied().zip(&self.commands),
+        );
+        family(
+            &mut text,
+            "counterfoil_limited_total",
+            "Requests that were answered 429, by whose bucket was empty.",
+            "whose",
+            Limited::LABELS.iter().copied().zip(&self.limited),
         );
         family(
             &mut text,

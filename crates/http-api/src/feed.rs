@@ -45,10 +45,13 @@ async fn get(api: Shared, request: HttpRequest) -> Result<HttpResponse, Problem>
     let identity = request::authorize(&api, &request, FEED_READERS).await?;
     let asked = Asked::of(&request)?;
     if accepts(&request, EVENT_STREAM) {
-        return stream::open(&api, identity.shop, asked).await;
+        return stream::open(&api, &identity, asked).await;
     }
     let (feed, shop, stop) = (api.delivery.feed.clone(), identity.shop.clone(), api.stopping.clone());
     let Asked { since, selection, limit, wait } = asked.clone();
+    // Whoever has as many waiting as it may have is answered at once, with what there is.
+    let waiting = if wait.is_zero() { None } else { api.admission.wait(&identity) };
+    let wait = if waiting.is_some() { wait } else { Duration::ZERO };
     let read = async move {
         tokio::select! {
             read = feed.read(&shop, since, limit, &selection, wait) => read,

@@ -5,6 +5,7 @@
 //!
 //! Never: SQL, a decision, or a body, a header's value or a key in a log line.
 
+mod admission;
 mod app;
 mod batch;
 mod body;
@@ -28,10 +29,12 @@ mod settings;
 mod sinks;
 mod stock;
 mod stream;
+mod tls;
 mod trace;
 mod views;
 mod webhooks;
 
-pub use app::{Api, Delivery, Limits, configure, server};
-pub use counters::{CallbackResult, CommandResult, Counters};
+pub use app::{Api, Delivery, Limits, configure, server, server_with_tls};
+pub use counters::{CallbackResult, CommandResult, Counters, Limited};
 pub use problem::{Code, PROBLEM_JSON, Problem};
+pub use tls::{Tls, TlsError};

@@ -88,6 +88,10 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not know this method", "Check the method.";
     /// The body did not come in time.
     Timeout = "timeout", REQUEST_TIMEOUT, "The request did not come in time", "Send the whole body within the deadline, over a new connection.";
+    /// Too much from a key or an address.
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests", "`detail` says whose. Come again after Retry-After seconds; the operator sets how much may come.";
+    /// The path and the query are too long.
+    UriTooLong = "uri_too_long", URI_TOO_LONG, "The path or the query is too long", "Send a shorter one.";
     /// The body is too large.
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "The body is too large", "`detail` names the limit.";
     /// The body is of a kind that is not taken.
@@ -134,7 +138,7 @@ impl Problem {
                 Code::LogForked => Some(30),
                 _ => None,
             },
-            closes: matches!(code, Code::Timeout | Code::TooLarge),
+            closes: matches!(code, Code::Timeout | Code::TooLarge | Code::UriTooLong | Code::HeadersTooLarge),
             allow: None,
         }
     }
@@ -182,6 +186,8 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
             StatusCode::REQUEST_TIMEOUT => Code::Timeout,
             StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+            StatusCode::URI_TOO_LONG => Code::UriTooLong,
+            StatusCode::TOO_MANY_REQUESTS => Code::TooManyRequests,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::HeadersTooLarge,
             status if status.is_server_error() => Code::Internal,
@@ -208,6 +214,20 @@ impl Problem {
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
+        self
+    }
+
+    /// Says after how many seconds it may be otherwise.
+    #[must_use]
+    pub(crate) fn after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Closes the connection with the answer.
+    #[must_use]
+    pub(crate) fn closing(mut self) -> Self {
+        self.closes = true;
         self
     }
 

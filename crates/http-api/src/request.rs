@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use access::{Denied, Identity, Role};
+use access::{Block, Denied, Identity, Role};
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use domain::Position;
@@ -23,8 +23,31 @@ pub(crate) const EVENT_READERS: &[Role] =
 /// Who asks, if they may.
 ///
 /// # Errors
-/// 401 without a valid key, 403 without one of the roles, 503 when keys cannot be looked up.
+/// 401 without a valid key, 403 without one of the roles, 429 where a key or an address asks too often, 503 when keys cannot
+/// be looked up.
 pub(crate) async fn authorize(api: &Api, request: &HttpRequest, roles: &[Role]) -> Result<Identity, Problem> {
+    let place = api.admission.place(request);
+    let identity = match identify(api, request, &place).await {
+        Ok(identity) => identity,
+        Err(problem) if problem.code() == Code::Unauthorized => {
+            return Err(api.admission.fail(&place, problem, &api.counters).await);
+        }
+        Err(problem) => return Err(problem),
+    };
+    api.admission.count(&identity, &api.counters)?;
+    if roles.iter().any(|role| identity.roles.contains(*role)) {
+        Ok(identity)
+    } else {
+        let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        Err(Problem::new(
+            Code::Forbidden,
+            format!("This needs a key with one of the roles {}.", names.join(", ")),
+        ))
+    }
+}
+
+/// Whose key the request has.
+async fn identify(api: &Api, request: &HttpRequest, place: &Block) -> Result<Identity, Problem> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Problem::new(Code::Unauthorized, "Authorization must be there exactly once."));
@@ -38,17 +61,12 @@ pub(crate) async fn authorize(api: &Api, request: &HttpRequest, roles: &[Role]) 
     let Some(key) = key else {
         return Err(Problem::new(Code::Unauthorized, "Authorization must be Bearer and a key."));
     };
-    let keys = api.keys.clone();
-    let identity = api.run(async move { keys.authenticate(&key).await }).await?.map_err(denied)?;
-    if roles.iter().any(|role| identity.roles.contains(*role)) {
-        Ok(identity)
-    } else {
-        let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
-        Err(Problem::new(
-            Code::Forbidden,
-            format!("This needs a key with one of the roles {}.", names.join(", ")),
-        ))
+    if let Some(identity) = api.keys.recall(&key).await {
+        return Ok(identity);
     }
+    api.admission.refuse_suspect(place, &api.counters)?;
+    let keys = api.keys.clone();
+    api.run(async move { keys.authenticate(&key).await }).await?.map_err(denied)
 }
 
 fn denied(denied: Denied) -> Problem {

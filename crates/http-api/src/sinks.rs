@@ -87,7 +87,7 @@ fn not_valid(error: InvalidSettings) -> Problem {
 }
 
 async fn create(api: Shared, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
     let described = described(&api, &request, payload).await?;
     let name = described.name.ok_or_else(|| Problem::new(Code::InvalidCommand, "name: a sink needs one."))?;
     let name = downstream::name(&name)?.to_owned();
@@ -103,6 +103,7 @@ async fn create(api: Shared, request: HttpRequest, payload: web::Payload) -> Res
     if !made.map_err(|error| downstream::problem(&error))? {
         return Err(Problem::new(Code::NameTaken, "A sink of this name is there: PUT changes it."));
     }
+    tracing::info!(%shop, sink = name, by = key_id, "a sink was made");
     show(&api, shop, name, HttpResponse::Created).await
 }
 
@@ -112,7 +113,7 @@ async fn update(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
     let described = described(&api, &request, payload).await?;
     let name = path.into_inner();
     if described.from.is_some() || described.name.is_some_and(|given| given != name) {
@@ -127,15 +128,20 @@ async fn update(
     match updated.map_err(|error| downstream::problem(&error))? {
         None => Err(unknown()),
         Some(Err(invalid)) => Err(not_valid(invalid)),
-        Some(Ok(())) => show(&api, shop, name, HttpResponse::Ok).await,
+        Some(Ok(())) => {
+            tracing::info!(%shop, sink = name, by = key_id, "a sink was changed");
+            show(&api, shop, name, HttpResponse::Ok).await
+        }
     }
 }
 
 async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let told = shop.clone();
     let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
-    let gone = api.run(async move { sinks.delete(&shop, &name).await }).await?;
+    let (gone, name) = api.run(async move { (sinks.delete(&shop, &name).await, name) }).await?;
     if gone.map_err(|error| downstream::problem(&error))? {
+        tracing::info!(shop = %told, sink = name, by = key_id, "a sink was removed");
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(unknown())
@@ -234,12 +240,16 @@ async fn redrive(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
     let Redrive { types, key, dry_run } = downstream::json(&api, &request, payload).await?;
     let which = selection(&types, key.as_deref())?;
-    let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
+    let told = shop.clone();
+    let (sinks, name) = (api.delivery.sinks.clone(), path.as_str().to_owned());
     let redriven = api.run(async move { sinks.redrive(&shop, &name, &which, dry_run).await }).await?;
     let redriven = redriven.map_err(|error| downstream::problem(&error))?;
+    if !dry_run {
+        tracing::info!(shop = %told, sink = path.as_str(), redriven, by = key_id, "a sink's dead letters were redriven");
+    }
     Ok(HttpResponse::Ok().json(json!({ "redriven": redriven, "dry_run": dry_run })))
 }
 

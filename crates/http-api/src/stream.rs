@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::time::Duration;
 
+use access::{Identity, Share};
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Bytes;
@@ -37,10 +38,14 @@ struct Stream {
     stall: Duration,
     /// One of those that may be open.
     _permit: OwnedSemaphorePermit,
+    /// One of those that its key may have.
+    _share: Share,
 }
 
 /// Opens a stream. What is wrong with the cursor is answered as everywhere, before the first event.
-pub(crate) async fn open(api: &Shared, shop: ShopId, asked: Asked) -> Result<HttpResponse, Problem> {
+pub(crate) async fn open(api: &Shared, identity: &Identity, asked: Asked) -> Result<HttpResponse, Problem> {
+    let shop = identity.shop.clone();
+    let share = api.admission.stream(identity)?;
     let permit = api.streams.clone().try_acquire_owned().map_err(|_| too_many_streams())?;
     let (feed, selection, since) = (api.delivery.feed.clone(), asked.selection, asked.since);
     let first = {
@@ -51,7 +56,7 @@ pub(crate) async fn open(api: &Shared, shop: ShopId, asked: Asked) -> Result<Htt
     let (pieces, taken) = mpsc::channel(WAITING);
     let stop = api.stopping.clone();
     let stall = api.limits.stream_stall;
-    let stream = Stream { feed, shop, selection, pieces, stop, stall, _permit: permit };
+    let stream = Stream { feed, shop, selection, pieces, stop, stall, _permit: permit, _share: share };
     // Not awaited: it ends when the reader goes.
     api.spawn(async move {
         stream.run((bounds, page)).await;

@@ -1,5 +1,7 @@
 //! Around every request: its id, its span, its counter, and a problem document for every bare error.
 //!
+//! And what every answer says to browsers: they take it for nothing but what it is, keep nothing of it, run and frame nothing.
+//!
 //! Never in a span: a body, a header's value but the request id, a query, a key.
 
 use std::sync::OnceLock;
@@ -7,15 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use aws_lc_rs::rand;
 use tracing::Instrument;
 
-use crate::app::Shared;
+use crate::app::{Limits, Shared};
 use crate::body::Closing;
-use crate::problem::{PROBLEM_JSON, Problem};
+use crate::problem::{Code, PROBLEM_JSON, Problem};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
@@ -29,12 +31,19 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     // The pattern and not the path: a path names orders and buyers.
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let span = tracing::info_span!("request", id = %id, method = %request.method(), route = %route);
-    let answered = next.call(request).instrument(span.clone()).await;
+    let is_secure = request.app_config().secure();
+    let answered = match api.as_ref().and_then(|api| beyond(&request, &api.limits)) {
+        Some(problem) => Ok(request.error_response(problem).map_into_boxed_body()),
+        None => {
+            let answered = next.call(request).instrument(span.clone()).await;
+            answered.map(ServiceResponse::map_into_boxed_body)
+        }
+    };
     let _entered = span.enter();
     let (mut response, problem) = match answered {
         Ok(response) => {
             let problem = response.response().error().and_then(|e| e.as_error::<Problem>()).cloned();
-            (response.map_into_boxed_body(), problem)
+            (response, problem)
         }
         // Nothing behind this answers so: handlers and extractors turn their errors into answers.
         Err(error) => return Err(error),
@@ -50,12 +59,44 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID.clone(), value);
     }
+    secure(response.headers_mut(), is_secure);
     let status = response.status().as_u16();
     if let Some(api) = api {
         api.counters.response(status);
     }
     tracing::debug!(status, "answered");
     Ok(response)
+}
+
+/// Why the head of a request is longer than anybody needs.
+fn beyond(request: &ServiceRequest, limits: &Limits) -> Option<Problem> {
+    let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri > limits.uri {
+        let detail = format!("The path and the query have more than {} bytes.", limits.uri);
+        return Some(Problem::new(Code::UriTooLong, detail));
+    }
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers > limits.headers).then(|| {
+        let detail = format!("The header fields have more than {} bytes.", limits.headers);
+        Problem::new(Code::HeadersTooLarge, detail)
+    })
+}
+
+/// What a route says itself stays.
+fn secure(headers: &mut HeaderMap, is_secure: bool) {
+    let mut unless_said = |name: HeaderName, value: &'static str| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    unless_said(header::CACHE_CONTROL, "no-store");
+    unless_said(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    unless_said(header::REFERRER_POLICY, "no-referrer");
+    if is_secure {
+        unless_said(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
 }
 
 fn with_response(response: ServiceResponse, answer: HttpResponse) -> ServiceResponse {

@@ -1,7 +1,8 @@
 //! The door for PayPal's callbacks.
 //!
 //! The order of the steps is the point: shop, headers, signature, and only then the body. Nothing of a body is parsed
-//! before its signature holds, and once it does the callback is kept whatever it says.
+//! before its signature holds, and once it does the callback is kept whatever it says. The signature is a step of its own,
+//! so that whoever is at the door can bound how much is verified at a time, and nothing of what comes behind it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct Received {
 }
 
 /// What makes a callback authentic.
+#[derive(Debug)]
 enum Proof {
     Signature(Authentic),
     Postback { webhook_id: String },
@@ -47,6 +49,24 @@ pub enum ReceivedKind {
     Revised,
 }
 
+/// A callback that PayPal sent to this shop. Only [`Intake::verify_callback`] makes one.
+#[derive(Debug)]
+pub struct AuthenticCallback {
+    headers: TransmissionHeaders,
+    body: Vec<u8>,
+    proof: Proof,
+}
+
+/// The headers of a callback, in their form.
+///
+/// # Errors
+/// [`CallbackError::Malformed`].
+pub fn callback_headers<'h>(
+    headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+) -> Result<TransmissionHeaders, CallbackError> {
+    TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))
+}
+
 impl Intake {
     /// The shop that a callback is for, by its name in the path.
     ///
@@ -57,20 +77,39 @@ impl Intake {
         self.shop(&shop).await.map_err(|error| of_shop(&error))
     }
 
-    /// Takes a callback: verifies, translates, seals, appends. `headers` are all of the request's. It needs no session
-    /// with the database of its own, and once it has begun to append, dropping it cancels nothing.
+    /// Whether a callback with these headers can be verified, or refused, without calling out for its certificate.
+    pub async fn is_at_hand(&self, shop: &Shop, headers: &TransmissionHeaders) -> bool {
+        match &shop.verifier {
+            Some(verifier) => verifier.is_at_hand(headers).await,
+            None => true,
+        }
+    }
+
+    /// Sees that PayPal sent exactly these bytes to this shop.
+    ///
+    /// # Errors
+    /// [`CallbackError::NotAuthentic`], or [`CallbackError::NoCertificate`].
+    pub async fn verify_callback(
+        &self,
+        shop: &Shop,
+        headers: TransmissionHeaders,
+        body: Vec<u8>,
+    ) -> Result<AuthenticCallback, CallbackError> {
+        let proof = self.prove(shop, &headers, &body).await?;
+        Ok(AuthenticCallback { headers, body, proof })
+    }
+
+    /// Takes a callback that is authentic: translates, seals, appends. It needs no session with the database of its own,
+    /// and once it has begun to append, dropping it cancels nothing.
     ///
     /// # Errors
     /// [`CallbackError`], by what is answered.
-    pub async fn callback<'h>(
+    pub async fn callback(
         &self,
         shop: &Shop,
-        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
-        body: Vec<u8>,
+        callback: AuthenticCallback,
     ) -> Result<Received, CallbackError> {
-        let headers =
-            TransmissionHeaders::parse(headers).map_err(|e| CallbackError::Malformed(e.to_string()))?;
-        let proof = self.prove(shop, &headers, &body).await?;
+        let AuthenticCallback { headers, body, proof } = callback;
         let translation = translate(shop, &body);
         let body_mac = shop.hash_key.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
@@ -148,7 +187,7 @@ impl Intake {
                 Opinion::NotSent => Err(disowned()),
                 Opinion::Sent(_) | Opinion::None => Ok(Proof::Signature(authentic)),
             },
-            Err(error @ CallbackError::Unavailable { .. }) => match postback.ask(shop, headers, body).await {
+            Err(error @ CallbackError::NoCertificate(_)) => match postback.ask(shop, headers, body).await {
                 Opinion::Sent(webhook_id) => Ok(Proof::Postback { webhook_id }),
                 Opinion::NotSent => Err(disowned()),
                 Opinion::None => Err(error),
@@ -171,9 +210,7 @@ impl Intake {
         let now = Timestamp::new(self.0.clock.now());
         verifier.verify(headers, body, now).await.map_err(|refused| match refused {
             Refused::NotAuthentic { .. } => CallbackError::NotAuthentic(refused.to_string()),
-            Refused::Unavailable { .. } => {
-                CallbackError::Unavailable { what: "the certificate", source: Box::new(refused) }
-            }
+            Refused::Unavailable { .. } => CallbackError::NoCertificate(refused),
         })
     }
 

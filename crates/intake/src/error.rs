@@ -19,7 +19,10 @@ pub enum CallbackError {
     /// The transmission came before with other bytes: 400, and an alarm.
     #[error("this transmission came before with other bytes")]
     ConflictingTransmission,
-    /// A certificate, a key or the database cannot be had: 503, PayPal sends it again.
+    /// The certificate that it names cannot be had: 503, PayPal sends it again.
+    #[error("the certificate cannot be had")]
+    NoCertificate(#[source] paypal::Refused),
+    /// A key or the database cannot be had: 503, PayPal sends it again.
     #[error("{what} cannot be had")]
     Unavailable {
         /// What is missing.

@@ -14,7 +14,7 @@ mod postback;
 mod retranslate;
 pub mod shops;
 
-pub use callback::{Received, ReceivedKind};
+pub use callback::{AuthenticCallback, Received, ReceivedKind, callback_headers};
 pub use command::{Command, CommandKind, InvalidCommand};
 pub use door::{Accepted, By, Intake, Trust, Trusts};
 pub use error::{CallbackError, CommandError, ShopError};

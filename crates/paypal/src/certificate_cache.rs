@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::Timestamp;
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use crate::{CertificateUrl, Leaf};
 
-const CACHED_MAX: u64 = 16;
+const FOUND_MAX: u64 = 64;
+/// URLs that could not be had. They stand apart, so that no flood of invented ones drives a genuine certificate out.
+const FAILED_MAX: u64 = 1024;
+/// Downloads at a time: whoever names one URL after the other cannot have us flood PayPal.
+const DOWNLOADS_MAX: usize = 8;
 /// A download is a few kilobytes.
 const DOWNLOAD_MAX: usize = 64 * 1024;
 /// The URL is no hash of the contents: PayPal has served another leaf under the same one.
@@ -52,28 +57,13 @@ pub struct Sources {
     pub fetch: Option<Fetch>,
 }
 
-#[derive(Clone, Debug)]
-enum Found {
-    Leaf(Arc<Leaf>),
-    Failed(Unavailable),
-}
-
-struct Lifetimes;
-
-impl moka::Expiry<String, Found> for Lifetimes {
-    fn expire_after_create(&self, _: &String, found: &Found, _: Instant) -> Option<Duration> {
-        Some(match found {
-            Found::Leaf(_) => FOUND_FOR,
-            Found::Failed(_) => FAILED_FOR,
-        })
-    }
-}
-
 struct Inner {
     given: HashMap<String, Vec<u8>>,
     directory: Option<PathBuf>,
     client: Option<reqwest::Client>,
-    cache: Cache<String, Found>,
+    found: Cache<String, Arc<Leaf>>,
+    failed: Cache<String, Unavailable>,
+    downloads: Semaphore,
 }
 
 /// The certificates in use. Cheap to clone; shops share one.
@@ -114,9 +104,11 @@ impl Certificates {
     /// The HTTPS client cannot be set up.
     pub fn new(sources: Sources) -> Result<Self, Unavailable> {
         let client = sources.fetch.as_ref().map(client).transpose().map_err(|error| unavailable(&error))?;
-        let cache = Cache::builder().max_capacity(CACHED_MAX).expire_after(Lifetimes).build();
+        let found = Cache::builder().max_capacity(FOUND_MAX).time_to_live(FOUND_FOR).build();
+        let failed = Cache::builder().max_capacity(FAILED_MAX).time_to_live(FAILED_FOR).build();
         let Sources { given, directory, .. } = sources;
-        Ok(Self(Arc::new(Inner { given, directory, client, cache })))
+        let downloads = Semaphore::new(DOWNLOADS_MAX);
+        Ok(Self(Arc::new(Inner { given, directory, client, found, failed, downloads })))
     }
 
     /// The certificate of a URL. Those who ask for the same one at the same time share one download.
@@ -124,16 +116,29 @@ impl Certificates {
     /// # Errors
     /// [`Unavailable`] when no source has it now. That is remembered for half a minute.
     pub async fn get(&self, url: &CertificateUrl) -> Result<Arc<Leaf>, Unavailable> {
-        let load = async {
-            match self.load(url).await {
-                Ok(leaf) => Found::Leaf(Arc::new(leaf)),
-                Err(why) => Found::Failed(why),
-            }
-        };
-        match self.0.cache.get_with_by_ref(url.as_str(), load).await {
-            Found::Leaf(leaf) => Ok(leaf),
-            Found::Failed(why) => Err(why),
+        if let Some(leaf) = self.0.found.get(url.as_str()).await {
+            return Ok(leaf);
         }
+        if let Some(why) = self.0.failed.get(url.as_str()).await {
+            return Err(why);
+        }
+        let load = async { self.load(url).await.map(Arc::new) };
+        match self.0.found.try_get_with_by_ref(url.as_str(), load).await {
+            Ok(leaf) => Ok(leaf),
+            Err(why) => {
+                let why = Unavailable::clone(&why);
+                self.0.failed.insert(url.as_str().to_owned(), why.clone()).await;
+                Err(why)
+            }
+        }
+    }
+
+    /// Whether [`Self::get`] would answer without calling out.
+    pub(crate) async fn is_at_hand(&self, url: &CertificateUrl) -> bool {
+        self.0.client.is_none()
+            || self.0.found.contains_key(url.as_str())
+            || self.0.failed.contains_key(url.as_str())
+            || matches!(self.stored(url).await, Ok(Some(_)))
     }
 
     /// The certificate of a URL; one that has ended is looked for anew, for PayPal may have renewed it in its place.
@@ -146,7 +151,7 @@ impl Certificates {
         if now.as_datetime().timestamp() <= leaf.not_after() || leaf.loaded_at.elapsed() < FAILED_FOR {
             return Ok(leaf);
         }
-        self.0.cache.invalidate(url.as_str()).await;
+        self.0.found.invalidate(url.as_str()).await;
         self.get(url).await
     }
 
@@ -173,6 +178,7 @@ impl Certificates {
 
     async fn fetch(&self, url: &CertificateUrl) -> Result<Vec<u8>, Unavailable> {
         let client = self.0.client.as_ref().ok_or_else(|| unavailable("it is not stored here"))?;
+        let _one_of_few = self.0.downloads.acquire().await.map_err(unavailable)?;
         let mut response =
             client.get(url.as_str()).send().await.map_err(|error| unavailable(with_causes(&error)))?;
         // Also a redirect: only the host that was checked may answer.

@@ -120,6 +120,15 @@ impl Verifier {
         Self { environment, ..self }
     }
 
+    /// Whether a callback with these headers can be verified, or refused, without calling out for its certificate.
+    pub async fn is_at_hand(&self, headers: &TransmissionHeaders) -> bool {
+        match CertificateUrl::parse(&headers.certificate_url, self.environment) {
+            Ok(url) if headers.algorithm == ALGORITHM => self.certificates.is_at_hand(&url).await,
+            // It is refused before its certificate is looked at.
+            _ => true,
+        }
+    }
+
     /// Verifies a callback: the cheap checks first, and no call leaves before they have passed.
     ///
     /// # Errors

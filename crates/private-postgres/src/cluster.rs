@@ -26,18 +26,28 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Settings for the server's command line, beyond those that make it private.
     pub settings: Vec<(String, String)>,
+    /// A port of the loopback beside the socket.
+    loopback_port: Option<u16>,
 }
 
 impl Options {
     /// A cluster with nothing special.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), settings: Vec::new() }
+        Self { data_dir: data_dir.into(), settings: Vec::new(), loopback_port: None }
     }
 
     /// One more setting, as `("max_connections", "200")`.
     #[must_use]
     pub fn with_setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Listens on a port of the loopback too, where every user of this machine may log in: for tests of what a socket has
+    /// not, as TLS.
+    #[must_use]
+    pub fn on_loopback(mut self, port: u16) -> Self {
+        self.loopback_port = Some(port);
         self
     }
 }
@@ -70,7 +80,7 @@ impl Cluster {
         let socket_dir = make_socket_dir(privileges, &data_dir)?;
         let launch = Launch {
             program: binaries.program("postgres"),
-            arguments: arguments(&data_dir, &socket_dir, &options.settings),
+            arguments: arguments(&data_dir, &socket_dir, options),
             log: data_dir.join("server.log"),
             privileges,
         };
@@ -219,20 +229,20 @@ fn check_version(binaries: &Binaries, data_dir: &Path) -> Result<(), Error> {
     }
 }
 
-fn arguments(data_dir: &Path, socket_dir: &Path, settings: &[(String, String)]) -> Vec<String> {
+fn arguments(data_dir: &Path, socket_dir: &Path, options: &Options) -> Vec<String> {
     let mut arguments = vec!["-D".to_owned(), data_dir.display().to_string()];
     let mut set = |name: &str, value: &str| arguments.extend(["-c".to_owned(), format!("{name}={value}")]);
     set("unix_socket_permissions", "0700");
     // A leftover prepared transaction would hold back vacuum for ever.
     set("max_prepared_transactions", "0");
     set("logging_collector", "off");
-    for (name, value) in settings {
+    for (name, value) in &options.settings {
         set(name, value);
     }
     // Last, so that no setting can undo them: nobody but this machine's user, and durable.
-    set("listen_addresses", "");
+    set("listen_addresses", if options.loopback_port.is_some() { "127.0.0.1" } else { "" });
     set("unix_socket_directories", &socket_dir.display().to_string());
-    set("port", "5432");
+    set("port", &options.loopback_port.unwrap_or(5432).to_string());
     set("fsync", "on");
     set("full_page_writes", "on");
     arguments

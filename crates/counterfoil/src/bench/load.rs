@@ -1,6 +1,6 @@
 //! The load: keep-alive connections that send as fast as they are answered, or at a rate.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,8 +8,10 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::bench::workload::Prepared;
 
@@ -87,6 +89,40 @@ pub(crate) async fn pace(
     Ok(all)
 }
 
+/// Sends what is refused over so many connections from one address, each as soon as it is answered, until it is stopped:
+/// tasks that end with how many were answered. When this returns, all are connected.
+pub(crate) async fn harass(
+    address: SocketAddr,
+    from: IpAddr,
+    garbage: Arc<Vec<Prepared>>,
+    connections: usize,
+    stop: CancellationToken,
+) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<u64>>>> {
+    let open = try_join_all((0..connections).map(|_| Connection::open_from(address, from))).await?;
+    let tasks = open.into_iter().enumerate().map(|(first, mut connection)| {
+        let (garbage, stop) = (Arc::clone(&garbage), stop.clone());
+        tokio::spawn(async move {
+            let mut answered = 0;
+            for request in garbage.iter().cycle().skip(first % garbage.len()) {
+                let status = tokio::select! {
+                    status = connection.exchange(request) => status,
+                    () = stop.cancelled() => break,
+                };
+                match status {
+                    Ok(status) => {
+                        anyhow::ensure!(status >= 400, "garbage was answered {status}");
+                        answered += 1;
+                    }
+                    // Closed, as it may be.
+                    Err(_) => connection = Connection::open_from(address, from).await?,
+                }
+            }
+            Ok(answered)
+        })
+    });
+    Ok(tasks.collect())
+}
+
 /// A keep-alive connection that writes requests as they were prepared: the load shares the processors with what it
 /// measures, and an HTTP client's own work would be counted with it.
 struct Connection {
@@ -96,12 +132,29 @@ struct Connection {
 
 impl Connection {
     async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await.context("the service cannot be reached")?;
+        Self::of(TcpStream::connect(address).await.context("the service cannot be reached")?)
+    }
+
+    async fn open_from(address: SocketAddr, from: IpAddr) -> anyhow::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        Self::of(socket.connect(address).await.context("the service cannot be reached")?)
+    }
+
+    fn of(stream: TcpStream) -> anyhow::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self { stream, answer: Vec::with_capacity(4096) })
     }
 
     async fn send(&mut self, request: &Prepared) -> anyhow::Result<()> {
+        let status = self.exchange(request).await?;
+        let answer = || String::from_utf8_lossy(&self.answer);
+        anyhow::ensure!((200..300).contains(&status), "{}", answer());
+        Ok(())
+    }
+
+    /// Sends it, and reads all of the answer: its status.
+    async fn exchange(&mut self, request: &Prepared) -> anyhow::Result<u16> {
         let sent = async {
             self.stream.write_all(request.bytes()).await?;
             self.answer.clear();
@@ -113,9 +166,7 @@ impl Connection {
                 if let Some((status, length)) = read_head(&self.answer)?
                     && self.answer.len() >= length
                 {
-                    let answer = || String::from_utf8_lossy(&self.answer);
-                    anyhow::ensure!((200..300).contains(&status), "{}", answer());
-                    return Ok(());
+                    return Ok(status);
                 }
             }
         };

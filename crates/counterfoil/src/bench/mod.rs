@@ -9,6 +9,7 @@
 
 mod cluster;
 mod feed;
+mod garbage;
 mod load;
 mod plain;
 mod replay;
@@ -85,6 +86,17 @@ pub(crate) async fn run_tree(plan: Plan, events: i64, project: &Project) -> anyh
     let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
     let measured = tokio::select! {
         measured = tree::measure(&cluster, &plan, events) => measured,
+        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
+    };
+    cluster.remove().await;
+    measured
+}
+
+/// Authentic callbacks beside a flood of garbage.
+pub(crate) async fn run_garbage(plan: Plan, project: &Project) -> anyhow::Result<garbage::GarbageReport> {
+    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
+    let measured = tokio::select! {
+        measured = garbage::measure(&cluster, &plan) => measured,
         asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
     };
     cluster.remove().await;

@@ -141,7 +141,7 @@ async fn half_load(
 }
 
 /// A fresh copy of the database, a fresh process.
-async fn begin(
+pub(crate) async fn begin(
     cluster: &BenchCluster,
     ground: &BenchGround,
     work: Work,
@@ -186,6 +186,11 @@ async fn check(client: &database::Client, workload: &Workload, settled: bool) ->
     Ok(())
 }
 
+/// Callbacks that are in the log.
+pub(crate) async fn count_callbacks(client: &database::Client) -> anyhow::Result<i64> {
+    Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("callbacks")?)
+}
+
 /// How far the relay was, and when that was known: after the answer, so that nothing is made to look faster.
 async fn watch(
     owner: Database,
@@ -226,6 +231,6 @@ fn projected(
     answered.iter().filter_map(seen).collect()
 }
 
-fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }

@@ -26,6 +26,7 @@ Examples:
   counterfoil bench --profile feed --events 1000000
   counterfoil bench --profile replay --events 1000000
   counterfoil bench --profile tree -o json
+  counterfoil bench --profile garbage --quick
   counterfoil bench --profile sinks --nats nats://127.0.0.1:4222")]
 pub(crate) struct Bench {
     /// What is measured
@@ -72,6 +73,8 @@ enum Profile {
     Replay,
     /// Sinks, beside the brokers' own clients; needs brokers that run
     Sinks,
+    /// Authentic callbacks at 500/s, quiet and beside 500 connections that send nothing but garbage
+    Garbage,
     /// The Merkle tree: grown, verified, proven by, and beside callbacks that are settled
     Tree,
 }
@@ -115,6 +118,11 @@ impl Bench {
             }
             let events = self.events.unwrap_or(if plan.quick { 100_000 } else { 400_000 });
             let report = bench::run_sinks(plan, events.into(), brokers, &project).await?;
+            output::one(globals.output, &serde_json::to_value(report)?)?;
+            return Ok(Exit::Ok);
+        }
+        if self.profile == Profile::Garbage {
+            let report = bench::run_garbage(plan, &project).await?;
             output::one(globals.output, &serde_json::to_value(report)?)?;
             return Ok(Exit::Ok);
         }

@@ -13,6 +13,7 @@ use database::Database;
 use delivery::RetentionOptions;
 use domain::ShopId;
 use evidence::{KeyEncryptionKey, Vault};
+use http_api::Limits;
 use intake::{Trust, Trusts};
 use paypal::{Certificates, Environment, Sources, TrustAnchors};
 use paypal_simulator::Authority;
@@ -119,6 +120,8 @@ impl Dev {
             vault,
             trusts,
             listener,
+            tls: None,
+            limits: Limits::default(),
             redrives: Redrives::default(),
             decides: true,
             retention: RetentionOptions::default(),

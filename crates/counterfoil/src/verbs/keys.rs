@@ -1,5 +1,7 @@
 //! `keys`: API keys, bound to a shop and to roles; and those that sign the logs.
 
+use std::time::Duration;
+
 use access::{ApiKeys, RoleSet};
 use anyhow::Context;
 use clap::Subcommand;
@@ -7,7 +9,7 @@ use domain::ShopId;
 use serde_json::json;
 
 use crate::cli::Globals;
-use crate::config::DatabaseArgs;
+use crate::config::{DatabaseArgs, duration};
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
 use crate::project::Project;
@@ -20,6 +22,8 @@ const COLUMNS: &[Column] = &[
     Column::text("CREATED", "created_at"),
     Column::text("LAST USED", "last_used_at"),
     Column::text("REVOKED", "revoked_at"),
+    Column::text("ENDS", "expires_at"),
+    Column::text("REPLACED BY", "replaced_by"),
 ];
 
 /// API keys, and those that sign the logs.
@@ -40,6 +44,30 @@ pub(crate) enum Keys {
         /// What it may do: shop, feed, audit, operator, viewer; may be given several times
         #[arg(long = "role", required = true, value_delimiter = ',')]
         roles: Vec<String>,
+        /// Let it end by itself after so long, as 90d
+        #[arg(long, value_parser = duration, value_name = "TIME")]
+        expires_in: Option<Duration>,
+    },
+    /// Make a key in place of another, which goes on beside it for a while
+    #[command(after_help = "\
+The new key has the holder and the roles of the old one. Give it to its user before the overlap is over: from then on the old
+one is refused. `keys list` shows when each was last used. A key that has leaked is revoked instead.
+
+Example:
+  counterfoil keys rotate shop-eu 7f3a2c8d1e5b --overlap 7d > checkout.key")]
+    Rotate {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// The shop
+        shop: String,
+        /// The old key's id, as `keys list` shows it
+        key_id: String,
+        /// How long the old one goes on
+        #[arg(long, default_value = "7d", value_parser = duration, value_name = "TIME")]
+        overlap: Duration,
+        /// Let the new one end by itself after so long, as 90d
+        #[arg(long, value_parser = duration, value_name = "TIME")]
+        expires_in: Option<Duration>,
     },
     /// List a shop's keys
     #[command(after_help = "Example:\n  counterfoil keys list shop-eu")]
@@ -67,12 +95,14 @@ pub(crate) enum Keys {
 impl Keys {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         match self {
-            Self::Create { database, shop, holder, roles } => {
+            Self::Create { database, shop, holder, roles, expires_in } => {
                 let (keys, shop) = open(&database, &shop, globals).await?;
                 let roles: RoleSet =
                     roles.join(",").parse().map_err(|error| exit::usage(format!("{error}")))?;
-                let (text, id) =
-                    keys.create(&shop, &holder, roles).await.context("the key cannot be made")?;
+                let (text, id) = keys
+                    .create_for(&shop, &holder, roles, expires_in)
+                    .await
+                    .context("the key cannot be made")?;
                 match globals.output {
                     Format::Table => {
                         output::line(text.expose())?;
@@ -81,6 +111,28 @@ impl Keys {
                     format => {
                         output::one(format, &json!({ "key": text.expose(), "key_id": id, "shop": shop }))?
                     }
+                }
+            }
+            Self::Rotate { database, shop, key_id, overlap, expires_in } => {
+                let (keys, shop) = open(&database, &shop, globals).await?;
+                let Some((text, id, ends)) = keys.rotate(&shop, &key_id, overlap, expires_in).await? else {
+                    return Err(exit::finding(format!(
+                        "{shop} has no key {key_id} that is in use and was not rotated before: see `counterfoil keys list \
+                         {shop}`"
+                    )));
+                };
+                let ends = ends.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+                match globals.output {
+                    Format::Table => {
+                        output::line(text.expose())?;
+                        output::note(&format!(
+                            "Key {id} of {shop} in place of {key_id}, which goes on until {ends}. It is shown this once."
+                        ));
+                    }
+                    format => output::one(
+                        format,
+                        &json!({ "key": text.expose(), "key_id": id, "shop": shop, "replaces": key_id, "until": ends }),
+                    )?,
                 }
             }
             Self::List { database, shop } => {

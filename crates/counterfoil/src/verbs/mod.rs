@@ -36,7 +36,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let globals = &cli.globals;
     match cli.verb {
         Verb::Dev(verb) => verb.run(globals).await,
-        Verb::Serve(verb) => verb.run(globals).await,
+        Verb::Serve(verb) => (*verb).run(globals).await,
         Verb::Migrate(verb) => verb.run(globals).await,
         Verb::Doctor(verb) => verb.run(globals).await,
         Verb::Shops(verb) => verb.run(globals).await,

@@ -36,6 +36,9 @@ With --paypal-credentials each shop that has a file <shop>.json there ({\"client
 reconciled with PayPal: events that never came are brought in, captures above the shop's confirmation amount are confirmed
 before they count, and unpaid orders are looked up.
 
+With --tls-cert and --tls-key it serves HTTPS (TLS 1.2 and 1.3), and takes a renewed certificate within seconds, by itself.
+PostgreSQL is reached by TLS as DATABASE_URL says: sslmode=verify-full&sslrootcert=/etc/counterfoil/database-ca.pem.
+
 Examples:
   DATABASE_URL=postgres://counterfoil@db/shop COUNTERFOIL_KEK_FILE=/etc/counterfoil/kek \\
       counterfoil serve --listen 0.0.0.0:8080 --roots /etc/counterfoil/roots
@@ -61,6 +64,7 @@ impl Serve {
                 "no --roots: PayPal's certificates need an intermediate that the system's store has not"
             );
         }
+        let (tls, limits) = (args.door.tls()?, args.door.limits());
         is_migrated(&url, &args.database.schema).await.map_err(unavailable)?;
         let pool = args.database.pool(url, "counterfoil serve", usize::from(args.pool_size));
         let database = Database::connect(pool).await?;
@@ -78,6 +82,8 @@ impl Serve {
             vault,
             trusts,
             listener,
+            tls,
+            limits,
             redrives,
             decides,
             retention,
