@@ -29,7 +29,7 @@ mod standing;
 mod supervisor;
 mod transaction;
 
-pub use backoff::backoff;
+pub use backoff::{backoff, backoff_by};
 pub use error::Error;
 pub use facts::{received, received_entry};
 pub use ground::{Ahead, Decided, Ground, LoggedFact, Reader};
