@@ -9,11 +9,11 @@ use crate::door::shop;
 use crate::ground::REDRIVES;
 use crate::rows::Rows;
 use crate::run::Told;
-use crate::world::{State, World};
+use crate::world::{Consumer, State, World};
 
 /// Checks all of it, and counts what came about.
 pub(crate) fn check(world: &World, told: Told) -> Result<Told, String> {
-    let state = world.state();
+    let mut state = world.state();
     if let Some(broken) = state.broken.first() {
         return Err(broken.clone());
     }
@@ -27,7 +27,8 @@ pub(crate) fn check(world: &World, told: Told) -> Result<Told, String> {
     }
     same(&state.rows, &Rows::all(replayed.folded()))?;
     invariants(&state.rows, events)?;
-    Ok(counted(told, &state))
+    delivered(&state)?;
+    Ok(counted(told, &mut state))
 }
 
 /// P1, P3: what was answered as done stands where it was said to, and everything stands once.
@@ -134,13 +135,31 @@ fn held_of(order: &Order, sku: &domain::Sku) -> i64 {
     terms.and_then(|terms| terms.by_sku().get(sku).copied()).unwrap_or(0)
 }
 
-fn counted(told: Told, state: &State) -> Told {
+/// P8: the sink has every outcome, or it is a dead letter; and of each key they came first in their order.
+fn delivered(state: &State) -> Result<(), String> {
+    let mut last: BTreeMap<&str, Position> = BTreeMap::new();
+    let mut had = BTreeSet::new();
+    for (position, key) in &state.sink.received {
+        if had.insert(*position) && last.insert(key, *position).is_some_and(|last| last > *position) {
+            return Err(format!("{key}: {position} came late"));
+        }
+    }
+    let outcomes = state.log.events().iter().filter(|event| event.kind == Kind::Outcome);
+    let lost = outcomes.map(|event| event.position).find(|of| !had.contains(of) && !state.sink.is_dead(*of));
+    lost.map_or(Ok(()), |position| Err(format!("{position} was never delivered")))
+}
+
+fn counted(told: Told, state: &mut State) -> Told {
+    let epochs = state.checkpoint(Consumer::Relay).epoch;
+    let received = state.sink.received.iter().map(|(position, _)| *position);
+    let different = received.collect::<BTreeSet<_>>().len();
     let events = state.log.events();
     let count = |name: &str| events.iter().filter(|event| event.type_name == name).count() as u64;
     Told {
         events: events.len() as u64,
         acknowledged: state.deliveries.len() as u64,
-        epochs: u64::try_from(state.checkpoint.epoch).unwrap_or(0),
+        epochs: u64::try_from(epochs).unwrap_or(0),
+        delivered: [different as u64, (state.sink.received.len() - different) as u64],
         unknown_commits: u64::from(state.unknown_commits),
         parked: [count("event.parked"), count("event.unparked")],
         paid: count("order.paid"),

@@ -1,4 +1,4 @@
-//! The ground of a leader in the simulation, and what its lease is taken by.
+//! The ground of a leader in the simulation.
 
 use std::panic::resume_unwind;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use event_log::{Dedupe, Kind, NewFact};
 use relay::{Ahead, Decided, Error, Ground, LoggedFact, Options, Reader, backoff_by};
 use tokio::time::Instant;
 
-use crate::door;
 use crate::rows::Rows;
-use crate::world::{Lock, POISON, Work, World};
+use crate::world::{Consumer, Lock, POISON, Step, Work, World};
+use crate::{door, lease};
 
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// How long after the first failure, the second, .. a parked group is tried again.
@@ -31,26 +31,6 @@ pub(crate) struct Led {
 }
 
 impl Led {
-    /// Takes the lease if it is free, and where the checkpoint stands. As `sql/queries/relay/acquire_lease.sql` does.
-    pub(crate) async fn acquire(
-        world: &World,
-        options: &Options,
-    ) -> Result<Option<(Self, i64)>, DatabaseError> {
-        world.round_trip().await?;
-        if world.is_locked(Lock::Checkpoint) {
-            return Ok(None);
-        }
-        let state = &mut *world.state();
-        let checkpoint = &mut state.checkpoint;
-        if checkpoint.lease_until.is_some_and(|until| until >= state.now) {
-            return Ok(None);
-        }
-        checkpoint.epoch += 1;
-        checkpoint.lease_until = Some(state.now + options.lease);
-        let led = Self { world: world.clone(), options: options.clone(), epoch: checkpoint.epoch };
-        Ok(Some((led, checkpoint.position)))
-    }
-
     /// What time has made due. As `list_expired_holds.sql` and `list_redrives_due.sql` do.
     fn due(&self) -> Vec<(Fact, String)> {
         let state = self.world.state();
@@ -144,9 +124,9 @@ impl Ground for Led {
         let world = &self.world;
         let transaction = world.begin();
         world.round_trip().await?;
-        transaction.lock(Lock::Checkpoint).await?;
+        transaction.lock(Lock::Checkpoint(Consumer::Relay)).await?;
         {
-            let checkpoint = &world.state().checkpoint;
+            let checkpoint = *world.state().checkpoint(Consumer::Relay);
             // As `move_checkpoint.sql` does.
             if checkpoint.epoch != self.epoch || checkpoint.position != from {
                 return Err(Error::LeaseLost);
@@ -163,43 +143,24 @@ impl Ground for Led {
             state.log.place_outcomes(&decided.outcomes, world.timestamp(state.now))?
         };
         let last = outcomes.last();
-        let (changes, lease) = (Box::new(decided.changes.clone()), self.options.lease);
-        let work = Work::Batch { changes, outcomes, to: decided.to, epoch: self.epoch, lease };
+        let step = Step { to: decided.to, epoch: self.epoch, lease: self.options.lease };
+        let work = Work::Batch { changes: Box::new(decided.changes.clone()), outcomes, step };
         transaction.commit(work).await?;
         Ok(last)
     }
 
     async fn renew(&self) -> Result<(), Error> {
-        let world = &self.world;
-        let transaction = world.begin();
-        world.round_trip().await?;
-        transaction.lock(Lock::Checkpoint).await?;
-        let leads = {
-            let state = &mut *world.state();
-            let leads = state.checkpoint.epoch == self.epoch && state.checkpoint.lease_until.is_some();
-            if leads {
-                state.checkpoint.lease_until = Some(state.now + self.options.lease);
-            }
-            leads
-        };
-        transaction.end();
-        if leads { Ok(()) } else { Err(Error::LeaseLost) }
+        lease::renew(&self.world, Consumer::Relay, self.epoch, self.options.lease).await
     }
 
     async fn checkpoint(&self) -> Result<i64, Error> {
         self.world.round_trip().await?;
-        let checkpoint = &self.world.state().checkpoint;
+        let checkpoint = *self.world.state().checkpoint(Consumer::Relay);
         if checkpoint.epoch == self.epoch { Ok(checkpoint.position) } else { Err(Error::LeaseLost) }
     }
 
-    async fn release(&self) {
-        if self.world.round_trip().await.is_ok() {
-            let checkpoint = &mut self.world.state().checkpoint;
-            if checkpoint.epoch == self.epoch {
-                checkpoint.lease_until = None;
-            }
-        }
-    }
+    /// Nobody is asked to stop here.
+    async fn release(&self) {}
 
     async fn append_due(&self) -> Result<(), Error> {
         self.world.round_trip().await?;
@@ -232,7 +193,7 @@ impl Ground for Led {
     }
 
     fn is_stopped(&self) -> bool {
-        self.world.state().is_stopped
+        false
     }
 
     fn now(&self) -> Instant {

@@ -9,8 +9,8 @@ use relay::{Leader, Options};
 
 use crate::chance::Chance;
 use crate::ground::{Led, REDRIVES};
-use crate::world::{Delivery, World};
-use crate::{checks, door, history};
+use crate::world::{Consumer, Delivery, World};
+use crate::{checks, door, history, lease, sink};
 
 /// Nothing goes wrong any more after this.
 const HOSTILE_FOR: Duration = Duration::from_secs(10);
@@ -43,6 +43,8 @@ pub struct Told {
     pub unknown_commits: u64,
     /// Facts that were parked, and those that were not any more.
     pub parked: [u64; 2],
+    /// Messages that the sink got, and those that it got again.
+    pub delivered: [u64; 2],
     /// Orders that were paid.
     pub paid: u64,
     /// The leaf hash of the last event: two logs with the same are the same.
@@ -60,6 +62,7 @@ impl Told {
             crashes: self.crashes + other.crashes,
             unknown_commits: self.unknown_commits + other.unknown_commits,
             parked: [self.parked[0] + other.parked[0], self.parked[1] + other.parked[1]],
+            delivered: [self.delivered[0] + other.delivered[0], self.delivered[1] + other.delivered[1]],
             paid: self.paid + other.paid,
             last: other.last,
         }
@@ -100,10 +103,11 @@ impl History {
         let mut processes = processes(world, &mut chance);
         let (mut crashes, mut quiet_steps) = (0, 0);
         while quiet_steps < STEPS_MAX {
-            let Some(process) = processes.iter_mut().min_by_key(|process| process.wake) else { break };
+            let next = processes.iter_mut().enumerate().min_by_key(|(_, process)| process.wake);
+            let Some((number, process)) = next else { break };
             let wake = process.wake;
             let life = &mut process.life;
-            process.wake = world.poll(wake, || {
+            process.wake = world.poll(number, wake, || {
                 // Nobody ends before the world does.
                 let _ = life.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             });
@@ -115,6 +119,7 @@ impl History {
                     process.wake = state.now + state.chance.millis(3_000);
                     drop(state);
                     process.life = (process.begin)();
+                    world.forget(number);
                 }
             } else {
                 quiet_steps += 1;
@@ -160,6 +165,11 @@ fn processes(world: &World, chance: &mut Chance) -> Vec<Process> {
         processes.push((Box::new(begin) as Box<dyn Fn() -> Life>, chance.millis(500)));
     }
     for _ in 0..2 {
+        let (world, options) = (world.clone(), options.clone());
+        let begin = move || -> Life { Box::pin(sink::deliver(world.clone(), options.clone())) };
+        processes.push((Box::new(begin), chance.millis(500)));
+    }
+    for _ in 0..2 {
         let world = world.clone();
         let begin = move || -> Life { Box::pin(serve(world.clone())) };
         processes.push((Box::new(begin), chance.millis(5)));
@@ -170,7 +180,9 @@ fn processes(world: &World, chance: &mut Chance) -> Vec<Process> {
 /// Leads whenever it can.
 async fn relay(world: World, options: Options) {
     loop {
-        if let Ok(Some((led, checkpoint))) = Led::acquire(&world, &options).await {
+        let acquired = lease::acquire(&world, Consumer::Relay, options.lease).await;
+        if let Ok(Some((epoch, checkpoint))) = acquired {
+            let led = Led { world: world.clone(), options: options.clone(), epoch };
             Leader::new(led, options.clone(), checkpoint).run().await;
         }
         let pause = world.state().chance.millis(600);
@@ -212,12 +224,15 @@ fn take(world: &World) -> (Vec<(usize, NewFact)>, Duration) {
 
 /// Whether everything is answered, decided, and tried as often as it ever will be.
 fn is_done(world: &World) -> bool {
-    let state = world.state();
+    let mut state = world.state();
+    let [decided, delivered] = [Consumer::Relay, Consumer::Sink]
+        .map(|consumer| usize::try_from(state.checkpoint(consumer).position + 1).unwrap_or(0));
     let is_settled =
         |group: &domain::Group| usize::try_from(group.attempts).is_ok_and(|n| n >= REDRIVES.len());
-    let decided = usize::try_from(state.checkpoint.position + 1).unwrap_or(0);
     state.deliveries.iter().all(|delivery| delivery.acknowledged.is_some())
         && state.is_quiet()
         && state.log.events()[decided..].iter().all(|event| event.kind != event_log::Kind::Fact)
+        && state.log.events()[delivered..].iter().all(|event| event.kind != event_log::Kind::Outcome)
+        && state.sink.is_settled()
         && state.rows.groups.values().flatten().all(is_settled)
 }

@@ -6,16 +6,18 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use database::Error;
+use delivery::sinks;
 use domain::{Position, Timestamp};
 use event_log::{MemoryLog, MemoryRows, NewFact};
 use tokio::time::Instant;
 
 use crate::chance::Chance;
 use crate::rows::Rows;
+use crate::sink::Sink;
 
 /// A lock is waited for so long.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,14 +27,33 @@ pub(crate) const POISON: i64 = 666;
 /// A row that is locked until its transaction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {
-    /// The checkpoint's, which fences off.
-    Checkpoint,
     /// The shop's, under which positions are given.
     Shop,
+    /// The row of a checkpoint, which fences off.
+    Checkpoint(Consumer),
+}
+
+/// Whoever has a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consumer {
+    /// The relay.
+    Relay,
+    /// The sink.
+    Sink,
+}
+
+impl Lock {
+    fn row(self) -> usize {
+        match self {
+            Self::Shop => 0,
+            Self::Checkpoint(Consumer::Relay) => 1,
+            Self::Checkpoint(Consumer::Sink) => 2,
+        }
+    }
 }
 
 /// Where a consumer stands, and who leads it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) position: i64,
     pub(crate) epoch: i64,
@@ -43,7 +64,16 @@ pub(crate) struct Checkpoint {
 #[derive(Debug)]
 pub(crate) enum Work {
     Facts(MemoryRows),
-    Batch { changes: Box<Rows>, outcomes: MemoryRows, to: i64, epoch: i64, lease: Duration },
+    Batch { changes: Box<Rows>, outcomes: MemoryRows, step: Step },
+    Progress { rows: Box<sinks::Rows>, step: Step },
+}
+
+/// A checkpoint moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) to: i64,
+    pub(crate) epoch: i64,
+    pub(crate) lease: Duration,
 }
 
 /// What is sent again until it is answered, and now and then after that too.
@@ -64,8 +94,14 @@ pub(crate) struct State {
     wake: Duration,
     pub(crate) log: MemoryLog,
     pub(crate) rows: Rows,
-    pub(crate) checkpoint: Checkpoint,
-    locks: [Option<u64>; 2],
+    /// The relay's and the sink's.
+    checkpoints: [Checkpoint; 2],
+    pub(crate) sink: Sink,
+    locks: [Option<u64>; 3],
+    /// Which process is at work.
+    at_work: usize,
+    /// Until when parts of a process wait that are polled only when they are woken: when, which process, and how.
+    sleepers: Vec<(Duration, usize, Waker)>,
     transactions: u64,
     /// Those whose client has gone away: when they end, and what is committed then, if anything.
     orphans: Vec<(Duration, u64, Option<Work>)>,
@@ -77,7 +113,6 @@ pub(crate) struct State {
     pub(crate) unknown_commits: u32,
     /// What should never be.
     pub(crate) broken: Vec<String>,
-    pub(crate) is_stopped: bool,
 }
 
 /// A handle on it; clones are the same.
@@ -96,15 +131,17 @@ impl World {
             wake: Duration::MAX,
             log: MemoryLog::default(),
             rows: Rows::default(),
-            checkpoint: Checkpoint { position: -1, epoch: 0, lease_until: None },
-            locks: [None; 2],
+            checkpoints: [Checkpoint { position: -1, epoch: 0, lease_until: None }; 2],
+            sink: Sink::default(),
+            locks: [None; 3],
+            at_work: 0,
+            sleepers: Vec::new(),
             transactions: 0,
             orphans: Vec::new(),
             is_hostile,
             deliveries: Vec::new(),
             unknown_commits: 0,
             broken: Vec::new(),
-            is_stopped: false,
         };
         let start = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap_or_default();
         Self { state: Arc::new(Mutex::new(state)), began: Instant::now(), start: Timestamp::new(start) }
@@ -153,20 +190,31 @@ impl World {
         Transaction { world: self, id, sent: None }
     }
 
-    /// Lets a moment pass: who is at work now wants to go on at the answer.
-    pub(crate) fn poll(&self, now: Duration, work: impl FnOnce()) -> Duration {
-        {
+    /// Lets a process go on at this time, and answers when it wants to go on again.
+    pub(crate) fn poll(&self, process: usize, now: Duration, work: impl FnOnce()) -> Duration {
+        let due: Vec<_> = {
             let mut state = self.state();
             state.now = state.now.max(now);
             state.wake = Duration::MAX;
+            state.at_work = process;
             state.end_orphans();
-        }
+            let now = state.now;
+            state.sleepers.extract_if(.., |(at, of, _)| *of == process && *at <= now).collect()
+        };
+        due.into_iter().for_each(|(.., waker)| waker.wake());
         work();
-        self.state().wake
+        let state = self.state();
+        let asleep = state.sleepers.iter().filter(|(_, of, _)| *of == process).map(|(at, ..)| *at);
+        asleep.fold(state.wake, Duration::min)
+    }
+
+    /// A process is killed: nothing of it waits any more.
+    pub(crate) fn forget(&self, process: usize) {
+        self.state().sleepers.retain(|(_, of, _)| *of != process);
     }
 
     pub(crate) fn is_locked(&self, lock: Lock) -> bool {
-        self.state().locks[lock as usize].is_some()
+        self.state().locks[lock.row()].is_some()
     }
 }
 
@@ -184,6 +232,22 @@ impl State {
         }
     }
 
+    pub(crate) fn checkpoint(&mut self, of: Consumer) -> &mut Checkpoint {
+        &mut self.checkpoints[of as usize]
+    }
+
+    fn step(&mut self, consumer: Consumer, Step { to, epoch, lease }: Step) {
+        let (now, checkpoint) = (self.now, self.checkpoint(consumer));
+        let was = *checkpoint;
+        (checkpoint.position, checkpoint.lease_until) = (to, Some(now + lease));
+        if epoch != was.epoch {
+            self.broken.push(format!("epoch {epoch} of the {consumer:?} wrote under {}", was.epoch));
+        }
+        if to < was.position {
+            self.broken.push(format!("the checkpoint of the {consumer:?} went back to {to}"));
+        }
+    }
+
     fn unlock(&mut self, id: u64) {
         self.locks.iter_mut().filter(|holder| **holder == Some(id)).for_each(|holder| *holder = None);
     }
@@ -193,17 +257,17 @@ impl State {
         let at = self.log.events().len();
         match work {
             Work::Facts(rows) => self.log.insert(rows).map_err(violated)?,
-            Work::Batch { changes, outcomes, to, epoch, lease } => {
+            Work::Batch { changes, outcomes, step } => {
                 self.log.insert(outcomes).map_err(violated)?;
                 self.rows.store(*changes);
-                if epoch != self.checkpoint.epoch {
-                    self.broken.push(format!("epoch {epoch} wrote under {}", self.checkpoint.epoch));
-                }
-                if to < self.checkpoint.position {
-                    self.broken.push(format!("the checkpoint went back to {to}"));
-                }
-                self.checkpoint.position = to;
-                self.checkpoint.lease_until = Some(self.now + lease);
+                self.step(Consumer::Relay, step);
+            }
+            Work::Progress { rows, step } => {
+                self.sink.record(&rows, self.now);
+                self.step(Consumer::Sink, step);
+                let left_out = self.sink.left_out(self.log.events(), step.to);
+                self.broken
+                    .extend(left_out.map(|position| format!("the cursor of the sink passed {position}")));
             }
         }
         for (position, event) in self.log.events().iter().enumerate().skip(at) {
@@ -216,7 +280,7 @@ impl State {
 
     /// Whether no transaction is under way that could still write.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.orphans.is_empty() && self.locks == [None; 2]
+        self.orphans.is_empty() && self.locks == [None; 3]
     }
 }
 
@@ -236,7 +300,7 @@ impl Transaction<'_> {
         loop {
             let pause = {
                 let mut state = self.world.state();
-                let holder = &mut state.locks[lock as usize];
+                let holder = &mut state.locks[lock.row()];
                 if holder.is_none_or(|holder| holder == self.id) {
                     *holder = Some(self.id);
                     return Ok(());
@@ -303,12 +367,16 @@ pub(crate) struct Until<'a> {
 impl Future for Until<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.world.state();
         if state.now >= self.at {
             return Poll::Ready(());
         }
         state.wake = state.wake.min(self.at);
+        if !cx.waker().will_wake(Waker::noop()) {
+            let process = state.at_work;
+            state.sleepers.push((self.at, process, cx.waker().clone()));
+        }
         Poll::Pending
     }
 }
