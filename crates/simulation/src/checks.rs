@@ -27,6 +27,7 @@ pub(crate) fn check(world: &World, told: Told) -> Result<Told, String> {
     }
     same(&state.rows, &Rows::all(replayed.folded()))?;
     invariants(&state.rows, events)?;
+    rightly_parked(events)?;
     delivered(&state)?;
     Ok(counted(told, &mut state))
 }
@@ -128,6 +129,13 @@ fn invariants(rows: &Rows, events: &[Event]) -> Result<(), String> {
         return Err("a parked group is tried without end".to_owned());
     }
     Ok(())
+}
+
+/// P9: of what cannot be stored the right fact is parked, and no other.
+fn rightly_parked(events: &[Event]) -> Result<(), String> {
+    let unstored = |event: &&Event| event.type_name == "event.parked" && event.data().contains("22003");
+    let wrong = events.iter().filter(unstored).find(|event| event.key.to_string() != "sku:B");
+    wrong.map_or(Ok(()), |event| Err(format!("{} was parked for another", event.key)))
 }
 
 fn held_of(order: &Order, sku: &domain::Sku) -> i64 {
