@@ -12,7 +12,7 @@ FEATURES ?=
 HUNT ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check deny test test-all bench hunt clean-dev schema-dump contract-dump
+.PHONY: help build run check deny test test-all bench hunt mutants clean-dev schema-dump contract-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +46,13 @@ test-all: FEATURES = --features kafka
 test-all: test ## Also the tests that need root or other tools
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace $(FEATURES) --test it -- --ignored
 
-hunt: build ## Faults on three instances, again and again, for HUNT seconds
-	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_HUNT_SECONDS=$(HUNT) $(CARGO) test --profile $(PROFILE) --workspace --test it -- three_instances --nocapture
+# First what breaks on purpose, then what breaks by chance: half of the time for each kind.
+hunt: build mutants ## Mutants, a million histories and faults on three instances, for HUNT seconds
+	COUNTERFOIL_HUNT_SECONDS=$$(( $(HUNT) / 2 )) $(CARGO) test --profile $(PROFILE) -p simulation -- a_million --ignored --nocapture
+	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_HUNT_SECONDS=$$(( $(HUNT) / 2 )) $(CARGO) test --profile $(PROFILE) --workspace --test it -- three_instances --nocapture
+
+mutants: build ## Break the code on purpose, and see that the tests notice: make mutants MUTANTS="fence_without_epoch"
+	PATH="$$($(BIN) postgres):$$PATH" PROFILE=$(PROFILE) tests/mutants/run.py $(MUTANTS)
 
 bench: ## Measure against the plain transaction: make bench BENCH="--quick -o json"
 	$(CARGO) build --release -p counterfoil

@@ -353,6 +353,26 @@ async fn broken_sessions_lose_nothing_and_repeat_nothing() {
     log.assert_sound(40).await;
 }
 
+/// P1: what COMMIT refuses was not done, and is never answered as if it were.
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_an_append_whose_commit_fails_is_refused_and_leaves_nothing() {
+    let log = Log::create().await;
+    log.append(command("before")).await.unwrap();
+    let superuser = log.test.superuser().await;
+    let plant = "CREATE FUNCTION counterfoil.planted() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = 'check_violation'; END $$;
+                 CREATE CONSTRAINT TRIGGER planted AFTER INSERT ON counterfoil.events
+                     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION counterfoil.planted()";
+    superuser.batch_execute(plant).await.unwrap();
+    let answer = log.append(command("c1")).await;
+    assert!(answer.is_err(), "every statement passed, and COMMIT did not: {answer:?}");
+    log.assert_sound(1).await;
+    superuser.batch_execute("DROP TRIGGER planted ON counterfoil.events").await.unwrap();
+    let answer = log.append(command("c1")).await.unwrap();
+    assert!(matches!(answer, Appended::New { position: Position(1), .. }), "{answer:?}");
+    log.assert_sound(2).await;
+}
+
 /// P1: a client that goes away cancels nothing that was taken, and draining waits for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_does_not_cancel_its_append() {

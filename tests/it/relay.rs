@@ -215,8 +215,14 @@ async fn a_group_that_goes_on_failing_is_tried_a_bounded_number_of_times() {
     };
     assert!(wait_until(DEADLINE, async || attempts().await == 3).await);
     let redriven = "SELECT count(*) FROM counterfoil.events WHERE kind = 'fact' AND type = 'event.redriven'";
-    let last = shop.settle(&relay, "stock.received", json!({"sku": "B", "qty": 1})).await;
-    applied(&relay, &shop.shop, last).await;
+    // Two rounds of timers, told by what else they bring: another attempt would be among it.
+    for order in ["1", "2"] {
+        let order = json!({"order": order, "currency": "USD", "total_minor": 5, "hold_s": 1,
+            "lines": [{"sku": "A", "qty": 1, "unit_minor": 5}]});
+        shop.settle(&relay, "order.placed", order).await;
+        let expired = "SELECT count(*) FROM counterfoil.orders WHERE held_until IS NOT NULL";
+        assert!(wait_until(DEADLINE, async || shop.number(expired).await == 0).await);
+    }
     assert_eq!(shop.number(redriven).await, 3);
     relay.stop().await;
     shop.assert_sound().await;

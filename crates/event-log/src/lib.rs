@@ -16,6 +16,7 @@ mod fact;
 mod fork;
 mod guard;
 mod keeping;
+mod memory;
 mod note;
 mod notify;
 mod outcomes;
@@ -37,6 +38,7 @@ pub use fact::{Appended, Certificate, Conflict, Dedupe, NewFact, SealedEvidence,
 pub use fork::{Forked, fork};
 pub use guard::{Fork, Guard, Memory, Point, compare_point};
 pub use keeping::{Keeping, KeepingError};
+pub use memory::{MemoryLog, MemoryRows, Violated};
 pub use note::{NewNote, NoteType, NotedAt, append_note, find_note, record_note};
 pub use notify::{channel, listen};
 pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};

@@ -91,6 +91,12 @@ impl OutcomeAppend {
             let why = "the log ends before what this process has written".to_owned();
             return Err(database::Error::Unavailable(why).into());
         }
+        let (columns, causes) = self.columns(first, at);
+        Ok(Placed { insert: Some((at, insert)), epoch, columns, causes })
+    }
+
+    /// The outcomes' rows from this position on, and where their causes stand.
+    pub(crate) fn columns(&self, first: i64, at: Timestamp) -> (EventColumns<'_>, Vec<i64>) {
         let mut columns = EventColumns::default();
         let mut causes = Vec::with_capacity(self.outcomes.len());
         for ((new, id, entry), position) in self.outcomes.iter().zip(first..) {
@@ -99,7 +105,7 @@ impl OutcomeAppend {
             columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), Cow::Borrowed(entry));
             causes.push(new.cause.0);
         }
-        Ok(Placed { insert: Some((at, insert)), epoch, columns, causes })
+        (columns, causes)
     }
 }
 

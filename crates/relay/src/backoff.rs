@@ -6,9 +6,15 @@ use std::time::Duration;
 /// Doubles with each failure, from `least` to `most`, and is of random length, half of it at least, so that those that have
 /// failed together do not come back in step.
 #[must_use]
-pub fn backoff(failures: u32, (least, most): (Duration, Duration)) -> Duration {
+pub fn backoff(failures: u32, within: (Duration, Duration)) -> Duration {
+    backoff_by(failures, within, RandomState::new().build_hasher().finish())
+}
+
+/// The same, with the chance of the caller's.
+#[must_use]
+pub fn backoff_by(failures: u32, (least, most): (Duration, Duration), chance: u64) -> Duration {
     let whole = least.saturating_mul(1 << failures.min(10)).min(most);
-    let percent = 50 + RandomState::new().build_hasher().finish() % 51;
+    let percent = 50 + chance % 51;
     whole * u32::try_from(percent).unwrap_or(100) / 100
 }
 

@@ -1,26 +1,22 @@
-//! One batch: load and decide; then, while the next one is decided, fence, store, append, commit.
+//! One batch is decided: what it needs is loaded, and its facts are decided one after the other. It is written while the
+//! next one is decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use database::{Client, Database};
-use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
-use event_log::{Guard, NewOutcome, OutcomeAppend, Placed};
-use futures_util::{TryFutureExt, join, try_join};
+use domain::{Missing, Outcome, Position, ReceivedFact, State, Undecided};
+use event_log::{NewOutcome, OutcomeAppend};
 
-use crate::facts::LoggedFact;
-use crate::lease::Lease;
-use crate::transaction::Open;
-use crate::{Error, Projection};
+use crate::Error;
+use crate::ground::{Decided, Ground, LoggedFact, Reader};
 
 /// Rows lead to other rows: payment, order, its other payments, their parents. Deeper ones are found while deciding.
 const LOAD_ROUNDS: usize = 6;
 
 /// What a batch is decided with.
-pub(crate) struct Batch<'a, P> {
-    pub(crate) database: &'a Database,
-    pub(crate) projection: &'a P,
-    pub(crate) shop: &'a ShopId,
+pub(crate) struct Batch<'a, G, R> {
+    pub(crate) ground: &'a G,
+    pub(crate) reader: &'a R,
     /// Up to where the log was seen.
     pub(crate) to: i64,
     pub(crate) facts: &'a [LoggedFact],
@@ -35,37 +31,26 @@ pub(crate) struct Batch<'a, P> {
     pub(crate) forgets: bool,
 }
 
-/// A batch that was decided and is not written yet.
-pub(crate) struct Decided<C> {
-    /// Where the checkpoint is to stand.
-    pub(crate) to: i64,
-    pub(crate) facts: usize,
-    pub(crate) first: Position,
-    changes: C,
-    outcomes: OutcomeAppend,
-}
-
-impl<P: Projection> Batch<'_, P> {
+impl<G: Ground, R: Reader> Batch<'_, G, R> {
     /// Decides facts from the first on, over a state that is as the batch before left it, stored or not. `None` when the
     /// first of them needs something that can be loaded only when that batch is stored.
     ///
     /// Nothing is locked, and there is no transaction: nobody else writes what is read here while the lease holds, and
     /// the fence in front of the writing says whether it did. Rows that the batch before has changed are in the state,
     /// so it makes no difference whether they are stored yet.
-    pub(crate) async fn decide(&self, state: &mut State) -> Result<Option<Decided<P::Changes>>, Error> {
-        let client = self.database.client().await?;
+    pub(crate) async fn decide(&self, state: &mut State) -> Result<Option<Decided<G::Changes>>, Error> {
         let mut in_need: Vec<&LoggedFact> = self.facts.iter().collect();
         for _ in 0..LOAD_ROUNDS {
             let missing = self.needs(state, &mut in_need);
             if missing.is_empty() {
                 break;
             }
-            self.projection.load(&client, self.shop, state, &missing).await?;
+            self.reader.load(state, &missing).await?;
         }
         let mut outcomes = Vec::new();
         let (mut to, mut decided) = (self.to, 0);
         for (index, fact) in self.facts.iter().enumerate() {
-            let Some(answered) = self.decide_one(&client, state, fact, index == 0).await? else { break };
+            let Some(answered) = self.decide_one(state, fact, index == 0).await? else { break };
             outcomes.extend((0_u32..).zip(answered).map(|(n, outcome)| NewOutcome {
                 outcome,
                 cause: fact.received.position,
@@ -85,7 +70,7 @@ impl<P: Projection> Batch<'_, P> {
         }
         // Rows and entries are written before anything is sent: nobody waits for that behind a lock.
         let outcomes = OutcomeAppend::new(outcomes)?;
-        let changes = self.projection.changes(state)?;
+        let changes = self.ground.changes(state)?;
         if self.forgets {
             state.forget_unchanged();
         }
@@ -111,7 +96,6 @@ impl<P: Projection> Batch<'_, P> {
     /// Decides one fact, and loads what it lacks; `None` when that has to wait until what was decided is stored.
     async fn decide_one(
         &self,
-        client: &Client,
         state: &mut State,
         fact: &LoggedFact,
         is_first: bool,
@@ -140,7 +124,7 @@ impl<P: Projection> Batch<'_, P> {
             wanted.retain(|missing| is_stored || !missing.rests_on_others());
             wanted.insert(missing.clone());
             let wanted: Vec<Missing> = wanted.into_iter().collect();
-            self.projection.load(client, self.shop, state, &wanted).await?;
+            self.reader.load(state, &wanted).await?;
             last = Some(missing);
         }
     }
@@ -154,69 +138,9 @@ impl<P: Projection> Batch<'_, P> {
             return Ok(state.park(fact, error));
         }
         // After a panic the state is thrown away with the whole batch, so that nobody sees it half changed.
-        catch_unwind(AssertUnwindSafe(|| self.projection.decide(state, fact)))
+        catch_unwind(AssertUnwindSafe(|| self.ground.decide(state, fact)))
             .map_err(|panic| Error::Panicked(fact.position, panic_text(panic.as_ref())))
     }
-}
-
-/// Writes what was decided, or nothing, and moves the checkpoint from where it stands. Answers where the last outcome
-/// stands.
-pub(crate) async fn write<P: Projection>(
-    database: &Database,
-    guard: &Guard,
-    projection: &P,
-    lease: &Lease,
-    from: i64,
-    decided: &Decided<P::Changes>,
-) -> Result<Option<Position>, Error> {
-    let open = Open::take(database).await?;
-    if let Err(error) = guard.check(open.client()?, &lease.shop).await {
-        open.end();
-        return Err(error.into());
-    }
-    match place(open.client()?, guard, projection, lease, from, decided).await {
-        Ok(placed) => {
-            // COMMIT goes behind the last statement without waiting for it: the door waits for the shop's lock meanwhile.
-            // Joined futures are polled in order, and both send at their first poll.
-            let (inserted, committed) = join!(placed.insert(open.client()?, &lease.shop), open.send_commit());
-            match (inserted, committed) {
-                (Ok(()), Ok(())) => open.end(),
-                (Err(error), _) => {
-                    open.roll_back().await;
-                    return Err(error.into());
-                }
-                (Ok(()), Err(error)) => return Err(error),
-            }
-            if let Some(last) = placed.last() {
-                guard.remember(&lease.shop, last);
-            }
-            Ok(placed.last().map(|last| last.position))
-        }
-        Err(error) => {
-            open.roll_back().await;
-            Err(error)
-        }
-    }
-}
-
-/// BEGIN is sent before the fence and not with it: behind a BEGIN that failed the fence would commit by itself and pass
-/// over the batch. And nothing is sent behind the fence before it held: it is the first lock of all.
-async fn place<'d, P: Projection>(
-    client: &Client,
-    guard: &Guard,
-    projection: &P,
-    lease: &Lease,
-    from: i64,
-    decided: &'d Decided<P::Changes>,
-) -> Result<Placed<'d>, Error> {
-    client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    lease.advance(client, from, decided.to).await?;
-    let shop = &lease.shop;
-    let store = projection.store(client, shop, &decided.changes);
-    // Sent together, and taken in this order: last the lock that the door waits for.
-    let place = decided.outcomes.place(guard, client, shop).map_err(Error::from);
-    let (_, placed) = try_join!(store, place)?;
-    Ok(placed)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -3,24 +3,9 @@
 use database::{Client, sql};
 use domain::{Key, Position, ReceivedFact, ShopId, Timestamp, UnknownFact};
 use event_log::Event;
-use uuid::Uuid;
 
 use crate::Error;
-
-/// A fact with the id that its outcomes' ids follow from.
-pub(crate) struct LoggedFact {
-    pub(crate) id: Uuid,
-    pub(crate) received: ReceivedFact,
-}
-
-/// What stands behind a position.
-pub(crate) struct Ahead {
-    pub(crate) facts: Vec<LoggedFact>,
-    /// Up to where the log was seen.
-    pub(crate) seen: i64,
-    /// There may be more.
-    pub(crate) is_full: bool,
-}
+use crate::ground::{Ahead, LoggedFact};
 
 /// The fact that an event is, as decisions read it.
 #[must_use]

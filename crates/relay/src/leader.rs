@@ -2,27 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
-use database::Database;
 use domain::{Position, State};
-use event_log::{Appender, Dedupe, NewFact};
-use futures_util::future::join_all;
 use futures_util::join;
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 
-use crate::backoff::backoff;
-use crate::batch::{Batch, Decided, write};
-use crate::facts::read_ahead;
-use crate::lease::Lease;
+use crate::batch::Batch;
+use crate::ground::{Decided, Ground, Reader};
 use crate::pace::Pace;
-use crate::{Error, Options, Projection};
-
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+use crate::{Error, Options};
 
 /// What came of a step.
 enum Step {
@@ -65,19 +53,16 @@ impl<E: Into<Error>> From<E> for Failed {
     }
 }
 
-pub(crate) struct Leader<P: Projection> {
-    pub(crate) database: Database,
-    pub(crate) appender: Appender,
-    pub(crate) projection: Arc<P>,
-    pub(crate) options: Options,
-    pub(crate) lease: Lease,
-    pub(crate) applied: watch::Sender<i64>,
-    pub(crate) wake: Arc<Notify>,
-    pub(crate) stop: CancellationToken,
-    work: Work<P::Changes>,
+/// Leads one shop: decides what to do next, over whatever ground it is given.
+#[derive(Debug)]
+pub struct Leader<G: Ground> {
+    ground: G,
+    options: Options,
+    work: Work<G::Changes>,
 }
 
 /// Where the leader stands.
+#[derive(Debug)]
 struct Work<C> {
     /// The checkpoint as it is stored.
     checkpoint: i64,
@@ -93,19 +78,9 @@ struct Work<C> {
     failures: u32,
 }
 
-impl<P: Projection> Leader<P> {
-    #[expect(clippy::too_many_arguments, reason = "called once, by the supervisor, with all it has")]
-    pub(crate) fn new(
-        database: Database,
-        appender: Appender,
-        projection: Arc<P>,
-        options: Options,
-        lease: Lease,
-        checkpoint: i64,
-        applied: watch::Sender<i64>,
-        wake: Arc<Notify>,
-        stop: CancellationToken,
-    ) -> Self {
+impl<G: Ground> Leader<G> {
+    /// One whose lease was taken while the checkpoint stood here.
+    pub fn new(ground: G, options: Options, checkpoint: i64) -> Self {
         let pace = Pace::new(options.batch_max, options.lease);
         let work = Work {
             checkpoint,
@@ -117,74 +92,54 @@ impl<P: Projection> Leader<P> {
             poisoned: BTreeMap::new(),
             failures: 0,
         };
-        Self { database, appender, projection, options, lease, applied, wake, stop, work }
+        Self { ground, options, work }
     }
 
     /// Works until it is stopped or has lost the lease.
-    pub(crate) async fn run(mut self) {
-        tracing::info!(shop = %self.lease.shop, epoch = self.lease.epoch, checkpoint = self.work.checkpoint, "leads");
-        let mut appended = self.appender.appended(&self.lease.shop);
-        let (mut renewed, mut timed) = (Instant::now(), None::<Instant>);
-        while !self.stop.is_cancelled() {
+    pub async fn run(mut self) {
+        let (mut renewed, mut timed) = (self.ground.now(), None);
+        while !self.ground.is_stopped() {
             let worked = async {
-                if renewed.elapsed() >= self.options.heartbeat {
-                    self.lease.renew(&self.database).await?;
-                    renewed = Instant::now();
+                let now = self.ground.now();
+                if now - renewed >= self.options.heartbeat {
+                    self.ground.renew().await?;
+                    renewed = self.ground.now();
                 }
-                if timed.is_none_or(|timed| timed.elapsed() >= self.options.timers) {
-                    self.append_due().await?;
-                    timed = Some(Instant::now());
+                if timed.is_none_or(|timed| now - timed >= self.options.timers) {
+                    self.ground.append_due().await?;
+                    timed = Some(self.ground.now());
                 }
                 self.step().await
             };
-            match worked.await {
-                Ok(Step::Moved) => self.work.failures = 0,
+            let went_on = match worked.await {
+                Ok(Step::Moved) => {
+                    self.work.failures = 0;
+                    Ok(())
+                }
                 Ok(Step::Idle) => {
                     self.work.failures = 0;
-                    self.wait(&mut appended).await;
+                    self.ground.wait(self.work.seen).await;
+                    Ok(())
                 }
-                Err(Error::LeaseLost) => {
-                    tracing::warn!(shop = %self.lease.shop, epoch = self.lease.epoch, "has lost its lease");
-                    return;
-                }
-                Err(error) => {
-                    if self.recover(error).await.is_err() {
-                        return;
-                    }
-                }
+                Err(Error::LeaseLost) => Err(Error::LeaseLost),
+                Err(error) => self.recover(error).await,
+            };
+            if went_on.is_err() {
+                tracing::warn!("has lost its lease");
+                return;
             }
         }
-        self.lease.release(&self.database).await;
-    }
-
-    /// Until something is appended, here or elsewhere, or it is time to look anyway.
-    async fn wait(&self, appended: &mut watch::Receiver<i64>) {
-        let poll = tokio::time::sleep(self.options.poll);
-        let changed = async {
-            // What was seen already, as this relay's own outcomes, is no news.
-            while appended.changed().await.is_ok() {
-                if *appended.borrow_and_update() > self.work.seen {
-                    return;
-                }
-            }
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = changed => {}
-            () = self.wake.notified() => {}
-            () = poll => {}
-            () = self.stop.cancelled() => {}
-        }
+        self.ground.release().await;
     }
 
     /// Writes what is decided, and decides the next batch meanwhile.
     async fn step(&mut self) -> Result<Step, Error> {
-        let began = Instant::now();
+        let began = self.ground.now();
         let (decided, state) = (self.work.decided.take(), self.work.state.take());
         let (written, next) = join!(self.write(decided.as_ref()), self.next(state, decided.is_some()));
         if let Some(decided) = &decided {
             match written {
-                Ok(head) => self.written(decided, head, began.elapsed()),
+                Ok(head) => self.written(decided, head, self.ground.now() - began),
                 Err(error) => {
                     self.blame(&error, decided.facts, decided.first);
                     return Err(error);
@@ -212,43 +167,39 @@ impl<P: Projection> Leader<P> {
             Next::Later => Ok(Step::Moved),
             Next::Nothing { is_full } => {
                 // That is remembered, and stored with the next fact.
-                self.applied(seen);
+                self.ground.applied(seen, None);
                 Ok(if is_full { Step::Moved } else { Step::Idle })
             }
         }
     }
 
-    async fn write(&self, decided: Option<&Decided<P::Changes>>) -> Result<Option<Position>, Error> {
-        let Some(decided) = decided else { return Ok(None) };
-        let projection = self.projection.as_ref();
-        let guard = self.appender.guard();
-        write(&self.database, guard, projection, &self.lease, self.work.checkpoint, decided).await
+    async fn write(&self, decided: Option<&Decided<G::Changes>>) -> Result<Option<Position>, Error> {
+        match decided {
+            Some(decided) => self.ground.write(self.work.checkpoint, decided).await,
+            None => Ok(None),
+        }
     }
 
     /// Looks for facts, and decides them as the next batch.
-    async fn next(&self, state: Option<State>, is_writing: bool) -> Result<Found<P::Changes>, Failed> {
-        let (shop, seen) = (&self.lease.shop, self.work.seen);
+    async fn next(&self, state: Option<State>, is_writing: bool) -> Result<Found<G::Changes>, Failed> {
+        let seen = self.work.seen;
         // A state that is opened must show what is being written.
         if state.is_none() && is_writing {
             return Ok(Found { next: Next::Later, state, seen });
         }
-        let (ahead, mut state) = {
-            let client = self.database.client().await?;
-            let ahead = read_ahead(&client, shop, seen, self.work.pace.limit()).await?;
-            if ahead.facts.is_empty() {
-                let next = Next::Nothing { is_full: ahead.is_full };
-                return Ok(Found { next, state, seen: ahead.seen });
-            }
-            let state = match state {
-                Some(state) => state,
-                None => self.projection.open(&client, shop).await?,
-            };
-            (ahead, state)
+        let reader = self.ground.reader().await?;
+        let ahead = reader.read_ahead(seen, self.work.pace.limit()).await?;
+        if ahead.facts.is_empty() {
+            let next = Next::Nothing { is_full: ahead.is_full };
+            return Ok(Found { next, state, seen: ahead.seen });
+        }
+        let mut state = match state {
+            Some(state) => state,
+            None => reader.open().await?,
         };
         let batch = Batch {
-            database: &self.database,
-            projection: self.projection.as_ref(),
-            shop,
+            ground: &self.ground,
+            reader: &reader,
             to: ahead.seen,
             facts: &ahead.facts,
             poisoned: &self.work.poisoned,
@@ -268,29 +219,17 @@ impl<P: Projection> Leader<P> {
         }
     }
 
-    fn written(&mut self, decided: &Decided<P::Changes>, head: Option<Position>, took: Duration) {
-        if let Some(head) = head {
-            self.appender.announce(&self.lease.shop, head);
-        }
+    fn written(&mut self, decided: &Decided<G::Changes>, head: Option<Position>, took: Duration) {
         let work = &mut self.work;
         work.checkpoint = decided.to;
         work.pace.wrote(decided.facts, took);
         work.poisoned.retain(|position, _| position.0 > decided.to);
-        self.applied(decided.to);
-    }
-
-    fn applied(&self, position: i64) {
-        self.applied.send_if_modified(|applied| {
-            let moved = position > *applied;
-            *applied = position.max(*applied);
-            moved
-        });
+        self.ground.applied(decided.to, head);
     }
 
     /// Finds out whether a fact is to blame, and which: then it is parked. Else time may be, as when a statement took too
     /// long or the session was ended under it: a smaller batch needs less of it.
     fn blame(&mut self, error: &Error, facts: usize, first: Position) {
-        let shop = &self.lease.shop;
         let (position, why) = match error {
             Error::Panicked(position, why) => (*position, format!("deciding it panicked: {why}")),
             Error::Log(event_log::Error::Outcome { cause, why }) => (*cause, why.to_string()),
@@ -308,7 +247,7 @@ impl<P: Projection> Leader<P> {
         };
         // One that cannot even be parked is tried again later, as if the database could not be had.
         if let Entry::Vacant(poisoned) = self.work.poisoned.entry(position) {
-            tracing::error!(%shop, %position, why, "a fact cannot be decided or stored: it is parked");
+            tracing::error!(%position, why, "a fact cannot be decided or stored: it is parked");
             poisoned.insert(printable(&why));
             self.work.failures = 0;
         }
@@ -319,12 +258,8 @@ impl<P: Projection> Leader<P> {
         let is_settled = matches!(error, Error::Panicked(..) | Error::Log(event_log::Error::Outcome { .. }))
             || error.is_of_a_fact();
         if !is_settled || self.work.failures > 0 {
-            tracing::warn!(shop = %self.lease.shop, %error, failures = self.work.failures, "will try again");
-            let pause = backoff(self.work.failures, BACKOFF);
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.stop.cancelled() => {}
-            }
+            tracing::warn!(%error, failures = self.work.failures, "will try again");
+            self.ground.pause(self.work.failures).await;
         }
         self.work.failures = self.work.failures.saturating_add(1);
         self.work.state = None;
@@ -332,53 +267,17 @@ impl<P: Projection> Leader<P> {
         // What was decided behind the checkpoint is decided again, also when the checkpoint cannot be asked for now.
         self.work.seen = self.work.checkpoint;
         self.work.facts_since = 0;
-        match self.lease.checkpoint(&self.database).await {
+        match self.ground.checkpoint().await {
             Ok(checkpoint) => {
                 self.work.checkpoint = checkpoint;
                 self.work.seen = checkpoint;
-                self.applied(checkpoint);
+                self.ground.applied(checkpoint, None);
                 Ok(())
             }
-            Err(Error::LeaseLost) => {
-                tracing::warn!(shop = %self.lease.shop, epoch = self.lease.epoch, "has lost its lease");
-                Err(Error::LeaseLost)
-            }
+            Err(Error::LeaseLost) => Err(Error::LeaseLost),
             // Asked again after the next failure: the fence refuses whatever is wrong meanwhile.
             Err(_) => Ok(()),
         }
-    }
-
-    /// Appends the facts that time has made due. One that is refused now is due again next time.
-    async fn append_due(&self) -> Result<(), Error> {
-        let due = {
-            let client = self.database.client().await?;
-            self.projection.due(&client, &self.lease.shop).await?
-        };
-        let appends = due.into_iter().map(|timer| async move {
-            let data = timer.fact.to_data().map(|data| data.to_string()).unwrap_or_default();
-            let mut content_sha256 = [0; 32];
-            content_sha256.copy_from_slice(digest::digest(&digest::SHA256, data.as_bytes()).as_ref());
-            let fact = NewFact {
-                fact: timer.fact,
-                by: "timer".to_owned(),
-                dedupe: Dedupe::Command { id: timer.id, content_sha256 },
-                evidence: None,
-                certificate: None,
-            };
-            self.appender.append(&self.lease.shop, fact).await
-        });
-        // Behind the door's queue they may wait for long, and the lease with them. Whoever stops waiting cancels nothing,
-        // and what is due again has the same key.
-        let Ok(appended) = timeout(self.options.heartbeat, join_all(appends)).await else {
-            tracing::warn!(shop = %self.lease.shop, "timers' facts wait long to be appended: it goes on without them");
-            return Ok(());
-        };
-        for appended in appended {
-            if let Err(error) = appended {
-                tracing::warn!(shop = %self.lease.shop, %error, "a timer's fact was not appended: it is due again");
-            }
-        }
-        Ok(())
     }
 }
 

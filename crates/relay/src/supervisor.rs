@@ -12,9 +12,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::leader::Leader;
 use crate::lease::{Lease, end_stale_leaders};
+use crate::led::Led;
 use crate::{Error, Health, Projection};
 
 /// So many shops are led at a time that were led by nobody: one whose row cannot be had keeps none of the others waiting.
@@ -242,21 +244,24 @@ impl<P: Projection> Supervisor<P> {
             state.is_led = true;
             (state.applied.clone(), Arc::clone(&state.wake))
         });
-        let leader = Leader::new(
-            inner.database.clone(),
-            self.appender.clone(),
-            Arc::clone(&self.projection),
-            self.options.clone(),
+        let led = Led {
+            database: inner.database.clone(),
+            appender: self.appender.clone(),
+            appended: self.appender.appended(shop),
+            projection: Arc::clone(&self.projection),
+            options: self.options.clone(),
             lease,
-            checkpoint,
             applied,
             wake,
-            inner.stop.clone(),
-        );
+            stop: inner.stop.clone(),
+        };
+        tracing::info!(%shop, epoch = led.lease.epoch, checkpoint, "leads");
+        let leading = tracing::error_span!("leader", %shop, epoch = led.lease.epoch);
+        let leader = Leader::new(led, self.options.clone(), checkpoint);
         let leads = Leads { handle: self.handle.clone(), shop: shop.clone() };
         inner.tasks.spawn(async move {
             let _leads = leads;
-            leader.run().await;
+            leader.run().instrument(leading).await;
         });
     }
 }

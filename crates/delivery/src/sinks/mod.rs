@@ -6,6 +6,7 @@
 //! same becomes of what is lost again and again while others get through. Where nothing gets through, the sink waits.
 
 mod ahead;
+mod course;
 mod kafka;
 mod nats;
 mod pipeline;
@@ -22,9 +23,13 @@ mod webhook;
 mod window;
 mod worker;
 
+pub use course::{Course, Round};
+pub use pipeline::in_key_order;
 pub use publisher::{Context, Delivery, Publisher};
 pub use settings::{
     InvalidSettings, KafkaTarget, NatsTarget, RabbitmqTarget, Secrets, Settings, Target, WebhookTarget,
 };
 pub use store::{Attempt, Letter, Letters, Sink, Sinks, State};
 pub use supervisor::{Options, Running};
+pub use undelivered::{Rows, Undelivered, Waiting};
+pub use verdict::Verdict;

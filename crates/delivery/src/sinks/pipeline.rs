@@ -10,7 +10,7 @@ use crate::Message;
 
 /// Sends each message when the ones before it of its key are confirmed, and no more than `most` at a time. One that is not
 /// confirmed holds back the later ones of its key; where the sink is unavailable or gone, nothing more is begun.
-pub(crate) async fn in_key_order<F>(
+pub async fn in_key_order<F>(
     batch: &[Arc<Message>],
     most: usize,
     send: impl Fn(Arc<Message>) -> F,

@@ -9,6 +9,7 @@ use domain::ShopId;
 use relay::Lease;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::store::Sinks;
 use super::worker::Worker;
@@ -109,10 +110,12 @@ impl Running {
         self.led().insert((shop.clone(), name.clone()));
         let leads = Leads { running: self.clone(), sink: (shop, name.clone()) };
         let (sinks, tail, heartbeat, stop) = (sinks.clone(), tail.clone(), options.heartbeat, stop.clone());
-        self.inner.tasks.spawn(async move {
+        let leading = tracing::error_span!("sink", shop = %lease.shop, sink = name);
+        let work = async move {
             let _leads = leads;
             Worker::run(sinks, tail, name, lease, checkpoint, heartbeat, stop).await;
-        });
+        };
+        self.inner.tasks.spawn(work.instrument(leading));
         Ok(())
     }
 

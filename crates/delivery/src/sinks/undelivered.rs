@@ -1,7 +1,6 @@
 //! What a sink has passed and not delivered: kept in its table, and here as far as its leader must know.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use database::{Database, sql};
@@ -19,34 +18,47 @@ const ERROR_MAX: usize = 500;
 
 /// One that waits.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
-    position: Position,
-    attempts: u32,
-    next: Instant,
+pub struct Waiting {
+    /// Where it stands.
+    pub position: Position,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub next: Instant,
 }
 
 /// What waits, by key, in the order of the log: only the first of a key is tried.
 #[derive(Debug, Default)]
-pub(crate) struct Undelivered {
+pub struct Undelivered {
     by_key: HashMap<String, VecDeque<Waiting>>,
     count: usize,
 }
 
 /// Rows to be written, as columns.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    pub(crate) delivered: Vec<i64>,
-    pub(crate) positions: Vec<i64>,
-    pub(crate) keys: Vec<String>,
-    pub(crate) types: Vec<String>,
-    pub(crate) states: Vec<&'static str>,
-    pub(crate) attempts: Vec<i32>,
-    pub(crate) in_ms: Vec<i64>,
-    pub(crate) errors: Vec<String>,
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// Those that are delivered after all.
+    pub delivered: Vec<i64>,
+    /// Those that are set aside or tried again, or dead: where they stand.
+    pub positions: Vec<i64>,
+    /// Their keys.
+    pub keys: Vec<String>,
+    /// Their types.
+    pub types: Vec<String>,
+    /// `waiting` or `dead`.
+    pub states: Vec<&'static str>,
+    /// How often they were tried.
+    pub attempts: Vec<i32>,
+    /// In how many milliseconds they are tried again.
+    pub in_ms: Vec<i64>,
+    /// Why they were not taken.
+    pub errors: Vec<String>,
 }
 
 impl Rows {
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is nothing to be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.delivered.is_empty() && self.positions.is_empty()
     }
 
@@ -62,6 +74,13 @@ impl Rows {
 }
 
 impl Undelivered {
+    /// Those that wait, by key, in the order of the log.
+    pub fn of(waiting: impl IntoIterator<Item = (String, Waiting)>) -> Self {
+        let mut undelivered = Self::default();
+        waiting.into_iter().for_each(|(key, waiting)| undelivered.add(key, waiting));
+        undelivered
+    }
+
     /// What the table has.
     pub(crate) async fn load(database: &Database, shop: &ShopId, sink: &str) -> Result<Self, Error> {
         let client = database.client().await?;
@@ -115,15 +134,15 @@ impl Undelivered {
         rows: &mut Rows,
         message: &Message,
         schedule: &[u32],
-        why: &str,
-        retry_after: Option<Duration>,
+        (why, retry_after): (&str, Option<Duration>),
+        now: Instant,
     ) {
         let attempts = self.attempts(message) + 1;
-        let Some(wait) = pause(schedule, attempts, retry_after) else {
+        let Some(wait) = pause(schedule, attempts, retry_after, message.position) else {
             return self.bury(rows, message, why);
         };
         rows.push(message, "waiting", attempts, wait, why);
-        let waiting = Waiting { position: message.position, attempts, next: Instant::now() + wait };
+        let waiting = Waiting { position: message.position, attempts, next: now + wait };
         match self.first(message) {
             Some(first) => *first = waiting,
             None => self.add(message.key.clone(), waiting),
@@ -131,14 +150,15 @@ impl Undelivered {
     }
 
     /// Keeps one back that comes behind another of its key.
-    pub(crate) fn keep_back(&mut self, rows: &mut Rows, message: &Message) {
+    pub(crate) fn keep_back(&mut self, rows: &mut Rows, message: &Message, now: Instant) {
         rows.push(message, "waiting", 0, Duration::ZERO, "waits behind an earlier event of its key");
-        let waiting = Waiting { position: message.position, attempts: 0, next: Instant::now() };
+        let waiting = Waiting { position: message.position, attempts: 0, next: now };
         self.add(message.key.clone(), waiting);
     }
 
     /// Makes a dead letter of it: it holds back nothing any more.
     pub(crate) fn bury(&mut self, rows: &mut Rows, message: &Message, why: &str) {
+        tracing::warn!(position = message.position.0, why, "a dead letter");
         let attempts = self.attempts(message) + 1;
         rows.push(message, "dead", attempts, Duration::ZERO, why);
         self.forget(message);
@@ -173,11 +193,13 @@ impl Undelivered {
     }
 }
 
-/// How long until the next attempt, within a tenth; none when the schedule is at its end.
-fn pause(schedule: &[u32], attempts: u32, retry_after: Option<Duration>) -> Option<Duration> {
+/// How long until the next attempt; none when the schedule is at its end. Within a tenth, by where it stands, so that what was
+/// refused together does not come back together.
+fn pause(schedule: &[u32], attempts: u32, retry_after: Option<Duration>, of: Position) -> Option<Duration> {
     let seconds = *schedule.get(attempts.checked_sub(1)? as usize)?;
     let wait = Duration::from_secs(u64::from(seconds)).max(retry_after.unwrap_or_default());
-    let percent = u32::try_from(RandomState::new().build_hasher().finish() % 21).unwrap_or(0);
+    // Neighbours are far apart: 8 and 21 have nothing in common.
+    let percent = u32::try_from((of.0 + i64::from(attempts)).wrapping_mul(8).rem_euclid(21)).unwrap_or(0);
     Some(wait * (95 + percent / 2) / 100 + Duration::from_millis(u64::from(percent)))
 }
 
@@ -209,9 +231,9 @@ mod tests {
     #[tokio::test]
     async fn a_refused_one_holds_back_its_key_and_only_the_first_of_a_key_is_tried() {
         let (mut undelivered, mut rows) = (Undelivered::default(), Rows::default());
-        undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], "no", None);
-        undelivered.keep_back(&mut rows, &message(2, "a"));
-        undelivered.refuse(&mut rows, &message(3, "b"), &[5, 300], "no", None);
+        undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], ("no", None), Instant::now());
+        undelivered.keep_back(&mut rows, &message(2, "a"), Instant::now());
+        undelivered.refuse(&mut rows, &message(3, "b"), &[5, 300], ("no", None), Instant::now());
         assert!(undelivered.holds_back("order:a") && !undelivered.holds_back("order:c"));
         assert!(undelivered.due(Instant::now()).is_empty(), "not before their time");
         let mut due = undelivered.due(in_an_hour());
@@ -225,10 +247,10 @@ mod tests {
     async fn behind_the_schedule_it_is_a_dead_letter_and_its_key_goes_on() {
         let (mut undelivered, mut rows) = (Undelivered::default(), Rows::default());
         for _ in 0..2 {
-            undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], "no", None);
+            undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], ("no", None), Instant::now());
         }
-        undelivered.keep_back(&mut rows, &message(2, "a"));
-        undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], "no", None);
+        undelivered.keep_back(&mut rows, &message(2, "a"), Instant::now());
+        undelivered.refuse(&mut rows, &message(1, "a"), &[5, 300], ("no", None), Instant::now());
         assert_eq!(rows.states, ["waiting", "waiting", "waiting", "dead"]);
         assert_eq!(rows.attempts, [1, 2, 0, 3]);
         assert_eq!(undelivered.due(Instant::now()), [Position(2)]);
@@ -236,8 +258,8 @@ mod tests {
 
     #[test]
     fn a_sink_that_asks_for_more_time_gets_it() {
-        let wait = pause(&[5], 1, Some(Duration::from_secs(100))).unwrap();
+        let wait = pause(&[5], 1, Some(Duration::from_secs(100)), Position(7)).unwrap();
         assert!((95..=106).contains(&wait.as_secs()), "{wait:?}");
-        assert_eq!(pause(&[5], 2, None), None);
+        assert_eq!(pause(&[5], 2, None, Position(7)), None);
     }
 }

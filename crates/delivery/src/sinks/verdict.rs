@@ -14,7 +14,7 @@ const STRIKES: u32 = 3;
 
 /// What is to be said of a round.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It is nobody's fault, or single messages'.
     Well {
         /// Something was confirmed.

@@ -11,18 +11,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ahead::Ahead;
+use super::course::Course;
 use super::publisher::{self, Context, Delivery, Publisher};
 use super::settings::{Secrets, Settings};
 use super::stop::Stop;
 use super::store::{Sinks, State};
-use super::suspects::Suspects;
 use super::undelivered::{Rows, Undelivered};
-use super::verdict::{Fate, Verdict, judge};
-use super::window::Window;
+use super::verdict::Verdict;
 use crate::{Bounds, Error, Message, Selection, Tail};
 
-/// Messages that are published together.
-const BATCH: usize = 1_000;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// What came of a turn.
@@ -44,10 +41,7 @@ pub(crate) struct Worker {
     selection: Selection,
     publisher: Option<Box<dyn Publisher>>,
     checkpoint: Position,
-    window: Window,
-    undelivered: Undelivered,
-    suspects: Suspects,
-    refused_in_a_row: usize,
+    course: Course,
     failures: u32,
     /// What was told last of how it gets on.
     told: Option<String>,
@@ -117,6 +111,7 @@ impl Worker {
         let selection =
             settings.selection().map_err(|error| Error::Corrupt(format!("sinks.settings: {error}")))?;
         let undelivered = Undelivered::load(&sinks.database, &lease.shop, &name).await?;
+        let retry_s = settings.retry_s.clone();
         let told = sinks.get(&lease.shop, &name).await?.and_then(|sink| sink.error);
         Ok(Some(Self {
             sinks,
@@ -131,10 +126,7 @@ impl Worker {
             selection,
             publisher: None,
             checkpoint,
-            window: Window::new(checkpoint),
-            undelivered,
-            suspects: Suspects::default(),
-            refused_in_a_row: 0,
+            course: Course::new(checkpoint, undelivered, retry_s),
             failures: 0,
             told,
         }))
@@ -147,9 +139,9 @@ impl Worker {
         if self.publisher.is_none() {
             self.open_publisher().await?;
         }
-        if self.window.open(1).is_empty() {
+        if self.course.has_nothing_open() {
             let page = self.ahead().read().await?;
-            self.window.add(page);
+            self.course.read(page);
         }
         // What was set aside comes after: it can hold up nothing then, and is left alone while nothing gets through.
         let published = self.publish().await?;
@@ -157,11 +149,11 @@ impl Worker {
         if published || retried {
             return Ok(Turn::Moved);
         }
-        if self.undelivered.is_full() {
+        if self.course.is_full() {
             let why = "too many events were refused one by one: none is set aside any more";
             return Err(Stop::failing(why));
         }
-        if self.window.is_empty() {
+        if self.course.is_through() {
             // The way is open, and nothing waits to be sent.
             self.tell(None).await;
         }
@@ -214,40 +206,24 @@ impl Worker {
             database: self.sinks.database.clone(),
             shop: self.lease.shop.clone(),
             selection: self.selection.clone(),
-            after: self.window.seen(),
-            room: if self.undelivered.is_full() { 0 } else { self.window.room() },
+            after: self.course.seen(),
+            room: self.course.room(),
         }
     }
 
     /// Publishes what is open, and records what came of it. Whether there was anything to do.
     async fn publish(&mut self) -> Result<bool, Stop> {
         let mut rows = Rows::default();
-        let mut batch = Vec::new();
-        for (place, message) in self.suspects.last(self.window.open(usize::MAX)) {
-            if !self.undelivered.holds_back(&message.key) {
-                if batch.len() < BATCH {
-                    batch.push((place, message));
-                }
-            } else if !self.undelivered.is_full() {
-                self.undelivered.keep_back(&mut rows, &message);
-                self.window.done(place);
-            }
-        }
-        if batch.is_empty() && rows.is_empty() {
-            if self.window.is_empty() && self.window.seen() > self.checkpoint {
+        let round = self.course.begin(&mut rows, Instant::now());
+        if round.is_empty() && rows.is_empty() {
+            if self.course.is_through() && self.course.seen() > self.checkpoint {
                 self.record(rows).await?;
             }
             return Ok(false);
         }
-        let (places, messages): (Vec<usize>, Vec<Arc<Message>>) = batch.into_iter().unzip();
+        let messages: Vec<Arc<Message>> = round.iter().map(|(_, message)| message.clone()).collect();
         let deliveries = self.deliver(&messages).await?;
-        let (verdict, refused_in_a_row) = judge(&deliveries, self.refused_in_a_row);
-        self.refused_in_a_row = refused_in_a_row;
-        for ((place, message), delivery) in places.into_iter().zip(&messages).zip(deliveries) {
-            if self.settle(&mut rows, message, delivery, &verdict) {
-                self.window.done(place);
-            }
-        }
+        let verdict = self.course.end(&mut rows, round, deliveries, Instant::now());
         self.record(rows).await?;
         self.conclude(verdict).await?;
         Ok(true)
@@ -255,7 +231,7 @@ impl Worker {
 
     /// Tries again what is due of what was set aside. Each failure is an attempt of the schedule, whatever its reason.
     async fn retry(&mut self) -> Result<bool, Stop> {
-        let due = self.undelivered.due(Instant::now());
+        let due = self.course.due(Instant::now());
         if due.is_empty() {
             return Ok(false);
         }
@@ -269,25 +245,8 @@ impl Worker {
             events.iter().map(|event| Arc::new(Message::of_event(event, &bounds))).collect::<Vec<_>>()
         };
         let deliveries = self.deliver(&messages).await?;
-        let (verdict, _) = judge(&deliveries, 0);
         let mut rows = Rows::default();
-        for (message, delivery) in messages.iter().zip(deliveries) {
-            let (why, retry_after) = match delivery {
-                Delivery::Confirmed => {
-                    self.undelivered.delivered(&mut rows, message);
-                    continue;
-                }
-                Delivery::Undeliverable(why) => {
-                    self.bury(&mut rows, message, &why);
-                    continue;
-                }
-                Delivery::Held | Delivery::Gone(_) => continue,
-                Delivery::Refused { why, retry_after } => (why, retry_after),
-                Delivery::Unavailable(why) => (why, None),
-                Delivery::Busy { why, wait } => (why, Some(wait)),
-            };
-            self.undelivered.refuse(&mut rows, message, &self.settings.retry_s, &why, retry_after);
-        }
+        let verdict = self.course.end_retry(&mut rows, &messages, deliveries, Instant::now());
         self.record(rows).await?;
         match verdict {
             Verdict::Unavailable { wait, .. } if !wait.is_zero() => return Err(Stop::Paused(wait)),
@@ -310,41 +269,14 @@ impl Worker {
         let (deliveries, page) = self.kept(join(publisher.publish(messages), ahead.read())).await?;
         self.publisher = Some(publisher);
         // What could not be read is read when there is nothing else to do, and told then.
-        self.window.add(page.unwrap_or_default());
+        self.course.read(page.unwrap_or_default());
         Ok(deliveries)
-    }
-
-    /// Whether the message is done with.
-    fn settle(&mut self, rows: &mut Rows, message: &Message, delivery: Delivery, verdict: &Verdict) -> bool {
-        match verdict.fate(delivery, self.suspects.strikes(message.position)) {
-            Fate::Delivered => {}
-            Fate::Dead(why) => self.bury(rows, message, &why),
-            Fate::Aside { why, retry_after } if !self.undelivered.is_full() => {
-                self.undelivered.refuse(rows, message, &self.settings.retry_s, &why, retry_after);
-            }
-            Fate::Aside { .. } => {
-                self.suspects.add(message.position, true);
-                return false;
-            }
-            Fate::Suspect { is_strike } => {
-                self.suspects.add(message.position, is_strike);
-                return false;
-            }
-            Fate::Open => return false,
-        }
-        self.suspects.remove(message.position);
-        true
-    }
-
-    fn bury(&mut self, rows: &mut Rows, message: &Message, why: &str) {
-        tracing::warn!(shop = %self.lease.shop, sink = self.name, position = message.position.0, why, "a dead letter");
-        self.undelivered.bury(rows, message, why);
     }
 
     /// Moves the checkpoint over what is done with from the front, and keeps what was set aside: one statement, behind the
     /// fence.
     async fn record(&mut self, rows: Rows) -> Result<(), Stop> {
-        let to = self.window.settle().max(self.checkpoint);
+        let to = self.course.passed().max(self.checkpoint);
         if to == self.checkpoint && rows.is_empty() {
             return Ok(());
         }
@@ -417,9 +349,9 @@ impl Worker {
     /// Until there is something to do.
     async fn wait(&mut self, stop: &CancellationToken) -> Result<(), Stop> {
         let until = self.renewed + self.heartbeat;
-        let until = self.undelivered.next_due().map_or(until, |due| due.min(until));
+        let until = self.course.next_due().map_or(until, |due| due.min(until));
         tokio::select! {
-            () = self.tail.grown(&self.lease.shop, self.window.seen()) => {}
+            () = self.tail.grown(&self.lease.shop, self.course.seen()) => {}
             () = tokio::time::sleep_until(until) => {}
             () = stop.cancelled() => {}
         }

@@ -214,3 +214,18 @@ fn an_entry_is_at_most_65535_bytes() {
     assert_eq!(decode_bundle(&encode_bundle(&[&longest]).unwrap()).unwrap(), [&longest]);
     assert_eq!(encode_bundle(&[vec![7; 65536]]), Err(Error::EntryTooLong(65536)));
 }
+
+/// P7: nothing of an entry can be changed behind its leaf.
+#[test]
+fn every_byte_of_an_entry_counts_however_long_it_is() {
+    for length in [1, 63, 64, 65, 1_000, 60_000] {
+        let entry = vec![7; length];
+        let hash = leaf_hash(&entry);
+        for at in [0, length / 2, length - 1] {
+            let mut changed = entry.clone();
+            changed[at] ^= 1;
+            assert_ne!(leaf_hash(&changed), hash, "byte {at} of {length}");
+        }
+        assert_ne!(leaf_hash(&entry[1..]), hash, "{length}, and one less");
+    }
+}
