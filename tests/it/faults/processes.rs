@@ -129,7 +129,7 @@ pub(crate) fn zombie(round: Round) -> LocalBoxFuture<'static, Verdict> {
             field.serving[leader].wake();
             field.load.gets_through(QUIET).await;
         }
-        let held = field.survived("never two writers").await;
+        let (held, _ground) = field.survived_on("never two writers").await;
         moves.assert_one_writer().await;
         Verdict::Held(held)
     })

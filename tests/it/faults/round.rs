@@ -126,7 +126,12 @@ impl Field {
 
     /// The fault is over. By itself the load gets through again, everything is decided and agrees, what was answered is
     /// there once, and every process ends in order.
-    pub(crate) async fn survived(mut self, note: impl Into<String>) -> Held {
+    pub(crate) async fn survived(self, note: impl Into<String>) -> Held {
+        self.survived_on(note).await.0
+    }
+
+    /// The same, and what it stood on, to be asked more.
+    pub(crate) async fn survived_on(mut self, note: impl Into<String>) -> (Held, Ground) {
         let since = Instant::now();
         self.load.gets_through(QUIET).await;
         for serving in &mut self.serving {
@@ -142,7 +147,7 @@ impl Field {
         for serving in self.serving {
             assert_eq!(serving.terminate().await, Some(0), "it ends in order when it is asked to");
         }
-        Held { acknowledged: ledger.len(), told, recovered, note: note.into() }
+        (Held { acknowledged: ledger.len(), told, recovered, note: note.into() }, self.ground)
     }
 }
 
