@@ -10,9 +10,15 @@ CARGO ?= cargo
 FEATURES ?=
 # For so many seconds.
 HUNT ?= 600
+# Rows of the catalogue, as F11,F14.
+FAULTS ?= all
+# The choices of a run again.
+SEED ?=
+# Of a soak.
+HOURS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check deny test test-all bench hunt mutants clean-dev schema-dump contract-dump
+.PHONY: help build run check deny test test-all bench hunt mutants faults soak clean-dev schema-dump contract-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +59,15 @@ hunt: build mutants ## Mutants, a million histories and faults on three instance
 
 mutants: build ## Break the code on purpose, and see that the tests notice: make mutants MUTANTS="fence_without_epoch"
 	PATH="$$($(BIN) postgres):$$PATH" PROFILE=$(PROFILE) tests/mutants/run.py $(MUTANTS)
+
+# As root: mounting file systems and breaking system calls is most of it.
+FAULT_TESTS = $(CARGO) test --profile $(PROFILE) -p integration-tests $(FEATURES) --test it -- --ignored --nocapture
+
+faults: build ## Every fault of the catalogue that can be made here: make faults FAULTS=F11,F14 SEED=7
+	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_FAULTS_LONG=1 COUNTERFOIL_FAULTS=$(FAULTS) COUNTERFOIL_SEED=$(SEED) $(FAULT_TESTS) no_fault_of_the_catalogue
+
+soak: build ## Faults by chance for HOURS, while memory and tables are watched
+	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_SOAK_HOURS=$(HOURS) COUNTERFOIL_SEED=$(SEED) $(FAULT_TESTS) hours_of_faults
 
 bench: ## Measure against the plain transaction: make bench BENCH="--quick -o json"
 	$(CARGO) build --release -p counterfoil

@@ -206,6 +206,16 @@ fn sources(dir: &Path, text: &mut String) {
     }
 }
 
+/// Each of these tests is somewhere.
+pub(crate) fn assert_tests_are_there(names: &BTreeSet<&str>) {
+    let mut code = String::new();
+    sources(&root().join("tests/it"), &mut code);
+    sources(&root().join("crates"), &mut code);
+    for name in names {
+        assert!(code.contains(&format!("fn {name}(")), "the test {name} is not there");
+    }
+}
+
 #[test]
 fn every_test_that_the_documents_name_is_there() {
     let mut code = String::new();

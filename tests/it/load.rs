@@ -1,11 +1,14 @@
 //! A shop and PayPal at work while things break, and the ledger of what they were answered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use database::{Client, Database, sql};
 use domain::{Money, Position};
@@ -35,8 +38,22 @@ pub(crate) struct Load {
 struct Shared {
     addresses: Vec<SocketAddr>,
     ledger: Mutex<Ledger>,
+    /// Where what was answered stands before it counts, should this process end too.
+    journal: Option<Mutex<File>>,
     answered: AtomicUsize,
+    told: Mutex<Told>,
     stop: AtomicBool,
+}
+
+/// What clients were told beside 2xx.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// 503; every other answer fails the load.
+    pub(crate) refused: usize,
+    /// The connection was lost, or nothing came in time.
+    pub(crate) unanswered: usize,
+    /// The longest that an answer took, of whatever kind.
+    pub(crate) slowest: Duration,
 }
 
 /// What was sent: the body and the headers it came with.
@@ -52,10 +69,21 @@ pub(crate) struct Ledger {
 
 impl Load {
     pub(crate) fn start(ground: &Ground, addresses: &[SocketAddr]) -> Self {
+        Self::start_with(ground, addresses, None)
+    }
+
+    /// The same, with a file in which each id stands, fsynced, before it counts as answered.
+    pub(crate) fn start_journaled(ground: &Ground, addresses: &[SocketAddr], journal: &Path) -> Self {
+        Self::start_with(ground, addresses, Some(File::create(journal).unwrap()))
+    }
+
+    fn start_with(ground: &Ground, addresses: &[SocketAddr], journal: Option<File>) -> Self {
         let shared = Arc::new(Shared {
             addresses: addresses.to_vec(),
             ledger: Mutex::default(),
+            journal: journal.map(Mutex::new),
             answered: AtomicUsize::new(0),
+            told: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let start = |worker| tokio::spawn(Worker::new(ground, worker, &shared).run());
@@ -64,12 +92,32 @@ impl Load {
 
     /// Waits until so many more callbacks are answered.
     pub(crate) async fn gets_through(&self, more: usize) {
-        let enough = self.shared.answered.load(Ordering::SeqCst) + more;
+        let enough = self.answered() + more;
         let through = wait_until(Duration::from_secs(60), async || {
             assert!(!self.workers.iter().any(JoinHandle::is_finished), "a worker has failed");
-            self.shared.answered.load(Ordering::SeqCst) >= enough
+            self.answered() >= enough
         });
         assert!(through.await, "the load does not get through");
+    }
+
+    /// Where it goes to.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.shared.addresses
+    }
+
+    /// How many callbacks were answered 200.
+    pub(crate) fn answered(&self) -> usize {
+        self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// What else clients were told so far.
+    pub(crate) fn told(&self) -> Told {
+        *self.shared.told.lock().unwrap()
+    }
+
+    /// What was answered so far.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.shared.ledger.lock().unwrap().clone()
     }
 
     /// Ends it; what it was answered.
@@ -120,6 +168,7 @@ impl Worker {
                 })
                 .await;
             if placed {
+                self.shared.record("placed", &order);
                 self.shared.ledger.lock().unwrap().placed.insert(order.clone());
             }
             let story = Story::new(&mut ids, &order, Money::parse(amount, "USD").unwrap(), now());
@@ -143,6 +192,7 @@ impl Worker {
             })
             .await;
         if answered {
+            self.shared.record("callback", &event_id);
             self.shared.ledger.lock().unwrap().callbacks.insert(event_id, (body, headers));
             self.shared.answered.fetch_add(1, Ordering::SeqCst);
         }
@@ -156,7 +206,10 @@ impl Worker {
         let addresses = self.shared.addresses.clone();
         while !self.shared.stop.load(Ordering::SeqCst) {
             let address = addresses[self.at % addresses.len()];
-            match request(&self.client, address, &self.key).send().await {
+            let since = Instant::now();
+            let answer = request(&self.client, address, &self.key).send().await;
+            self.shared.told.lock().unwrap().note(answer.as_ref().ok(), since.elapsed());
+            match answer {
                 Ok(answer) if answer.status().is_success() => return true,
                 Ok(answer) => {
                     let status = answer.status().as_u16();
@@ -169,6 +222,27 @@ impl Worker {
             tokio::time::sleep(PAUSE).await;
         }
         false
+    }
+}
+
+impl Shared {
+    fn record(&self, what: &str, id: &str) {
+        let Some(journal) = &self.journal else { return };
+        let mut journal = journal.lock().unwrap();
+        writeln!(journal, "{what} {id}").unwrap();
+        journal.sync_data().unwrap();
+    }
+}
+
+impl Told {
+    fn note(&mut self, answer: Option<&reqwest::Response>, took: Duration) {
+        match answer {
+            None => self.unanswered += 1,
+            Some(answer) => {
+                self.refused += usize::from(answer.status().as_u16() == 503);
+                self.slowest = self.slowest.max(took);
+            }
+        }
     }
 }
 
@@ -188,6 +262,39 @@ fn placement(worker: usize, n: usize) -> (Value, &'static str) {
 impl Ledger {
     pub(crate) fn len(&self) -> usize {
         self.callbacks.len()
+    }
+
+    /// The orders whose placement and whose payment were answered.
+    pub(crate) fn paid(&self) -> BTreeSet<String> {
+        let order = |(body, _): &Sent| -> Option<String> {
+            let body: Value = serde_json::from_slice(body).unwrap();
+            let is_capture = body["event_type"] == "PAYMENT.CAPTURE.COMPLETED";
+            body["resource"]["custom_id"].as_str().filter(|_| is_capture).map(str::to_owned)
+        };
+        let captured: BTreeSet<String> = self.callbacks.values().filter_map(order).collect();
+        captured.intersection(&self.placed).cloned().collect()
+    }
+
+    /// How many of the callbacks are not in the log: none, but for who looks whether a loss is seen.
+    pub(crate) async fn lost(&self, client: &tokio_postgres::Client) -> usize {
+        let keys: Vec<&str> = self.callbacks.keys().map(String::as_str).collect();
+        let lost = "SELECT count(*) FROM unnest($1::text[]) AS k (event_key)
+            WHERE NOT EXISTS (SELECT FROM counterfoil.callbacks AS c WHERE c.event_key = k.event_key)";
+        let lost: i64 = client.query_one(lost, &[&keys]).await.unwrap().get(0);
+        usize::try_from(lost).unwrap()
+    }
+
+    /// What the journal of a load holds is what counted, and nothing else.
+    pub(crate) fn assert_journaled(&self, journal: &Path) {
+        let text = std::fs::read_to_string(journal).unwrap();
+        let kept: BTreeSet<&str> = text.lines().collect();
+        let counted = |what: &str, id: &String| format!("{what} {id}");
+        let callbacks = self.callbacks.keys().map(|id| counted("callback", id));
+        let placed = self.placed.iter().map(|id| counted("placed", id));
+        for line in callbacks.chain(placed) {
+            assert!(kept.contains(line.as_str()), "{line} counted, and is not in the journal");
+        }
+        assert_eq!(kept.len(), self.callbacks.len() + self.placed.len());
     }
 
     /// P1: all of it is in the log; callbacks byte for byte, with headers and the certificate that signed them.

@@ -17,6 +17,7 @@ mod crash;
 mod downstream;
 mod erasure;
 mod event_log;
+mod faults;
 mod feed;
 mod foreign_fold;
 mod foreign_log;

@@ -30,22 +30,26 @@ fn statements(dump: &str) -> String {
     text
 }
 
-#[tokio::test]
-async fn the_schema_file_is_what_the_migrations_make() {
+/// The schema of a database, as in the file. None: skip the test, it was said why.
+pub(crate) fn made(database: &TestDatabase) -> Option<String> {
     let programs = private_postgres::Binaries::find(None, None).unwrap();
     let pg_dump = programs.program("pg_dump");
     if !pg_dump.is_file() {
         test_support::skip("pg_dump is missing", "apt-get install postgresql-client");
-        return;
+        return None;
     }
-    let database = TestDatabase::create().await;
     let output = Command::new(pg_dump)
         .args(["--schema-only", "--no-owner", "--no-privileges", "--schema=counterfoil", "--dbname"])
         .arg(database.url_owner().expose_secret())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", binary::said(&output));
-    let made = statements(&String::from_utf8(output.stdout).unwrap());
+    Some(statements(&String::from_utf8(output.stdout).unwrap()))
+}
+
+#[tokio::test]
+async fn the_schema_file_is_what_the_migrations_make() {
+    let Some(made) = made(&TestDatabase::create().await) else { return };
     let file = binary::root().join("sql/schema.sql");
     if std::env::var_os("SCHEMA_DUMP").is_some() {
         std::fs::write(&file, &made).unwrap();

@@ -35,7 +35,7 @@ pub struct Server {
     template: String,
     cluster: Option<Mutex<Cluster>>,
     /// Held, and so locked, for the life of the process.
-    _slot: Option<File>,
+    slot: Option<File>,
 }
 
 impl Server {
@@ -53,6 +53,16 @@ impl Server {
     /// One of the caller's own, which may be stopped without breaking the sessions of other tests. Blocks.
     pub fn alone() -> Arc<Self> {
         Arc::new(Self::start(our_own))
+    }
+
+    /// The same over a cluster that the caller has made, of whatever kind. Blocks.
+    pub fn on(cluster: Cluster) -> Arc<Self> {
+        Arc::new(Self::start(move || place(cluster, None)))
+    }
+
+    /// The process id of the server, until it is started again.
+    pub fn pid(&self) -> u32 {
+        self.cluster().pid()
     }
 
     /// Ends it as a crash would: every session breaks.
@@ -80,9 +90,10 @@ impl Server {
     }
 
     async fn prepare((config, cluster, slot): Place) -> Self {
-        let mut server = Self { config, template: String::new(), cluster, _slot: slot };
+        let mut server = Self { config, template: String::new(), cluster, slot };
         server.create_logins().await;
-        if server.cluster.is_some() {
+        // Only a slot's server has what killed processes left.
+        if server.slot.is_some() {
             server.sweep().await;
         }
         server.template = format!("template_{:016x}", schema_digest());
@@ -175,8 +186,12 @@ type Place = (Config, Option<Mutex<Cluster>>, Option<File>);
 
 fn our_own() -> Place {
     let (cluster, slot) = start_cluster();
+    place(cluster, Some(slot))
+}
+
+fn place(cluster: Cluster, slot: Option<File>) -> Place {
     let url = cluster.connection_string(cluster.superuser(), "postgres");
-    (url.parse().unwrap(), Some(Mutex::new(cluster)), Some(slot))
+    (url.parse().unwrap(), Some(Mutex::new(cluster)), slot)
 }
 
 fn start_cluster() -> (Cluster, File) {

@@ -42,6 +42,11 @@ impl TestDatabase {
         Self::copy(server, "template0").await
     }
 
+    /// The same on a server of the caller's own.
+    pub async fn create_empty_on(server: Arc<Server>) -> Self {
+        Self::copy(server, "template0").await
+    }
+
     async fn copy(server: Arc<Server>, template: &str) -> Self {
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let client = server.superuser("postgres").await;
@@ -107,6 +112,13 @@ impl TestDatabase {
         client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
         let create = format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN} TEMPLATE {}", backup.0.name);
         client.batch_execute(&create).await.unwrap();
+    }
+
+    /// The same database on another server: on a standby that has taken over.
+    #[must_use]
+    pub fn on(mut self, server: Arc<Server>) -> Self {
+        self.server = server;
+        self
     }
 
     fn pool(url: SecretString) -> Database {
