@@ -11,7 +11,7 @@ use delivery::sinks::Sinks;
 use delivery::{Consumers, Feed, Tail};
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Appender, Filter, Guard, Keeping, Kind};
-use evidence::{KeyEncryptionKey, Vault};
+use evidence::{CallbackEvidence, KeyEncryptionKey, Vault};
 use http_api::{Api, Delivery, Limits};
 use intake::{Intake, Postback, Trust, Trusts, When, shops};
 use paypal::{Certificates, Environment, Sources};
@@ -52,7 +52,6 @@ pub(crate) struct Served {
 struct AtPaypal {
     accounts: Accounts,
     options: reconciliation::Options,
-    postback: Option<Arc<Postback>>,
 }
 
 impl Served {
@@ -62,13 +61,23 @@ impl Served {
 
     /// The same, with another idea of the time.
     pub(crate) async fn start_at(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self::start_first(limits, clock, None).await
+    }
+
+    /// The same, believing others than its own authority, whose signatures are then worth nothing.
+    pub(crate) async fn start_trusting(limits: Limits, trusts: Trusts) -> Self {
+        Self::start_first(limits, Arc::new(SystemClock), Some(trusts)).await
+    }
+
+    async fn start_first(limits: Limits, clock: Arc<dyn Clock>, trusts: Option<Trusts>) -> Self {
         let test_database = TestDatabase::create().await;
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
         shops::create(&database, &vault, &shop, Environment::Dev).await.unwrap();
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
         let authority = Arc::new(Authority::in_memory().unwrap());
-        Self::start_on(Arc::new(test_database), database, authority, limits, clock, true, None).await
+        let trusts = trusts.unwrap_or_else(|| dev(&authority));
+        Self::start_on(Arc::new(test_database), authority, trusts, limits, clock, true, None).await
     }
 
     /// The same, whose shop has an account at a simulated PayPal that signs by this authority.
@@ -85,10 +94,10 @@ impl Served {
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
         let clients = [(shop.clone(), account.client.clone())].into();
         let postback = postback.map(|when| Arc::new(Postback::new(clients, when)));
-        let accounts = Accounts::new([(shop, account)].into());
-        let at_paypal = Some(AtPaypal { accounts, options, postback });
+        let trusts = Trusts { postback, ..dev(&authority) };
+        let at_paypal = Some(AtPaypal { accounts: Accounts::new([(shop, account)].into()), options });
         let (test, clock) = (Arc::new(test_database), Arc::new(SystemClock));
-        Self::start_on(test, database, authority, Limits::default(), clock, true, at_paypal).await
+        Self::start_on(test, authority, trusts, Limits::default(), clock, true, at_paypal).await
     }
 
     /// Another one who may reconcile the shop.
@@ -100,34 +109,31 @@ impl Served {
     /// Another instance on the same database, with an idea of the time of its own.
     pub(crate) async fn beside(&self, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
-        let database = test_database.database();
-        Self::start_on(test_database, database, authority, limits, clock, true, None).await
+        let trusts = dev(&authority);
+        Self::start_on(test_database, authority, trusts, limits, clock, true, None).await
     }
 
     /// Another instance on the same database, which decides nothing.
     pub(crate) async fn beside_without_relay(&self, limits: Limits) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
-        let database = test_database.database();
-        let clock = Arc::new(SystemClock);
-        Self::start_on(test_database, database, authority, limits, clock, false, None).await
+        let (trusts, clock) = (dev(&authority), Arc::new(SystemClock));
+        Self::start_on(test_database, authority, trusts, limits, clock, false, None).await
     }
 
     async fn start_on(
         test_database: Arc<TestDatabase>,
-        database: Database,
         authority: Arc<Authority>,
+        trusts: Trusts,
         limits: Limits,
         clock: Arc<dyn Clock>,
         decides: bool,
         at_paypal: Option<AtPaypal>,
     ) -> Self {
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
-        let shop = ShopId::parse(SHOP).unwrap();
+        let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
         let guard = Guard::default();
         let keeping = Keeping::start(guard.clone(), database.clone(), None).await.unwrap();
         let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
-        let postback = at_paypal.as_ref().and_then(|at| at.postback.clone());
-        let trusts = Trusts { paypal: None, dev: Some(trust(&authority)), postback };
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let tail = Tail::start(database.clone(), appender.clone());
         let delivery = Delivery {
@@ -143,7 +149,7 @@ impl Served {
         let operator_key = key(&keys, &shop, Role::Operator).await;
         let viewer_key = key(&keys, &shop, Role::Viewer).await;
         let feed_key = key(&keys, &shop, Role::Feed).await;
-        let reconciler = at_paypal.map(|AtPaypal { accounts, options, .. }| {
+        let reconciler = at_paypal.map(|AtPaypal { accounts, options }| {
             Reconciler::new(database.clone(), intake.clone(), accounts, options)
         });
         let api = Api::new(
@@ -230,6 +236,13 @@ impl Served {
         format!("http://{}{path}", self.address)
     }
 
+    /// A shop in an environment, with one webhook id.
+    pub(crate) async fn add_shop_in(&self, name: &str, environment: Environment, webhook_id: &str) {
+        let shop = ShopId::parse(name).unwrap();
+        shops::create(&self.database, &self.vault, &shop, environment).await.unwrap();
+        shops::add_webhook(&self.database, &shop, environment, webhook_id).await.unwrap();
+    }
+
     /// Another shop, and a key of it.
     pub(crate) async fn add_shop(&self, name: &str) -> String {
         let shop = ShopId::parse(name).unwrap();
@@ -292,24 +305,17 @@ impl Served {
         sign(&self.authority, webhook_id, body)
     }
 
-    /// Signed by an authority that nobody here trusts, whose certificate has the trusted one's URL.
-    pub(crate) fn sign_by_another(&self, body: &[u8]) -> Vec<(String, String)> {
-        let url = |headers: &[(String, String)]| {
-            headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("paypal-cert-url")).unwrap().1.clone()
-        };
-        let trusted = url(&self.sign(body));
-        let mut headers = sign(&Authority::in_memory().unwrap(), WEBHOOK_ID, body);
-        for (name, value) in &mut headers {
-            if name.eq_ignore_ascii_case("paypal-cert-url") {
-                value.clone_from(&trusted);
-            }
-        }
-        headers
-    }
-
     /// A PAYMENT.CAPTURE.COMPLETED for an order of the shop.
     pub(crate) fn captured(&self, order: &str, value: &str) -> Vec<u8> {
         captured_body(order, value)
+    }
+
+    /// What a fact rests on.
+    pub(crate) async fn evidence(&self, position: Position) -> CallbackEvidence {
+        let client = self.database.client().await.unwrap();
+        let row = evidence::load(&client, SHOP, position.0).await.unwrap().expect("it has evidence");
+        let (_, wrapped) = row.key.expect("its key is there");
+        CallbackEvidence::decode(&self.vault.open(SHOP, &row.sealed, &wrapped).unwrap()).unwrap()
     }
 
     /// The last position of the shop's log.
@@ -354,6 +360,10 @@ impl Served {
 async fn key(keys: &ApiKeys, shop: &ShopId, role: Role) -> String {
     let (text, _) = keys.create(shop, "a test", role.into()).await.unwrap();
     text.expose().to_owned()
+}
+
+fn dev(authority: &Authority) -> Trusts {
+    Trusts { paypal: None, dev: Some(trust(authority)), postback: None }
 }
 
 fn trust(authority: &Authority) -> Trust {

@@ -3,6 +3,7 @@
 //! A CRC is no hash. Whoever has one genuine transmission can make other bodies that its signature covers; that is how
 //! PayPal signs, and no check here can see it. TLS, and the refusal of known transmissions with other bytes, do.
 
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -31,9 +32,14 @@ pub(crate) fn decode(signature: &str) -> Option<Vec<u8>> {
     STANDARD.decode(signature).ok()
 }
 
+/// The leaf's key, or why none of its signatures could hold.
+pub(crate) fn key(leaf: &Leaf) -> Result<&ParsedPublicKey, &'static str> {
+    leaf.key.as_ref().ok_or("the certificate has no RSA key of 2048 to 8192 bits")
+}
+
 /// Whether the leaf's key made the signature over the text.
 pub(crate) fn verify(leaf: &Leaf, message: &str, signature: &[u8]) -> Result<(), String> {
-    let key = leaf.key.as_ref().ok_or("the certificate has no RSA key of 2048 to 8192 bits")?;
-    key.verify_sig(message.as_bytes(), signature)
+    key(leaf)?
+        .verify_sig(message.as_bytes(), signature)
         .map_err(|_| "it is of another text or another key".to_owned())
 }

@@ -152,6 +152,7 @@ impl Verifier {
             Untrusted::Chain(why) => refuse(Check::Chain, why),
             Untrusted::Name(why) => refuse(Check::Name, why),
         })?;
+        signature::key(&leaf).map_err(|why| refuse(Check::Signature, why))?;
         let crc32 = signature::crc32(body);
         for webhook_id in &self.webhook_ids {
             let message = signature::signed_string(&headers.id, &headers.time, webhook_id, crc32);

@@ -1,0 +1,84 @@
+//! Broken and slow HTTP: refused or cut off, while everybody else is served.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use http_api::Limits;
+
+use crate::served::Served;
+
+fn short() -> Limits {
+    Limits {
+        // The server's clock for heads ticks twice a second.
+        head_deadline: Duration::from_secs(2),
+        body_deadline: Duration::from_millis(400),
+        ..Limits::default()
+    }
+}
+
+/// Sends the parts and reads until the server closes.
+pub(super) fn raw(served: &Served, parts: &[&str]) -> (String, Duration) {
+    tokio::task::block_in_place(|| send_raw(served, parts))
+}
+
+fn send_raw(served: &Served, parts: &[&str]) -> (String, Duration) {
+    let started = Instant::now();
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    for part in parts {
+        stream.write_all(part.as_bytes()).unwrap();
+    }
+    let mut answer = String::new();
+    // The end of the stream is what is waited for: the server closes.
+    let _ = stream.read_to_string(&mut answer);
+    (answer, started.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_sender_is_cut_off() {
+    let served = Served::start(short()).await;
+    let before = served.events().await;
+    let head = "POST /webhooks/paypal/demo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n";
+    for (what, parts) in [
+        ("a slow head", vec![head]),
+        ("a slow body", vec![head, "\r\n", "{\"id\""]),
+        (
+            "a slow chunked body behind an answer",
+            vec!["POST /v1/orders HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n"],
+        ),
+        (
+            "a slow chunked body",
+            vec![
+                "POST /webhooks/paypal/demo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n",
+            ],
+        ),
+    ] {
+        let (answer, took) = raw(&served, &parts);
+        let status = if what.ends_with("answer") { "401" } else { "408" };
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer}");
+        assert!(took < Duration::from_secs(8), "{what} took {took:?}");
+    }
+    assert_eq!(served.events().await, before);
+    assert_eq!(served.counted(&served.metrics().await, "timeout"), 2);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_http_is_refused() {
+    let served = Served::start(short()).await;
+    for (what, request, status) in [
+        ("two lengths", "POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".to_owned(), "400"),
+        (
+            "a length and chunks",
+            "POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+            "400",
+        ),
+        ("a header without end", format!("GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "x".repeat(200_000)), "431"),
+        ("a compressed body", "POST /webhooks/paypal/demo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx".to_owned(), "415"),
+    ] {
+        let (answer, _) = raw(&served, &[&request]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{what}: {answer:.200}");
+    }
+    served.stop().await;
+}
