@@ -82,7 +82,7 @@ async fn a_certificate_that_cannot_be_had_makes_its_callback_wait_and_nobody_els
     let body = br#"{"id": "WH-never", "event_type": "PAYMENT.CAPTURE.COMPLETED"}"#;
     for (number, (what, reply)) in replies(&canary, &good).into_iter().enumerate() {
         let name = format!("CERT-bad-{number}");
-        cases.push(Case::new(what, Transmission::new(&name).of(body), 503, "the certificate cannot be had"));
+        cases.push(Case::new(what, Transmission::new(&name).of(body), 503, "certificate cannot be had"));
         served_by_name.insert(name, reply);
     }
     served_by_name.insert("CERT-good".to_owned(), Reply::new("200 OK", padded(&good, 64 * 1024)));
@@ -111,7 +111,7 @@ async fn while_paypals_host_is_down_a_known_certificate_goes_on_and_others_wait(
         |certificate: &str, order: &str| Transmission::new(certificate).of(&served.captured(order, "10.00"));
     assert_eq!(callback("CERT-good", "1").send(&served, SHOP).await.status, 200);
     host.go_down();
-    let waits = Case::new("a new one", callback("CERT-new", "2"), 503, "the certificate cannot be had");
+    let waits = Case::new("a new one", callback("CERT-new", "2"), 503, "certificate cannot be had");
     assert_refused(&served, vec![waits]).await;
     assert_eq!(callback("CERT-good", "3").send(&served, SHOP).await.status, 200, "it is known");
     assert_eq!((canary.hits(), host.requests()), (0, 1));
@@ -125,7 +125,7 @@ async fn a_name_that_was_led_elsewhere_is_not_believed_and_told_nothing() {
         || HashMap::from([("CERT-good".to_owned(), Reply::new("200 OK", &signers.given["CERT-good"]))]);
     let refused = |served: Served| async move {
         let callback = Transmission::new("CERT-good").of(&served.captured("1", "10.00"));
-        let case = Case::new("it", callback, 503, "the certificate cannot be had");
+        let case = Case::new("it", callback, 503, "certificate cannot be had");
         assert_refused(&served, vec![case]).await;
         served.stop().await;
     };
