@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::api_client;
 use crate::bench::cluster::BenchCluster;
+use crate::bench::figures::{Quantiles, median};
 use crate::bench::round::DATABASE;
 use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
 use crate::bench::usage::peak_rss_kib;
@@ -47,12 +48,6 @@ pub(crate) struct FeedReport {
     stream_events_per_s: f64,
     rss_mb: f64,
     rounds: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
 }
 
 /// What one run through the log took.
@@ -169,24 +164,22 @@ fn count(body: &[u8], what: &[u8]) -> usize {
     body.windows(what.len()).filter(|window| *window == what).count()
 }
 
-fn report(events: i64, single: &[Run], mut together: Vec<f64>, stream: f64, rss_mb: f64) -> FeedReport {
+fn report(events: i64, single: &[Run], together: Vec<f64>, stream: f64, rss_mb: f64) -> FeedReport {
     let per_s = |value: fn(&Run) -> usize| {
-        let mut all: Vec<f64> = single.iter().map(|run| value(run) as f64 / run.took.as_secs_f64()).collect();
-        median(&mut all)
+        let all: Vec<f64> = single.iter().map(|run| value(run) as f64 / run.took.as_secs_f64()).collect();
+        median(&all)
     };
-    let mut pages: Vec<f64> = single.iter().flat_map(|run| run.pages.iter().copied()).collect();
-    let mut ratios: Vec<f64> = single.iter().map(depth_ratio).collect();
-    pages.sort_by(f64::total_cmp);
-    let at = |share: f64| pages[((pages.len() - 1) as f64 * share) as usize];
+    let pages: Vec<f64> = single.iter().flat_map(|run| run.pages.iter().copied()).collect();
+    let ratios: Vec<f64> = single.iter().map(depth_ratio).collect();
     FeedReport {
         profile: "feed",
         events,
         page: PAGE,
         events_per_s: per_s(|run| run.events).round(),
-        events_per_s_of_4_readers: median(&mut together).round(),
+        events_per_s_of_4_readers: median(&together).round(),
         megabytes_per_s: (per_s(|run| run.bytes) / 1e6).round(),
-        page_ms: Quantiles { p50: at(0.5), p99: at(0.99) },
-        depth_ratio: median(&mut ratios),
+        page_ms: Quantiles::of(&pages),
+        depth_ratio: median(&ratios),
         stream_events_per_s: stream.round(),
         rss_mb: rss_mb.round(),
         rounds: single.len(),
@@ -199,9 +192,4 @@ fn depth_ratio(run: &Run) -> f64 {
     // The last page may be short.
     let last = &run.pages[run.pages.len().saturating_sub(tenth + 1)..run.pages.len().max(2) - 1];
     mean(last) / mean(&run.pages[..tenth])
-}
-
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

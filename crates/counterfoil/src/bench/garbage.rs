@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
-use crate::bench::feed::median;
+use crate::bench::figures::{Quantiles, median};
 use crate::bench::load::{harass, pace};
 use crate::bench::round::{begin, count_callbacks, millis};
 use crate::bench::serving::{BenchGround, Work};
@@ -41,18 +41,10 @@ pub(crate) struct GarbageReport {
     rounds: usize,
 }
 
-/// In medians of the rounds.
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
-}
-
-/// One phase: p50 and p99 in milliseconds, and how much garbage was answered a second.
+/// One phase: how long answers took, and how much garbage was answered a second.
 #[derive(Clone, Copy, Debug)]
 struct Phase {
-    p50: f64,
-    p99: f64,
+    ms: Quantiles,
     garbage_per_s: f64,
 }
 
@@ -75,21 +67,21 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         serving.stop().await?;
         note(&format!(
             "Round {number} of {}: p99 {:.1} ms quiet, {:.1} ms beside garbage from elsewhere, {:.1} ms from the same address",
-            plan.rounds, quiet.p99, elsewhere.p99, same.p99
+            plan.rounds, quiet.ms.p99, elsewhere.ms.p99, same.ms.p99
         ));
         rounds.push([quiet, elsewhere, same]);
     }
     let of = |number: usize, value: fn(&Phase) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(|round| value(&round[number])).collect();
-        median(&mut values)
+        let values: Vec<f64> = rounds.iter().map(|round| value(&round[number])).collect();
+        median(&values)
     };
-    let quantiles = |number| Quantiles {
-        p50: tenths(of(number, |phase| phase.p50)),
-        p99: tenths(of(number, |phase| phase.p99)),
+    let quantiles = |number| {
+        let (p50, p99) = (of(number, |phase| phase.ms.p50), of(number, |phase| phase.ms.p99));
+        Quantiles { p50, p99 }.rounded(1)
     };
     let ratio = |number: usize| {
-        let mut ratios: Vec<f64> = rounds.iter().map(|round| round[number].p99 / round[0].p99).collect();
-        (median(&mut ratios) * 100.0).round() / 100.0
+        let ratios: Vec<f64> = rounds.iter().map(|round| round[number].ms.p99 / round[0].ms.p99).collect();
+        (median(&ratios) * 100.0).round() / 100.0
     };
     Ok(GarbageReport {
         profile: "garbage",
@@ -104,10 +96,6 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         callbacks: plan.callbacks,
         rounds: plan.rounds,
     })
-}
-
-fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }
 
 fn prepare(callbacks: &[Callback]) -> Arc<Vec<Prepared>> {
@@ -135,10 +123,8 @@ async fn phase(
     for flooding in flooding.into_iter().flatten() {
         garbage += flooding.await??;
     }
-    let mut ms: Vec<f64> = answered.iter().map(|answer| millis(answer.at - answer.due)).collect();
-    ms.sort_by(f64::total_cmp);
-    let at = |share: f64| ms[((ms.len() - 1) as f64 * share) as usize];
-    Ok(Phase { p50: at(0.5), p99: at(0.99), garbage_per_s: garbage as f64 / took })
+    let ms: Vec<f64> = answered.iter().map(|answer| millis(answer.at - answer.due)).collect();
+    Ok(Phase { ms: Quantiles::of(&ms), garbage_per_s: garbage as f64 / took })
 }
 
 /// Nothing of it is authentic: no headers, a body that is not the signed one, a certificate of somebody else's, much of

@@ -9,6 +9,7 @@
 
 mod cluster;
 mod feed;
+mod figures;
 mod garbage;
 mod load;
 mod plain;

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::bench::cluster::BenchCluster;
-use crate::bench::feed::median;
+use crate::bench::figures::{Quantiles, median};
 use crate::bench::serving::{BenchGround, TEMPLATE};
 use crate::bench::usage::peak_rss_kib;
 use crate::bench::workload::Workload;
@@ -48,12 +48,6 @@ pub(crate) struct ReplayReport {
     bytes_per_order: f64,
     rss_mb: f64,
     rounds: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
 }
 
 pub(crate) async fn measure(
@@ -100,16 +94,14 @@ pub(crate) async fn measure(
         ));
     }
     let (empty, whole) = (peak(cluster, &["--to", "0"]).await?, peak(cluster, &[]).await?);
-    looks.sort_by(f64::total_cmp);
-    let at = |share: f64| looks[((looks.len() - 1) as f64 * share) as usize];
     Ok(ReplayReport {
         profile: "replay",
         events,
         orders,
-        replay_events_per_s: median(&mut replays).round(),
-        fold_events_per_s: median(&mut folds).round(),
-        verify_events_per_s: median(&mut verifies).round(),
-        as_of_order_ms: Quantiles { p50: at(0.5), p99: at(0.99) },
+        replay_events_per_s: median(&replays).round(),
+        fold_events_per_s: median(&folds).round(),
+        verify_events_per_s: median(&verifies).round(),
+        as_of_order_ms: Quantiles::of(&looks),
         bytes_per_order: ((whole.saturating_sub(empty)) as f64 * 1024.0 / orders as f64).round(),
         rss_mb: (whole as f64 / 1024.0).round(),
         rounds,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bench::Plan;
 use crate::bench::cluster::{BenchCluster, SETTINGS};
+use crate::bench::figures::{median, percentile, rounded};
 use crate::bench::round::{Round, Run};
 use crate::bench::stages::Stages;
 use crate::bench::workload::Workload;
@@ -41,7 +42,7 @@ impl Report {
         let count = workload.callbacks.len().max(1) as f64;
         let cpu = |run: fn(&Round) -> &Run| {
             let mean =
-                |of: fn(&Run) -> u64| rounded(median(&all(rounds, |round| of(run(round)) as f64 / count)), 1);
+                |of: fn(&Run) -> u64| number(median(&all(rounds, |round| of(run(round)) as f64 / count)), 1);
             json!({
                 "service": mean(|run| run.cpu.service),
                 "postgres": mean(|run| run.cpu.postgres),
@@ -49,7 +50,7 @@ impl Report {
             })
         };
         let wal = |run: fn(&Round) -> &Run| {
-            rounded(median(&all(rounds, |round| run(round).wal_bytes as f64 / count)), 0)
+            number(median(&all(rounds, |round| run(round).wal_bytes as f64 / count)), 0)
         };
         let mut values = report.values;
         values.insert(
@@ -63,9 +64,9 @@ impl Report {
         values.insert(
             "stages_us".into(),
             json!({
-                "parse": rounded(stages.parse, 1), "verify": rounded(stages.verify, 1),
-                "seal": rounded(stages.seal, 1), "commit": rounded(stages.commit, 1),
-                "decide": rounded(stages.decide, 1), "project": rounded(stages.project, 1),
+                "parse": number(stages.parse, 1), "verify": number(stages.verify, 1),
+                "seal": number(stages.seal, 1), "commit": number(stages.commit, 1),
+                "decide": number(stages.decide, 1), "project": number(stages.project, 1),
             }),
         );
         values.insert("spread".into(), Value::Object(report.spread));
@@ -127,7 +128,7 @@ struct Figures {
 impl Figures {
     /// The median, and the least and the most; null where nothing was measured.
     fn add(&mut self, name: &str, figures: &[f64], digits: u32) {
-        let value = if figures.is_empty() { Value::Null } else { rounded(median(figures), digits) };
+        let value = if figures.is_empty() { Value::Null } else { number(median(figures), digits) };
         self.values.insert(name.to_owned(), value);
         self.note_spread(name, figures, digits);
     }
@@ -136,7 +137,7 @@ impl Figures {
         let mut both = Map::new();
         for (label, share) in [("p50", 0.50), ("p99", 0.99)] {
             let figures: Vec<f64> = rounds.iter().map(|round| percentile(of(round), share)).collect();
-            both.insert(label.to_owned(), rounded(median(&figures), 2));
+            both.insert(label.to_owned(), number(median(&figures), 2));
             self.note_spread(&format!("{name}.{label}"), &figures, 2);
         }
         self.values.insert(name.to_owned(), Value::Object(both));
@@ -146,7 +147,7 @@ impl Figures {
         if !figures.is_empty() {
             let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
             let most = figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            self.spread.insert(name.to_owned(), json!([rounded(least, digits), rounded(most, digits)]));
+            self.spread.insert(name.to_owned(), json!([number(least, digits), number(most, digits)]));
         }
     }
 }
@@ -160,21 +161,8 @@ fn all(rounds: &[Round], of: impl Fn(&Round) -> f64) -> Vec<f64> {
     rounds.iter().map(of).collect()
 }
 
-fn median(figures: &[f64]) -> f64 {
-    percentile(figures, 0.5)
-}
-
-/// The nearest rank: a figure that was measured, never one between two.
-fn percentile(figures: &[f64], share: f64) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
-}
-
-fn rounded(figure: f64, digits: u32) -> Value {
-    let scale = 10_f64.powi(i32::try_from(digits).unwrap_or(0));
-    let figure = (figure * scale).round() / scale;
+fn number(figure: f64, digits: u32) -> Value {
+    let figure = rounded(figure, digits);
     if digits == 0 { json!(figure as i64) } else { json!(figure) }
 }
 
@@ -194,15 +182,6 @@ fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, Value)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_of_the_nearest_rank() {
-        let figures: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-        assert!((percentile(&figures, 0.5) - 50.0).abs() < f64::EPSILON);
-        assert!((percentile(&figures, 0.99) - 99.0).abs() < f64::EPSILON);
-        assert!((percentile(&[7.0], 0.99) - 7.0).abs() < f64::EPSILON);
-        assert!(percentile(&[], 0.5).abs() < f64::EPSILON);
-    }
 
     #[test]
     fn what_was_not_measured_is_null_and_has_no_spread() {

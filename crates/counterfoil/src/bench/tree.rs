@@ -13,7 +13,8 @@ use tlog::{Bundle, Growth, Hash, TILE_WIDTH, bundles_between, decode_bundle, lea
 use tokio::time::Instant;
 
 use crate::bench::cluster::BenchCluster;
-use crate::bench::feed::{self, median};
+use crate::bench::feed;
+use crate::bench::figures::{Quantiles, median};
 use crate::bench::round::{self, DATABASE, Run, full_speed};
 use crate::bench::serving::{BenchGround, ORIGIN, TEMPLATE, Work};
 use crate::bench::workload::Workload;
@@ -54,12 +55,6 @@ pub(crate) struct TreeReport {
     rounds: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
-}
-
 pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) -> anyhow::Result<TreeReport> {
     note(&format!("Signing {} callbacks, each with a signature of its own ..", plan.callbacks));
     let workload = Workload::make(cluster.folder(), plan.callbacks).await?;
@@ -85,20 +80,18 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) ->
     }
     cluster.drop(LOG).await?;
     let settled = Settled::measure(cluster, plan, &ground, &workload).await?;
-    proofs.sort_by(f64::total_cmp);
-    let at = |share: f64| proofs[((proofs.len() - 1) as f64 * share) as usize].round();
-    let Settled { mut without, mut with, mut costs, mut cpu_without, mut cpu_with, lag } = settled;
+    let Settled { without, with, costs, cpu_without, cpu_with, lag } = settled;
     Ok(TreeReport {
         profile: "tree",
         events,
-        integrated_events_per_s: median(&mut integrated).round(),
-        verified_entries_per_s: median(&mut verified).round(),
-        proof_us: Quantiles { p50: at(0.5), p99: at(0.99) },
-        settled_per_s: median(&mut without).round(),
-        settled_with_tree_per_s: median(&mut with).round(),
-        tree_costs_percent: (median(&mut costs) * 10.0).round() / 10.0,
-        cpu_us_per_callback: median(&mut cpu_without).round(),
-        cpu_us_per_callback_with_tree: median(&mut cpu_with).round(),
+        integrated_events_per_s: median(&integrated).round(),
+        verified_entries_per_s: median(&verified).round(),
+        proof_us: Quantiles::of(&proofs).rounded(0),
+        settled_per_s: median(&without).round(),
+        settled_with_tree_per_s: median(&with).round(),
+        tree_costs_percent: (median(&costs) * 10.0).round() / 10.0,
+        cpu_us_per_callback: median(&cpu_without).round(),
+        cpu_us_per_callback_with_tree: median(&cpu_with).round(),
         lag_events: lag,
         callbacks: plan.callbacks,
         rounds: plan.rounds,

@@ -21,6 +21,7 @@ pub(crate) use broker::Broker;
 
 use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
+use crate::bench::figures::{Quantiles, median};
 use crate::bench::load::{flood, pace};
 use crate::bench::round::DATABASE;
 use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
@@ -61,12 +62,6 @@ struct BrokerReport {
     rss_mb: f64,
 }
 
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50: f64,
-    p99: f64,
-}
-
 /// Measures each broker in turn: first the backlog, then the latency.
 pub(crate) async fn measure(
     cluster: &BenchCluster,
@@ -104,9 +99,9 @@ pub(crate) async fn measure(
         let (delivered_per_s, in_the_sink_ms) = latency(cluster, &ground, &workload, plan, &broker).await?;
         reports.push(BrokerReport {
             broker: broker.name(),
-            sink_per_s: feed::median(&mut sink).round(),
-            client_per_s: feed::median(&mut client).round(),
-            sink_ratio: feed::median(&mut ratios),
+            sink_per_s: median(&sink).round(),
+            client_per_s: median(&client).round(),
+            sink_ratio: median(&ratios),
             delivered_per_s: delivered_per_s.round(),
             in_the_sink_ms,
             rss_mb: rss.round(),
@@ -232,10 +227,7 @@ async fn latency(
     ms.drain(..ms.len() / 10);
     drop(owner);
     serving.stop().await?;
-    ms.sort_by(f64::total_cmp);
-    let at =
-        |share: f64| ms.get(((ms.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or_default();
-    Ok((delivered_per_s, Quantiles { p50: at(0.5), p99: at(0.99) }))
+    Ok((delivered_per_s, Quantiles::of(&ms)))
 }
 
 /// A fresh process over a fresh database, with a sink that delivers from now on.
