@@ -173,6 +173,23 @@ impl Control {
     }
 }
 
+impl Disks {
+    /// The volume is filled, and has room again, a number of times; a server that ends by it is started when it has.
+    async fn filled(self, round: &Round, ends: bool) -> Verdict {
+        let mut refused = 0;
+        for _ in 0..round.times(1, 5) {
+            self.volume.fill();
+            refused = full(&self, round.seconds(4, 20)).await;
+            self.volume.make_room();
+            if ends {
+                blocking(&self.server, |server| (server.stop(), server.start_again()).1).await;
+            }
+            self.field.load.gets_through(QUIET).await;
+        }
+        Verdict::Held(self.field.survived(format!("{refused} told to come again while it was full")).await)
+    }
+}
+
 fn need_disks() -> Result<(), String> {
     tools::need_root()?;
     tools::need("mkfs.ext4", "e2fsprogs")?;
@@ -193,14 +210,7 @@ pub(crate) fn data_volume_full(round: Round) -> LocalBoxFuture<'static, Verdict>
             std::os::unix::fs::symlink(&log, data.join("pg_wal")).unwrap();
         })
         .await;
-        let mut refused = 0;
-        for _ in 0..round.times(1, 5) {
-            disks.volume.fill();
-            refused = full(&disks, round.seconds(4, 20)).await;
-            disks.volume.make_room();
-            disks.field.load.gets_through(QUIET).await;
-        }
-        Verdict::Held(disks.field.survived(format!("{refused} told to come again while it was full")).await)
+        disks.filled(&round, false).await
     })
 }
 
@@ -217,15 +227,7 @@ pub(crate) fn log_volume_full(round: Round) -> LocalBoxFuture<'static, Verdict> 
             std::os::unix::fs::symlink(&log, data.join("pg_wal")).unwrap();
         })
         .await;
-        let mut refused = 0;
-        for _ in 0..round.times(1, 5) {
-            disks.volume.fill();
-            refused = full(&disks, round.seconds(4, 20)).await;
-            disks.volume.make_room();
-            blocking(&disks.server, |server| (server.stop(), server.start_again()).1).await;
-            disks.field.load.gets_through(QUIET).await;
-        }
-        Verdict::Held(disks.field.survived(format!("{refused} told to come again while it was full")).await)
+        disks.filled(&round, true).await
     })
 }
 
