@@ -49,8 +49,14 @@ impl Message {
 
     /// The same message from the log, for one that may be pruned from the outbox.
     pub(crate) fn of_event(event: &Event, bounds: &Bounds) -> Self {
+        Self::in_epoch(event, bounds.epoch_of(event.position))
+    }
+
+    /// What an event is for whoever reads it, in an epoch of its log.
+    #[must_use]
+    pub fn in_epoch(event: &Event, epoch: i64) -> Self {
         Self {
-            epoch: bounds.epoch_of(event.position),
+            epoch,
             position: event.position,
             id: event.id,
             type_name: event.type_name.clone(),

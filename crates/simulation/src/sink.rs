@@ -141,7 +141,11 @@ impl Leader<'_> {
         let events = state.log.events().get(behind..).filter(|events| !events.is_empty())?;
         let events = &events[..events.len().min(READ).min(self.course.room())];
         let seen = events.last()?.position;
-        let messages = events.iter().filter(|event| event.kind == Kind::Outcome).map(message).collect();
+        let messages = events
+            .iter()
+            .filter(|event| event.kind == Kind::Outcome)
+            .map(|event| Message::in_epoch(event, 0))
+            .collect();
         Some(Page { messages, seen, is_end: false })
     }
 
@@ -174,7 +178,7 @@ impl Leader<'_> {
         let messages: Vec<Arc<Message>> = {
             let state = self.world.state();
             let events = due.iter().filter_map(|of| state.log.events().get(usize::try_from(of.0).ok()?));
-            events.map(|event| Arc::new(message(event))).collect()
+            events.map(|event| Arc::new(Message::in_epoch(event, 0))).collect()
         };
         let deliveries = self.send(&messages).await;
         let mut rows = Rows::default();
@@ -254,19 +258,5 @@ async fn send(world: &World, message: &Message) -> Delivery {
             state.sink.take(message);
             Delivery::Confirmed
         }
-    }
-}
-
-fn message(event: &Event) -> Message {
-    Message {
-        epoch: 0,
-        position: event.position,
-        id: event.id,
-        type_name: event.type_name.clone(),
-        aggregate_type: event.aggregate_type().to_owned(),
-        aggregate_id: event.key.name().into_owned(),
-        key: event.key.to_string(),
-        at: event.at,
-        payload: event.data().to_owned(),
     }
 }
