@@ -1,16 +1,12 @@
 //! Finds the shops that have an account at PayPal, takes the leases that are free, and keeps a worker for each.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Database, sql};
 use domain::ShopId;
 use intake::Intake;
-use relay::Lease;
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use relay::{Leading, Lease, Rounds};
 
 use crate::events::OVERLAP_LEAST;
 use crate::patience::Patience;
@@ -115,39 +111,28 @@ pub struct Reconciling {
 #[derive(Debug)]
 struct Inner {
     reconciler: Reconciler,
-    led: Mutex<HashSet<ShopId>>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    led: Leading<ShopId>,
+    rounds: Rounds,
 }
 
 impl Reconciling {
     /// Starts; it works until it is stopped.
     #[must_use]
     pub fn start(reconciler: Reconciler) -> Self {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let reconciling = Self { inner: Arc::new(Inner { reconciler, led: Mutex::default(), stop, tasks }) };
-        reconciling.inner.tasks.spawn(reconciling.clone().supervise());
-        reconciling.inner.tasks.close();
+        let (led, rounds, every) = (Leading::default(), Rounds::default(), reconciler.options.supervise);
+        let reconciling = Self { inner: Arc::new(Inner { reconciler, led, rounds }) };
+        let looking = reconciling.clone();
+        let why = "the shops cannot be looked through for reconciliation now";
+        reconciling.inner.rounds.start(every, why, move || {
+            let reconciling = looking.clone();
+            async move { reconciling.take_free_leases().await }
+        });
         reconciling
     }
 
     /// Ends what is under way, releases the leases, and stops.
     pub async fn stop(&self) {
-        self.inner.stop.cancel();
-        self.inner.tasks.wait().await;
-    }
-
-    async fn supervise(self) {
-        let stop = self.inner.stop.clone();
-        while !stop.is_cancelled() {
-            if let Err(error) = self.take_free_leases().await {
-                tracing::warn!(%error, "the shops cannot be looked through for reconciliation now");
-            }
-            tokio::select! {
-                () = sleep(self.inner.reconciler.options.supervise) => {}
-                () = stop.cancelled() => {}
-            }
-        }
+        self.inner.rounds.stop().await;
     }
 
     async fn take_free_leases(&self) -> Result<(), Error> {
@@ -159,7 +144,7 @@ impl Reconciling {
         for row in rows {
             let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
             let has_account = reconciler.accounts.get(&shop).is_some();
-            if has_account && row.try_get("is_free")? && !self.led().contains(&shop) {
+            if has_account && row.try_get("is_free")? && !self.inner.led.contains(&shop) {
                 self.try_to_lead(shop).await?;
             }
         }
@@ -167,34 +152,16 @@ impl Reconciling {
     }
 
     async fn try_to_lead(&self, shop: ShopId) -> Result<(), Error> {
-        let reconciler = &self.inner.reconciler;
+        let Inner { reconciler, led, rounds } = &*self.inner;
         let Options { holder, lease, .. } = &*reconciler.options;
         let acquired = Lease::acquire(&reconciler.database, &shop, CONSUMER, holder, *lease).await?;
         let Some((lease, _)) = acquired else { return Ok(()) };
-        self.led().insert(shop.clone());
-        let leads = Leads { reconciling: self.clone(), shop };
-        let worker = Worker::new(reconciler.clone(), lease, self.inner.stop.clone());
-        self.inner.tasks.spawn(async move {
+        let leads = led.begin(shop);
+        let worker = Worker::new(reconciler.clone(), lease, rounds.stopping().clone());
+        rounds.spawn(async move {
             let _leads = leads;
             worker.run().await;
         });
         Ok(())
-    }
-
-    fn led(&self) -> MutexGuard<'_, HashSet<ShopId>> {
-        // A panic elsewhere leaves the set whole: each change of it is one step.
-        self.inner.led.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Says that a shop is reconciled by this process, for as long as its task runs, however that ends.
-struct Leads {
-    reconciling: Reconciling,
-    shop: ShopId,
-}
-
-impl Drop for Leads {
-    fn drop(&mut self) {
-        self.reconciling.led().remove(&self.shop);
     }
 }

@@ -10,14 +10,12 @@ use event_log::Appender;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::leader::Leader;
 use crate::lease::{Lease, end_stale_leaders};
 use crate::led::Led;
-use crate::{Error, Health, Projection};
+use crate::{Error, Health, Projection, Rounds};
 
 /// So many shops are led at a time that were led by nobody: one whose row cannot be had keeps none of the others waiting.
 const TAKEN_AT_ONCE: usize = 4;
@@ -82,15 +80,16 @@ impl Relay {
                 consumer: projection.consumer(),
                 database,
                 shops: Mutex::default(),
-                stop: CancellationToken::new(),
-                tasks: TaskTracker::new(),
+                rounds: Rounds::default(),
             }),
         };
-        let supervisor =
-            Supervisor { handle: handle.clone(), appender, projection: Arc::new(projection), options };
-        handle.inner.tasks.spawn(listen(handle.clone()));
-        handle.inner.tasks.spawn(supervisor.run());
-        handle.inner.tasks.close();
+        let (projection, every) = (Arc::new(projection), options.supervise);
+        let supervisor = Arc::new(Supervisor { handle: handle.clone(), appender, projection, options });
+        handle.inner.rounds.spawn(listen(handle.clone()));
+        handle.inner.rounds.start(every, "the shops cannot be looked through now", move || {
+            let supervisor = Arc::clone(&supervisor);
+            async move { supervisor.take_free_leases().await }
+        });
         handle
     }
 }
@@ -105,8 +104,7 @@ struct Inner {
     consumer: &'static str,
     database: Database,
     shops: Mutex<HashMap<ShopId, Shop>>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    rounds: Rounds,
 }
 
 struct Shop {
@@ -145,8 +143,7 @@ impl RelayHandle {
 
     /// Ends the batches that are under way, releases the leases, and stops.
     pub async fn stop(&self) {
-        self.inner.stop.cancel();
-        self.inner.tasks.wait().await;
+        self.inner.rounds.stop().await;
     }
 
     fn wake(&self, shop: &ShopId) {
@@ -177,19 +174,6 @@ struct Supervisor<P> {
 }
 
 impl<P: Projection> Supervisor<P> {
-    async fn run(self) {
-        let stop = self.handle.inner.stop.clone();
-        while !stop.is_cancelled() {
-            if let Err(error) = self.take_free_leases().await {
-                tracing::warn!(%error, "the shops cannot be looked through now");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(self.options.supervise) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
     async fn take_free_leases(&self) -> Result<(), Error> {
         let inner = &self.handle.inner;
         let rows = inner.database.client().await?.query(&sql::relay::LIST_SHOPS, &[&inner.consumer]).await?;
@@ -215,7 +199,7 @@ impl<P: Projection> Supervisor<P> {
 
     /// Takes the shop's lease, or leaves it for the next round.
     async fn try_to_lead(&self, shop: ShopId) {
-        if self.handle.inner.stop.is_cancelled() {
+        if self.handle.inner.rounds.stopping().is_cancelled() {
             return;
         }
         match timeout(TAKING, self.acquire(&shop)).await {
@@ -253,13 +237,13 @@ impl<P: Projection> Supervisor<P> {
             lease,
             applied,
             wake,
-            stop: inner.stop.clone(),
+            stop: inner.rounds.stopping().clone(),
         };
         tracing::info!(%shop, epoch = led.lease.epoch, checkpoint, "leads");
         let leading = tracing::error_span!("leader", %shop, epoch = led.lease.epoch);
         let leader = Leader::new(led, self.options.clone(), checkpoint);
         let leads = Leads { handle: self.handle.clone(), shop: shop.clone() };
-        inner.tasks.spawn(async move {
+        inner.rounds.spawn(async move {
             let _leads = leads;
             leader.run().instrument(leading).await;
         });
@@ -281,7 +265,7 @@ impl Drop for Leads {
 /// Wakes the leaders when another process has appended. Losing it only costs time: everybody polls. What is not known to be
 /// a shop is left to the supervisor, who finds new ones by himself.
 async fn listen(handle: RelayHandle) {
-    let stop = handle.inner.stop.clone();
+    let stop = handle.inner.rounds.stopping().clone();
     let listening = event_log::listen(&handle.inner.database, |shop| handle.wake(&shop));
     stop.run_until_cancelled(listening).await;
 }

@@ -8,10 +8,8 @@ use std::time::Duration;
 use database::{Database, sql};
 use domain::ShopId;
 use event_log::Appender;
-use relay::Lease;
+use relay::{Lease, Rounds};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::worker::{Ended, Worker};
 use super::{CONSUMER, Error, Origin};
@@ -75,8 +73,7 @@ struct Inner {
     appender: Appender,
     options: Options,
     shops: Mutex<HashMap<ShopId, Standing>>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    rounds: Rounds,
 }
 
 /// What this process does with a shop's tree.
@@ -91,32 +88,19 @@ impl Growing {
     /// Starts; it works until it is stopped.
     #[must_use]
     pub fn start(database: Database, appender: Appender, options: Options) -> Self {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let growing = Self {
-            inner: Arc::new(Inner { database, appender, options, shops: Mutex::default(), stop, tasks }),
-        };
-        growing.inner.tasks.spawn(growing.clone().supervise());
-        growing.inner.tasks.close();
+        let (shops, rounds, every) = (Mutex::default(), Rounds::default(), options.supervise);
+        let growing = Self { inner: Arc::new(Inner { database, appender, options, shops, rounds }) };
+        let looking = growing.clone();
+        growing.inner.rounds.start(every, "the trees cannot be looked through now", move || {
+            let growing = looking.clone();
+            async move { growing.take_free_leases().await }
+        });
         growing
     }
 
     /// Ends what is under way, releases the leases, and stops.
     pub async fn stop(&self) {
-        self.inner.stop.cancel();
-        self.inner.tasks.wait().await;
-    }
-
-    async fn supervise(self) {
-        let stop = self.inner.stop.clone();
-        while !stop.is_cancelled() {
-            if let Err(error) = self.take_free_leases().await {
-                tracing::warn!(%error, "the trees cannot be looked through now");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(self.inner.options.supervise) => {}
-                () = stop.cancelled() => {}
-            }
-        }
+        self.inner.rounds.stop().await;
     }
 
     async fn take_free_leases(&self) -> Result<(), Error> {
@@ -142,13 +126,14 @@ impl Growing {
     }
 
     async fn try_to_lead(&self, shop: ShopId) -> Result<(), Error> {
-        let Inner { database, appender, options, stop, .. } = &*self.inner;
+        let Inner { database, appender, options, rounds, .. } = &*self.inner;
         let acquired = Lease::acquire(database, &shop, CONSUMER, &options.holder, options.lease).await?;
         let Some((lease, _)) = acquired else { return Ok(()) };
         self.shops().insert(shop.clone(), Standing::Led);
         let leads = Leads { growing: self.clone(), shop, refused: false };
-        let worker = Worker::new(database.clone(), appender.clone(), options.clone(), lease, stop.clone());
-        self.inner.tasks.spawn(async move {
+        let stop = rounds.stopping().clone();
+        let worker = Worker::new(database.clone(), appender.clone(), options.clone(), lease, stop);
+        rounds.spawn(async move {
             let mut leads = leads;
             leads.refused = worker.run().await == Ended::Refused;
         });

@@ -1,14 +1,11 @@
 //! Finds the sinks that are to run, takes the leases that are free, and keeps a worker for each.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use database::sql;
 use domain::ShopId;
-use relay::Lease;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use relay::{Leading, Lease, Rounds};
 use tracing::Instrument as _;
 
 use super::store::Sinks;
@@ -50,40 +47,27 @@ struct Inner {
     sinks: Sinks,
     tail: Tail,
     options: Options,
-    led: Mutex<HashSet<(ShopId, String)>>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    led: Leading<(ShopId, String)>,
+    rounds: Rounds,
 }
 
 impl Running {
     /// Starts; it works until it is stopped.
     #[must_use]
     pub fn start(sinks: Sinks, tail: Tail, options: Options) -> Self {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let running =
-            Self { inner: Arc::new(Inner { sinks, tail, options, led: Mutex::default(), stop, tasks }) };
-        running.inner.tasks.spawn(running.clone().supervise());
-        running.inner.tasks.close();
+        let (led, rounds, every) = (Leading::default(), Rounds::default(), options.supervise);
+        let running = Self { inner: Arc::new(Inner { sinks, tail, options, led, rounds }) };
+        let looking = running.clone();
+        running.inner.rounds.start(every, "the sinks cannot be looked through now", move || {
+            let running = looking.clone();
+            async move { running.take_free_leases().await }
+        });
         running
     }
 
     /// Ends what is under way, releases the leases, and stops.
     pub async fn stop(&self) {
-        self.inner.stop.cancel();
-        self.inner.tasks.wait().await;
-    }
-
-    async fn supervise(self) {
-        let stop = self.inner.stop.clone();
-        while !stop.is_cancelled() {
-            if let Err(error) = self.take_free_leases().await {
-                tracing::warn!(%error, "the sinks cannot be looked through now");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(self.inner.options.supervise) => {}
-                () = stop.cancelled() => {}
-            }
-        }
+        self.inner.rounds.stop().await;
     }
 
     async fn take_free_leases(&self) -> Result<(), Error> {
@@ -94,7 +78,7 @@ impl Running {
         for row in rows {
             let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
             let (name, is_free): (String, bool) = (row.try_get("name")?, row.try_get("is_free")?);
-            if is_free && !self.led().contains(&(shop.clone(), name.clone())) {
+            if is_free && !self.inner.led.contains(&(shop.clone(), name.clone())) {
                 self.try_to_lead(shop, name).await?;
             }
         }
@@ -102,37 +86,20 @@ impl Running {
     }
 
     async fn try_to_lead(&self, shop: ShopId, name: String) -> Result<(), Error> {
-        let Inner { sinks, tail, options, stop, .. } = &*self.inner;
+        let Inner { sinks, tail, options, led, rounds } = &*self.inner;
         let consumer = format!("sink:{name}");
         let acquired =
             Lease::acquire(&sinks.database, &shop, &consumer, &options.holder, options.lease).await?;
         let Some((lease, checkpoint)) = acquired else { return Ok(()) };
-        self.led().insert((shop.clone(), name.clone()));
-        let leads = Leads { running: self.clone(), sink: (shop, name.clone()) };
-        let (sinks, tail, heartbeat, stop) = (sinks.clone(), tail.clone(), options.heartbeat, stop.clone());
+        let leads = led.begin((shop, name.clone()));
+        let (sinks, tail, heartbeat, stop) =
+            (sinks.clone(), tail.clone(), options.heartbeat, rounds.stopping().clone());
         let leading = tracing::error_span!("sink", shop = %lease.shop, sink = name);
         let work = async move {
             let _leads = leads;
             Worker::run(sinks, tail, name, lease, checkpoint, heartbeat, stop).await;
         };
-        self.inner.tasks.spawn(work.instrument(leading));
+        rounds.spawn(work.instrument(leading));
         Ok(())
-    }
-
-    fn led(&self) -> MutexGuard<'_, HashSet<(ShopId, String)>> {
-        // A panic elsewhere leaves the set whole: each change of it is one step.
-        self.inner.led.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Says that a sink is led by this process, for as long as its task runs, however that ends.
-struct Leads {
-    running: Running,
-    sink: (ShopId, String),
-}
-
-impl Drop for Leads {
-    fn drop(&mut self) {
-        self.running.led().remove(&self.sink);
     }
 }
