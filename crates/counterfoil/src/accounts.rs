@@ -22,7 +22,7 @@ const FILE_MAX: u64 = 64 * 1024;
 /// How PayPal is asked.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PaypalArgs {
-    /// Folder with the shops' credentials at PayPal, each in <shop>.json: {"client_id": .., "client_secret": ..}; a shop
+    /// Folder with the shops' credentials at PayPal, each in `<shop>.json`: {"client_id": .., "client_secret": ..}; a shop
     /// without a file is not reconciled
     #[arg(long = "paypal-credentials", env = "COUNTERFOIL_PAYPAL_CREDENTIALS", value_name = "DIR")]
     pub(crate) credentials: Option<PathBuf>,
