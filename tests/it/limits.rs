@@ -9,7 +9,8 @@ use test_support::wait_until;
 
 use crate::served::{SHOP, Served, body_of};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+/// Of a stream whose reader has gone the server hears by the second sign of life that it sends, each 10 s.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Three failures, and then none for a long while.
 fn strict() -> Limits {

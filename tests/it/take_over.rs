@@ -7,10 +7,10 @@ use database::{Client, Clock, Database, SettableClock, SystemClock};
 use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use http_api::Limits;
 use read_models::{Changes, ReadModels};
-use relay::{Error, Health, Options, Projection, Standing, Timer};
+use relay::{Error, Health, Lease, Options, Projection, Standing, Timer};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use test_support::wait_until;
+use test_support::{TestDatabase, wait_until};
 
 use crate::led_shop::{DEADLINE, LedShop, applied, plant_shop, quick};
 use crate::served::{SHOP, Served, placement};
@@ -321,6 +321,24 @@ async fn a_leader_whose_batches_are_ended_for_time_finds_some_that_are_not() {
 }
 
 /// P5, P6: only certificates are judged by a host's own clock; leases, timers and times in the log are the database's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_of_before_the_databases_clock_went_back_is_not_waited_for() {
+    let test = TestDatabase::create().await;
+    plant_shop(&test, "shop").await;
+    let (database, shop) = (test.database(), ShopId::parse("shop").unwrap());
+    let lease = Duration::from_secs(60);
+    let acquire = async |holder: &str| Lease::acquire(&database, &shop, "a", holder, lease).await.unwrap();
+    let (first, _) = acquire("first").await.expect("it is free");
+    assert!(acquire("second").await.is_none(), "the first has it");
+    // As if it had died an hour from now, and the clock had then gone back.
+    let ahead = "UPDATE counterfoil.checkpoints
+        SET heartbeat_at = heartbeat_at + interval '1 hour', lease_expires_at = lease_expires_at + interval '1 hour'";
+    test.superuser().await.batch_execute(ahead).await.unwrap();
+    let (second, _) = acquire("second").await.expect("nobody waits for an hour");
+    assert!(second.epoch > first.epoch, "the first can write no more");
+    assert!(acquire("third").await.is_none(), "the second has it");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clocks_that_differ_by_two_hours_change_nothing() {
     let hour = chrono::TimeDelta::hours(1);

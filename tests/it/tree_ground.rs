@@ -260,20 +260,29 @@ pub(crate) async fn integrate_all(integrator: &mut Integrator) {
     }
 }
 
-/// What a directory has, by path, without what is the directory's own business.
+/// What a directory has, by path, without what is the directory's own business. What goes while it is looked at, as partial
+/// tiles do when they are of no use any more, it has not.
 pub(crate) fn files_of(dir: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut files = std::collections::BTreeMap::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(next) = dirs.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
+        let Some(entries) = unless_gone(std::fs::read_dir(next)) else { continue };
+        for entry in entries {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
                 dirs.push(path);
             } else if name != ".lock" {
-                files.insert(name, std::fs::read(path).unwrap());
+                files.extend(unless_gone(std::fs::read(path)).map(|bytes| (name, bytes)));
             }
         }
     }
     files
+}
+
+fn unless_gone<T>(read: std::io::Result<T>) -> Option<T> {
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read.unwrap()),
+    }
 }

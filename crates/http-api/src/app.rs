@@ -49,6 +49,8 @@ pub struct Limits {
     pub batch_deadline: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
+    /// A client that takes nothing of its answer for so long is cut off.
+    pub read_stall: Duration,
     /// Connections of one worker; who comes then waits to be let in.
     pub max_connections: usize,
     /// Bytes of the path and the query.
@@ -89,6 +91,7 @@ impl Default for Limits {
             body_deadline: Duration::from_secs(10),
             batch_deadline: Duration::from_secs(600),
             keep_alive: Duration::from_secs(75),
+            read_stall: Duration::from_secs(30),
             max_connections: 512,
             uri: 8 * 1024,
             headers: 32 * 1024,
@@ -311,6 +314,15 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(scope);
 }
 
+/// No deadline of the server's ends a client that does not read: it would keep its connection and its answer in memory for
+/// ever. The kernel ends it, also where the client goes on to confirm that its window is shut. Connections have it from the
+/// socket that they came by.
+fn bound_stalls(listener: &TcpListener, limit: Duration) {
+    let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+    // Where a system has no such option, its clients are served all the same.
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(listener, milliseconds);
+}
+
 /// The server on a listening socket. It does not listen to signals: the caller stops it by its handle.
 ///
 /// # Errors
@@ -329,6 +341,7 @@ pub fn server_with_tls(api: Arc<Api>, listener: TcpListener, tls: Option<Tls>) -
     if let Some(tls) = &tls {
         api.spawn(tls.clone().watch(api.stopping.clone()));
     }
+    bound_stalls(&listener, limits.read_stall);
     let data = web::Data::from(api);
     let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(configure))
         .workers(limits.workers.max(1))

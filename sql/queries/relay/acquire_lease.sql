@@ -1,6 +1,7 @@
 -- acquire_lease
 -- Takes a lease that is free, and raises the epoch: whoever had it can write no more. Waits for nobody: where somebody
--- has the row, no row comes back.
+-- has the row, no row comes back. One whose last sign of life is further ahead than it lasts is of a clock that went back
+-- since: it would be waited for as long as that.
 -- $1 shop_id text
 -- $2 consumer text
 -- $3 holder text
@@ -9,7 +10,10 @@ WITH free AS (
     SELECT c.shop_id, c.consumer
     FROM counterfoil.checkpoints AS c
     WHERE c.shop_id = $1 AND c.consumer = $2
-        AND (c.lease_expires_at IS NULL OR c.lease_expires_at < clock_timestamp())
+        AND (
+            c.lease_expires_at IS NULL OR c.lease_expires_at < clock_timestamp()
+            OR c.heartbeat_at - clock_timestamp() > c.lease_expires_at - c.heartbeat_at
+        )
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 taken AS (

@@ -2,7 +2,10 @@
 -- Every shop, how far it has been decided, and whether its lease may be taken, by the database's clock.
 -- $1 consumer text
 SELECT s.shop_id, coalesce(c.position, -1) AS position, c.lease_holder,
-    (c.lease_expires_at IS NULL OR c.lease_expires_at < clock_timestamp()) AS is_free
+    (
+        c.lease_expires_at IS NULL OR c.lease_expires_at < clock_timestamp()
+        OR c.heartbeat_at - clock_timestamp() > c.lease_expires_at - c.heartbeat_at
+    ) AS is_free
 FROM counterfoil.shops AS s
 LEFT JOIN counterfoil.checkpoints AS c ON c.shop_id = s.shop_id AND c.consumer = $1
 ORDER BY s.shop_id;

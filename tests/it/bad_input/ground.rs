@@ -9,8 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use test_support::wait_until;
 
 use super::certificates::rsa_key;
+use crate::led_shop::DEADLINE;
 use crate::served::{SHOP, Served, WEBHOOK_ID, body_of};
 
 /// Changes by itself: who leads, and when a key was last used.
@@ -176,6 +178,7 @@ fn counter(code: &str) -> &'static str {
 /// Delivers each: it is answered as it should be, with a problem that says why; is counted; and changes no table.
 pub(super) async fn assert_refused(served: &Served, cases: Vec<Case>) {
     served.settled().await;
+    assert!(wait_until(DEADLINE, async || is_led(served).await).await, "nobody leads");
     let (before, counted) = (tables(served).await, counters(served).await);
     let mut expected = counted.clone();
     for Case { what, shop, callback, status, says } in cases {
@@ -191,6 +194,12 @@ pub(super) async fn assert_refused(served: &Served, cases: Vec<Case>) {
     let changed = changed(&before, &tables(served).await);
     assert!(changed.is_empty(), "what was refused has changed {changed:?}");
     assert_eq!(counters(served).await, expected);
+}
+
+/// Whoever leads first makes a row of it.
+async fn is_led(served: &Served) -> bool {
+    let led = "SELECT FROM counterfoil.checkpoints WHERE lease_holder IS NOT NULL";
+    !served.test_superuser().await.query(led, &[]).await.unwrap().is_empty()
 }
 
 /// Tea for every order.

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use http_api::Limits;
+use test_support::wait_until;
 
+use crate::led_shop::DEADLINE;
 use crate::served::Served;
 
 fn short() -> Limits {
@@ -62,6 +64,36 @@ async fn a_slow_sender_is_cut_off() {
     assert_eq!(served.events().await, before);
     assert_eq!(served.counted(&served.metrics().await, "timeout"), 2);
     served.stop().await;
+}
+
+/// It asks again and again, and takes nothing of the answers; what it has not taken does not stay for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let served = Served::start(Limits { read_stall: Duration::from_millis(500), ..short() }).await;
+    let mut stream = TcpStream::connect(served.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let ours = stream.local_addr().unwrap().port();
+    let is_served = || connections_to(served.address.port()).contains(&ours);
+    assert!(is_served());
+    let ask = b"GET /asyncapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(64);
+    // Until nobody takes more of it.
+    tokio::task::block_in_place(|| while stream.write(&ask).is_ok() {});
+    assert!(wait_until(DEADLINE, async || !is_served()).await, "it is served for ever");
+    assert!(served.metrics().await.contains("counterfoil"), "others are served");
+    served.stop().await;
+}
+
+/// The ports of those who are connected to one.
+fn connections_to(port: u16) -> Vec<u16> {
+    const ESTABLISHED: &str = "01";
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port_of = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    let connection = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+        (port_of(local) == Some(port) && state == ESTABLISHED).then(|| port_of(remote))?
+    };
+    table.lines().filter_map(connection).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -147,13 +147,40 @@ pub(crate) fn partitioned(mut round: Round) -> LocalBoxFuture<'static, Verdict> 
 /// F25: packets are dropped between the two, without a word to either.
 pub(crate) fn packets_dropped(round: Round) -> LocalBoxFuture<'static, Verdict> {
     Box::pin(async move {
-        let needed = tools::need_root()
-            .and_then(|()| tools::need("ip", "iproute2"))
-            .and_then(|()| tools::need("iptables", "iptables"));
-        if let Err(why) = needed {
+        if let Err(why) = tools::need_root().and_then(|()| tools::need("iptables", "iptables")) {
             return Verdict::Skipped(why);
         }
-        let _ = round;
-        Verdict::Skipped("later".into())
+        let cut = Cut::prepare().await;
+        for _ in 0..round.times(1, 4) {
+            let dropped = Dropped::between(cut.proxy.address.port());
+            lasts(round.seconds(12, 40)).await;
+            drop(dropped);
+            cut.field.load.gets_through(QUIET).await;
+        }
+        Verdict::Held(cut.field.survived("packets to and from the database dropped").await)
     })
+}
+
+/// Nothing comes through to a port of this machine's or back, and nobody is told, for as long as it is there.
+struct Dropped(u16);
+
+impl Dropped {
+    fn between(port: u16) -> Self {
+        let dropped = Self(port);
+        dropped.rules("-I");
+        dropped
+    }
+
+    fn rules(&self, change: &str) {
+        for port in ["--dport", "--sport"] {
+            let rule = [port, &self.0.to_string(), "-j", "DROP"];
+            tools::run("iptables", &[&["-w", change, "INPUT", "-i", "lo", "-p", "tcp"], &rule[..]].concat());
+        }
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.rules("-D");
+    }
 }

@@ -161,7 +161,7 @@ pub(crate) fn storms(round: Round) -> LocalBoxFuture<'static, Verdict> {
 pub(crate) fn lock_queue(round: Round) -> LocalBoxFuture<'static, Verdict> {
     Box::pin(async move {
         let field = Field::prepare().await;
-        for table in ["outbox", "events", "checkpoints"].iter().take(round.times(2, 3)) {
+        for table in ["outbox", "events", "checkpoints"].iter().take(round.times(1, 3)) {
             let superuser = field.ground.test.superuser().await;
             let lock = format!("BEGIN; LOCK TABLE counterfoil.{table} IN ACCESS EXCLUSIVE MODE");
             superuser.batch_execute(&lock).await.unwrap();
@@ -169,7 +169,8 @@ pub(crate) fn lock_queue(round: Round) -> LocalBoxFuture<'static, Verdict> {
             superuser.batch_execute("ROLLBACK").await.unwrap();
             field.load.gets_through(QUIET).await;
         }
-        assert!(field.load.told().refused > 0, "nobody was told to come again");
+        // What is tried again for a while need not be refused in a short one.
+        assert!(!round.is_long || field.load.told().refused > 0, "nobody was told to come again");
         Verdict::Held(field.survived("outbox, then the log, locked against everybody").await)
     })
 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::wire::{Frames, Said, understand};
+use super::wire::{ASKS_FOR_TLS, Frames, Said, understand};
 
 /// When to break a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +193,9 @@ impl Session {
     }
 
     async fn ask(&mut self, frame: &[u8]) -> Result<(), End> {
+        if frame == ASKS_FOR_TLS {
+            return self.client.write_all(b"N").await.map_err(|_| End::Gone);
+        }
         let said = understand(frame, &mut self.prepared);
         if said.begins_transaction() {
             self.ran.clear();

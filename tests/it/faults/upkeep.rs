@@ -154,14 +154,15 @@ pub(crate) fn nobody_reads(round: Round) -> LocalBoxFuture<'static, Verdict> {
         let url = |path: &str| format!("http://{}/v1/{path}", field.serving[0].address);
         for n in 0..5 {
             let made = sender.put(url(&format!("consumers/never-{n}"))).bearer_auth(&key);
-            let status = made.json(&serde_json::json!({})).send().await.unwrap().status();
+            let status = made.json(&serde_json::json!({"cursor": "start"})).send().await.unwrap().status();
             assert!(status.is_success(), "{status}");
         }
         let open = || {
-            let request = sender.get(url("feed?kind=all&after=0-start")).bearer_auth(&key);
+            let request = sender.get(url("feed?kind=all")).bearer_auth(&key);
             request.header("accept", "text/event-stream").send()
         };
         let stalled: Vec<_> = join_all((0..READERS).map(|_| open())).await;
+        assert!(stalled.iter().all(|opened| opened.as_ref().is_ok_and(|answer| answer.status() == 200)));
         let before = resident_kb(field.serving[0].pid());
         field.load.gets_through(round.times(400, 30_000)).await;
         let grown = resident_kb(field.serving[0].pid()).saturating_sub(before);

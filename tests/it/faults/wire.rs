@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+/// SSLRequest: the length, and a number that is no version.
+pub(crate) const ASKS_FOR_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
 /// Cuts a stream of bytes into frames.
 pub(crate) struct Frames {
     buffer: Vec<u8>,
@@ -31,8 +34,10 @@ impl Frames {
         if self.buffer.len() < length {
             return None;
         }
-        self.is_first = false;
-        Some(self.buffer.drain(..length).collect())
+        let frame: Vec<u8> = self.buffer.drain(..length).collect();
+        // It is followed by the first one, again without a type.
+        self.is_first = self.is_first && frame == ASKS_FOR_TLS;
+        Some(frame)
     }
 }
 
