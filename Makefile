@@ -16,9 +16,12 @@ FAULTS ?= all
 SEED ?=
 # Of a soak.
 HOURS ?= 1
+# Of each fuzzer.
+MINUTES ?= 10
+FUZZERS ?= headers certificate body entry cursor note
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check deny test test-all bench hunt mutants faults soak clean-dev schema-dump contract-dump
+.PHONY: help build run check deny test test-all bench hunt mutants faults soak fuzz clean-dev schema-dump contract-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +71,17 @@ faults: build ## Every fault of the catalogue that can be made here: make faults
 
 soak: build ## Faults by chance for HOURS, while memory and tables are watched
 	PATH="$$($(BIN) postgres):$$PATH" COUNTERFOIL_SOAK_HOURS=$(HOURS) COUNTERFOIL_SEED=$(SEED) $(FAULT_TESTS) hours_of_faults
+
+# `cargo install --locked cargo-fuzz`, and nightly Rust for its sanitizer. What is found on the way stays beside the build.
+FOUND := $(TARGET)/fuzz/found
+fuzz: ## Random bytes for every parser, MINUTES each: make fuzz MINUTES=1 FUZZERS="body note"
+	@for fuzzer in $(FUZZERS); do \
+		mkdir -p $(FOUND)/$$fuzzer; \
+		words=tests/fuzz/words/$$fuzzer; \
+		$(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz --target-dir $(TARGET)/fuzz $$fuzzer \
+			$(FOUND)/$$fuzzer tests/fuzz/corpus/$$fuzzer -- -max_total_time=$$(( $(MINUTES) * 60 )) -timeout=10 \
+			-max_len=16384 -print_final_stats=1 -artifact_prefix=$(FOUND)/$$fuzzer- $$(test ! -e $$words || echo -dict=$$words) || exit 1; \
+	done
 
 bench: ## Measure against the plain transaction: make bench BENCH="--quick -o json"
 	$(CARGO) build --release -p counterfoil

@@ -104,10 +104,12 @@ pub(crate) fn too_large(limit: usize) -> Problem {
 
 /// A compressed body is other bytes than those that were signed, and a bomb at worst.
 pub(crate) fn refuse_encoding(request: &HttpRequest) -> Result<(), Problem> {
-    match request.headers().get(header::CONTENT_ENCODING) {
-        None => Ok(()),
-        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
-        Some(_) => Err(Problem::new(Code::UnsupportedMediaType, "The body must not be compressed.")),
+    // Each of them: one that stands behind another is applied all the same.
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::UnsupportedMediaType, "The body must not be compressed."))
     }
 }
 

@@ -15,3 +15,5 @@ mod kept;
 mod made_bodies;
 mod paypal_host;
 mod signatures;
+mod slow;
+mod smuggling;

@@ -209,6 +209,7 @@ pub(crate) const CATALOGUE: &[Row] = &[
             "no_call_leaves_for_a_certificate_url_that_is_not_paypals",
             "a_certificate_that_cannot_be_had_makes_its_callback_wait_and_nobody_else_is_called",
             "while_paypals_host_is_down_a_known_certificate_goes_on_and_others_wait",
+            "a_name_that_was_led_elsewhere_is_not_believed_and_told_nothing",
             "nothing_is_fetched_for_a_header_that_is_wrong",
             "fifty_callbacks_at_once_fetch_their_certificate_once",
         ]),
@@ -216,18 +217,27 @@ pub(crate) const CATALOGUE: &[Row] = &[
     row(
         "F37",
         "HTTP limits and smuggling",
-        Covered(&["broken_http_is_refused", "all_bodies_together_are_bounded"]),
+        Covered(&[
+            "broken_http_is_refused",
+            "no_request_is_taken_for_two_and_none_is_read_beyond_its_limit",
+            "all_bodies_together_are_bounded",
+        ]),
     ),
     row(
         "F38",
         "slow heads, bodies and readers",
-        Covered(&["a_slow_sender_is_cut_off", "a_client_that_does_not_read_is_cut_off"]),
+        Covered(&[
+            "a_slow_sender_is_cut_off",
+            "sixty_slow_senders_keep_nobody_waiting_and_are_all_cut_off",
+            "a_client_that_does_not_read_is_cut_off",
+        ]),
     ),
     row(
         "F39",
         "malformed JSON",
         Covered(&[
             "what_is_not_json_is_told_apart",
+            "an_authentic_callback_that_cannot_be_understood_is_kept_as_such",
             "whatever_field_is_wrong_or_missing_the_callback_is_kept_and_parks_nothing",
             "bodies_that_cannot_be_understood_are_facts_too",
             "depth_and_size_in_fields_that_nobody_reads_do_no_harm",
@@ -238,7 +248,7 @@ pub(crate) const CATALOGUE: &[Row] = &[
         "a flood of unsigned requests",
         Covered(&["an_address_that_sends_garbage_is_answered_429_and_its_authentic_callbacks_are_taken"]),
     ),
-    row("F41", "random bytes at every parser", LeftOut("the fuzzers run by themselves")),
+    row("F41", "random bytes at every parser", LeftOut("`make fuzz` is the fuzzers' own")),
     row(
         "F42",
         "a broker that is down, dies, or refuses",
