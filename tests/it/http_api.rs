@@ -228,3 +228,27 @@ async fn it_says_whether_it_lives_and_is_ready() {
     }
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nul_and_an_epoch_beyond_all_are_refused_wherever_they_stand() {
+    let served = Served::start(Limits::default()).await;
+    let operator = served.operator_key.clone();
+    for path in ["/v1/stock?cursor=%00", "/v1/payments?order=a%00", "/v1/events?key=callback:%00"] {
+        let (status, problem) = served.get(path, &operator).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_query")), "{path}: {problem}");
+    }
+    for path in ["/v1/consumers/%00", "/v1/sinks/a%00b", "/v1/sinks/%00/undelivered"] {
+        let (status, problem) = served.get(path, &operator).await;
+        assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{path}: {problem}");
+    }
+    let target = json!({ "brokers": "127.0.0.1:9", "topic_prefix": "\0" });
+    let sink = json!({ "name": "books", "kind": "kafka", "target": target });
+    let (status, problem) = served.post("/v1/sinks", &operator, &sink).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("invalid_command")), "{problem}");
+
+    let moved = json!({ "cursor": "0-start", "was": "2147483648-0" });
+    let answer = served.client.put(served.url("/v1/consumers/books")).bearer_auth(&operator).json(&moved);
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    served.stop().await;
+}

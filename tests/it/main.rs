@@ -33,6 +33,7 @@ mod limits;
 mod load;
 mod moves;
 mod old_logs;
+mod openapi;
 mod plans;
 mod program;
 mod promises;

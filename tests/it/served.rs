@@ -250,6 +250,13 @@ impl Served {
         key(&self.keys, &shop, Role::Shop).await
     }
 
+    /// A key of the shop that has all these roles.
+    pub(crate) async fn key_with(&self, roles: impl IntoIterator<Item = Role>) -> String {
+        let shop = ShopId::parse(SHOP).unwrap();
+        let made = self.keys.create(&shop, "a test", roles.into_iter().collect()).await;
+        made.unwrap().0.expose().to_owned()
+    }
+
     pub(crate) async fn add_webhook_id(&self, id: &str) {
         let shop = ShopId::parse(SHOP).unwrap();
         shops::add_webhook(&self.database, &shop, Environment::Dev, id).await.unwrap();

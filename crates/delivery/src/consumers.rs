@@ -5,6 +5,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use database::{Database, sql};
 use domain::{Position, ShopId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -42,7 +43,7 @@ impl FromStr for To {
 }
 
 /// A consumer, and how far it is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Consumer {
     /// Its name.
     pub name: String,

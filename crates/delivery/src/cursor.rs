@@ -1,11 +1,13 @@
 //! Where a reader stands, and whether the log can go on from there.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use database::{Client, sql};
 use domain::{Position, ShopId};
 use futures_util::try_join;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::Error;
 
@@ -42,7 +44,25 @@ impl FromStr for Cursor {
             plain.then(|| text.parse::<i64>().ok()).flatten().ok_or(InvalidCursor)
         };
         let position = if position == "start" { -1 } else { number(position)? };
-        Ok(Self { epoch: number(epoch)?, position: Position(position) })
+        let epoch = number(epoch)?;
+        // The column's range: no log has forked so often.
+        if i32::try_from(epoch).is_err() {
+            return Err(InvalidCursor);
+        }
+        Ok(Self { epoch, position: Position(position) })
+    }
+}
+
+impl JsonSchema for Cursor {
+    fn schema_name() -> Cow<'static, str> {
+        "Cursor".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-9]+-([0-9]+|start)$",
+            "description": "The last event that a reader is done with: <epoch>-<position>, or <epoch>-start."
+        })
     }
 }
 
@@ -185,8 +205,19 @@ mod tests {
         for text in ["0-0", "0-1042", "3-7", "2-start"] {
             assert_eq!(cursor(text).to_string(), text);
         }
-        for text in ["", "7", "-7", "0-", "0--1", "a-1", "0-1x", "0-+1", "0-99999999999999999999", "0-Start"]
-        {
+        for text in [
+            "",
+            "7",
+            "-7",
+            "0-",
+            "0--1",
+            "a-1",
+            "0-1x",
+            "0-+1",
+            "0-99999999999999999999",
+            "0-Start",
+            "2147483648-0",
+        ] {
             assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text:?}");
         }
     }

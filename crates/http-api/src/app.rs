@@ -24,8 +24,8 @@ use crate::admission::Admission;
 use crate::problem::{Code, Problem};
 use crate::tls::Tls;
 use crate::{
-    Counters, batch, consumers, coupons, dead_letters, events, feed, health, orders, payments, points,
-    published, schemas, settings, sinks, stock, trace, webhooks,
+    Counters, batch, consumers, coupons, dead_letters, events, feed, health, openapi, orders, payments,
+    points, published, schemas, settings, sinks, stock, trace, webhooks,
 };
 
 /// How much, and how long, a client may take.
@@ -222,13 +222,20 @@ pub(crate) type Shared = web::Data<Api>;
 
 /// A path with its methods; any other method is answered 405 with what is allowed.
 pub(crate) struct Methods {
+    #[cfg(test)]
+    path: String,
     resource: Resource,
     allowed: Vec<Method>,
 }
 
 /// Begins a path.
 pub(crate) fn at(path: &str) -> Methods {
-    Methods { resource: web::resource(path), allowed: Vec::new() }
+    Methods {
+        #[cfg(test)]
+        path: path.to_owned(),
+        resource: web::resource(path),
+        allowed: Vec::new(),
+    }
 }
 
 impl Methods {
@@ -277,6 +284,10 @@ impl Methods {
     }
 
     pub(crate) fn done(self) -> Resource {
+        #[cfg(test)]
+        REGISTERED.with_borrow_mut(|all| {
+            all.extend(self.allowed.iter().map(|method| (self.path.clone(), method.to_string())));
+        });
         let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
         let allowed = allowed.join(", ");
         self.resource.default_service(web::to(move || {
@@ -285,6 +296,17 @@ impl Methods {
             async move { Err::<actix_web::HttpResponse, _>(problem) }
         }))
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static REGISTERED: std::cell::RefCell<Vec<(String, String)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// The paths and methods that this thread has registered; for tests.
+#[cfg(test)]
+pub(crate) fn registered() -> Vec<(String, String)> {
+    REGISTERED.take()
 }
 
 /// All routes.
@@ -308,6 +330,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .configure(sinks::routes)
         .configure(published::routes)
         .configure(schemas::routes)
+        .configure(openapi::routes)
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(Problem::new(Code::NotFound, "No such path."))
         }));

@@ -10,6 +10,8 @@ use domain::{Key, Position, ShopId};
 use intake::{Accepted, By, CommandError, CommandKind, InvalidCommand, command};
 use read_models::ReadModels;
 use relay::Projection as _;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -22,7 +24,7 @@ use crate::{body, downstream, events, request, views};
 const POLL: Duration = Duration::from_millis(100);
 
 /// Who may give a command.
-fn roles(kind: CommandKind) -> &'static [Role] {
+pub(crate) fn roles(kind: CommandKind) -> &'static [Role] {
     match kind {
         CommandKind::OrderResolve
         | CommandKind::PaymentResolve
@@ -31,6 +33,35 @@ fn roles(kind: CommandKind) -> &'static [Role] {
         | CommandKind::Dismiss => &[Role::Operator],
         _ => &[Role::Shop],
     }
+}
+
+/// What a command that is in the log is answered with.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Taken {
+    /// Where it stands: <epoch>-<position>.
+    position: String,
+    /// Its id there.
+    event_id: String,
+    /// What came of it, where that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcomes: Option<Vec<Decided>>,
+    /// What it was about, as it is now.
+    #[serde(flatten)]
+    #[schemars(with = "views::State")]
+    state: Map<String, Value>,
+}
+
+/// An outcome of a command.
+#[derive(Serialize, JsonSchema)]
+struct Decided {
+    /// Its type: `order.placed`.
+    #[serde(rename = "type")]
+    type_name: String,
+    /// Where it stands: <epoch>-<position>.
+    position: String,
+    /// Why not otherwise, all of it.
+    #[schemars(with = "Vec<domain::Reason>")]
+    reasons: Value,
 }
 
 /// Takes one command and answers it. `subject` is what the path names.
@@ -159,24 +190,22 @@ pub(crate) async fn respond(
     let epoch = epoch(api, shop).await?;
     let position = format!("{epoch}-{}", accepted.position);
     let location = format!("/v1/events/{position}");
-    let mut document = Map::new();
-    document.insert("position".into(), position.as_str().into());
-    document.insert("event_id".into(), accepted.id.to_string().into());
+    let mut taken = Taken { position, event_id: accepted.id.to_string(), outcomes: None, state: Map::new() };
     let wait = request::wait(request.headers());
     // Whoever has as many waiting as it may have is answered at once: it is in the log.
     if let Some(wait) = wait
         && let Some(_waiting) = api.admission.wait(identity)
         && applied(api, shop, accepted.position, wait).await?
     {
-        decided(api, shop, accepted.position, epoch, key, &mut document).await?;
+        decided(api, shop, accepted.position, epoch, key, &mut taken).await?;
         return Ok(HttpResponse::Ok()
             .insert_header((header::LOCATION, location))
             .insert_header(("preference-applied", format!("wait={}", wait.as_secs())))
-            .json(document));
+            .json(taken));
     }
     let mut response = HttpResponse::Accepted();
     response.insert_header((header::LOCATION, location));
-    Ok(response.json(document))
+    Ok(response.json(taken))
 }
 
 async fn decided(
@@ -185,25 +214,24 @@ async fn decided(
     position: Position,
     epoch: i64,
     key: Option<Key>,
-    document: &mut Map<String, Value>,
+    taken: &mut Taken,
 ) -> Result<(), Problem> {
     let outcomes = events::outcomes_of(api, shop, position).await?;
-    let list: Vec<Value> = outcomes
-        .iter()
-        .map(|event| {
-            let mut value =
-                json!({ "type": event.type_name, "position": format!("{epoch}-{}", event.position) });
-            let data: Value = serde_json::from_str(event.data()).unwrap_or_default();
-            let reasons = data.get("reasons").or_else(|| data.pointer("/order/refusals"));
-            value["reasons"] = reasons.cloned().unwrap_or_else(|| json!([]));
-            value
-        })
-        .collect();
-    document.insert("outcomes".into(), list.into());
+    let outcomes = outcomes.iter().map(|event| {
+        let data: Value = serde_json::from_str(event.data()).unwrap_or_default();
+        let reasons = data.get("reasons").or_else(|| data.pointer("/order/refusals"));
+        let reasons = reasons.cloned().unwrap_or_else(|| json!([]));
+        Decided {
+            type_name: event.type_name.clone(),
+            position: format!("{epoch}-{}", event.position),
+            reasons,
+        }
+    });
+    taken.outcomes = Some(outcomes.collect());
     if let Some(key) = key
         && let Some((name, state)) = views::state_of(api, shop, &key, epoch).await?
     {
-        document.insert(name.into(), state);
+        taken.state.insert(name.into(), state);
     }
     Ok(())
 }

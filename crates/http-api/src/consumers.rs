@@ -3,6 +3,7 @@
 use access::{Identity, Role};
 use actix_web::{HttpRequest, HttpResponse, web};
 use delivery::{Consumer, Cursor, Moved, To};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::{downstream, request};
 
 /// Who may move a consumer.
-const MOVERS: &[Role] = &[Role::Feed, Role::Operator];
+pub(crate) const MOVERS: &[Role] = &[Role::Feed, Role::Operator];
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/v1/consumers").get(list).done())
@@ -36,9 +37,10 @@ async fn get(api: Shared, request: HttpRequest, path: web::Path<String>) -> Resu
     found_or(found.map_err(|error| downstream::problem(&error))?)
 }
 
-#[derive(Deserialize)]
+/// Where a consumer is to stand.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Put {
+pub(crate) struct Put {
     /// Where it is to stand: a cursor; of a new one also start, end, or a time.
     cursor: String,
     /// Where it stands, as this instance thinks; none for a new one.
@@ -90,7 +92,7 @@ async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> R
 }
 
 /// Where something is to begin.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reset {
     /// start, end, a cursor, or a time.

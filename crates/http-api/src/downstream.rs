@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, web};
 use delivery::{CursorError, Error};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::app::Shared;
 use crate::problem::{Code, Problem};
@@ -55,11 +56,31 @@ pub(crate) async fn json<T: DeserializeOwned>(
     request::require_json(request.headers(), &[])?;
     let body = body::read(request, payload, BODY_MAX, api.limits.body_deadline, &api.bodies).await?;
     let bytes: &[u8] = if body.bytes.is_empty() { b"{}" } else { &body.bytes };
+    if has_nul(bytes) {
+        return Err(Problem::new(Code::InvalidCommand, "The body: a text has a NUL."));
+    }
     // Its text says where and what, and quotes nothing but names and words of the body.
     serde_json::from_slice(bytes).map_err(|error| {
         let code = if error.is_data() { Code::InvalidCommand } else { Code::MalformedJson };
         Problem::new(code, format!("The body: {error}."))
     })
+}
+
+/// Whether a text of the body has a NUL, which PostgreSQL's texts cannot have.
+fn has_nul(body: &[u8]) -> bool {
+    fn within(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(within),
+            Value::Object(members) => {
+                members.iter().any(|(name, value)| name.contains('\0') || within(value))
+            }
+            _ => false,
+        }
+    }
+    // JSON writes it as an escape and in no other way.
+    body.windows(6).any(|escape| escape == b"\\u0000")
+        && serde_json::from_slice(body).is_ok_and(|value: Value| within(&value))
 }
 
 /// A name of a consumer or a sink.

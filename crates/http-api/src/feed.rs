@@ -19,13 +19,13 @@ use crate::{downstream, stream};
 /// Who may read the feed.
 pub(crate) const FEED_READERS: &[Role] = &[Role::Feed, Role::Shop, Role::Operator, Role::Viewer];
 
-const BATCH_JSON: &str = "application/cloudevents-batch+json";
-const EVENT_STREAM: &str = "text/event-stream";
+pub(crate) const BATCH_JSON: &str = "application/cloudevents-batch+json";
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 /// Says from where to go on, also behind a page without events.
 pub(crate) const CURSOR: &str = "counterfoil-cursor";
 /// The longest that an empty page is held back.
-const TIMEOUT_MAX: Duration = Duration::from_secs(30);
-const LIMIT: usize = 100;
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 
 pub(crate) fn routes(cfg: &mut actix_web::web::ServiceConfig) {

@@ -18,6 +18,7 @@ mod downstream;
 mod events;
 mod feed;
 mod health;
+mod openapi;
 mod orders;
 mod payments;
 mod points;

@@ -16,6 +16,9 @@ use crate::{commands, request, views};
 /// The most that asking PayPal about one order takes; what was found until then is in the log.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Who may have an order looked up at PayPal.
+pub(crate) const SYNCERS: &[Role] = &[Role::Operator, Role::Shop];
+
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/v1/orders").get(list).post(place).done())
         .service(at("/v1/orders/{order}").get(get).done())
@@ -40,7 +43,7 @@ async fn place(api: Shared, request: HttpRequest, payload: web::Payload) -> Resu
 
 /// Looks the order up at PayPal at once, brings in what never came, and answers with what was found.
 async fn sync(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let identity = request::authorize(&api, &request, &[Role::Operator, Role::Shop]).await?;
+    let identity = request::authorize(&api, &request, SYNCERS).await?;
     let unknown = || Problem::new(Code::NotFound, "There is no such order.");
     let order = OrderId::parse(&path).map_err(|_| unknown())?;
     let reconciler = api.reconciler.clone().ok_or_else(|| not_at_paypal(&Error::NoAccount))?;

@@ -130,6 +130,10 @@ impl Query {
             if !known.contains(&name.as_str()) {
                 return Err(invalid(&format!("This path knows the parameters {}.", known.join(", "))));
             }
+            // PostgreSQL has none in its texts.
+            if value.contains('\0') {
+                return Err(invalid(&format!("The parameter {name} has a NUL.")));
+            }
             if parameters.insert(name.clone(), value).is_some() {
                 return Err(invalid(&format!("The parameter {name} is there twice.")));
             }

@@ -1,10 +1,13 @@
 //! `/v1/sinks`: where events are sent to, how each gets on, and what could not be delivered.
 
+use std::collections::BTreeMap;
+
 use access::{Identity, Role};
 use actix_web::{HttpRequest, HttpResponse, web};
 use delivery::sinks::{InvalidSettings, Letters, Secrets, Settings, State};
 use delivery::{Cursor, Selection, To};
 use domain::{Key, ShopId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +17,8 @@ use crate::downstream;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 
-const CHANGERS: &[Role] = &[Role::Operator];
+/// Who may change a sink.
+pub(crate) const CHANGERS: &[Role] = &[Role::Operator];
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/v1/sinks").get(list).post(create).done())
@@ -57,6 +61,28 @@ async fn show(
 
 fn unknown() -> Problem {
     Problem::new(Code::NotFound, "No sink has this name.")
+}
+
+/// A new sink, as `described` reads it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what is read field by field")]
+pub(crate) struct Made {
+    /// What it is called.
+    name: String,
+    /// Where it begins: start, end, a cursor, or a time; else at the end.
+    from: Option<String>,
+    #[serde(flatten)]
+    changed: Changed,
+}
+
+/// The same of one that is there.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what is read field by field")]
+pub(crate) struct Changed {
+    /// Its secrets, by name; those that are there stay when they are left out.
+    secrets: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    settings: Settings,
 }
 
 /// What a sink is made of: `settings` are all that is neither of the others.
@@ -148,9 +174,10 @@ async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> R
     }
 }
 
-#[derive(Deserialize)]
+/// Why a sink is stopped.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Pause {
+pub(crate) struct Pause {
     reason: Option<String>,
 }
 
@@ -224,9 +251,10 @@ async fn check(api: Shared, request: HttpRequest, path: web::Path<String>) -> Re
     }
 }
 
-#[derive(Deserialize)]
+/// Which dead letters are sent again; all when nothing is said.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Redrive {
+pub(crate) struct Redrive {
     #[serde(default)]
     types: String,
     key: Option<String>,

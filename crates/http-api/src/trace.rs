@@ -68,12 +68,16 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Why the head of a request is longer than anybody needs.
+/// Why the head of a request is longer than anybody needs, or names what cannot be.
 fn beyond(request: &ServiceRequest, limits: &Limits) -> Option<Problem> {
     let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri > limits.uri {
         let detail = format!("The path and the query have more than {} bytes.", limits.uri);
         return Some(Problem::new(Code::UriTooLong, detail));
+    }
+    // Nothing has a NUL in its name, for PostgreSQL has none in its texts.
+    if request.uri().path().contains("%00") {
+        return Some(Problem::new(Code::NotFound, "No such path."));
     }
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

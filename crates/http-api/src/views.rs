@@ -12,6 +12,7 @@ use read_models::query::payments::PaymentFilter;
 use read_models::query::{Page, coupons, dead_letters, orders, payments, points, stock};
 use read_models::{Error, ReadModels};
 use relay::Projection as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -22,9 +23,9 @@ use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 
 /// Fields that hold a position of the log.
-const POSITIONS: [&str; 2] = ["position", "group"];
+pub(crate) const POSITIONS: [&str; 2] = ["position", "group"];
 /// Flags that orders can be listed by.
-const FLAGS: [&str; 13] = [
+pub(crate) const FLAGS: [&str; 13] = [
     "refused",
     "cancelled",
     "expired",
@@ -39,6 +40,17 @@ const FLAGS: [&str; 13] = [
     "live",
     "awaiting",
 ];
+
+/// What a command was about, as `state_of` finds it: one of these.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what is written from the rows")]
+pub(crate) struct State {
+    order: Option<orders::OrderDetail>,
+    stock: Option<stock::StockView>,
+    coupon: Option<coupons::CouponView>,
+    points: Option<points::PointsView>,
+    settings: Option<domain::Settings>,
+}
 
 /// The state of what a command was about, under the name that answers give it.
 pub(crate) async fn state_of(

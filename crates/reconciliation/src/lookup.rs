@@ -3,12 +3,13 @@
 use domain::{CaptureId, Fact, OrderId};
 use intake::Shop;
 use paypal::rest::{Client, ListedEvent};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{Error, Reconciler, store};
 
 /// An order as it was found at PayPal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OrderSync {
     /// The order.
     pub order: OrderId,
@@ -17,7 +18,7 @@ pub struct OrderSync {
 }
 
 /// An order at PayPal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PaypalOrderSync {
     /// PayPal's id of it.
     pub paypal_order: String,
@@ -29,7 +30,7 @@ pub struct PaypalOrderSync {
 }
 
 /// A capture of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CaptureSync {
     /// PayPal's id of it.
     pub capture: CaptureId,
@@ -41,7 +42,7 @@ pub struct CaptureSync {
 }
 
 /// How something that was missing came into the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Brought {
     /// By the webhook event that never came.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,8 @@ const RETRY_S_MAX: u32 = 7 * 86_400;
 const SECRETS_MAX: usize = 8;
 
 /// Where to, what, and how. No secrets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SinkSettings")]
 pub struct Settings {
     /// Where to.
     #[serde(flatten)]
@@ -37,7 +39,7 @@ fn retry_s() -> Vec<u32> {
 }
 
 /// Where to, by kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", content = "target", rename_all = "lowercase")]
 pub enum Target {
     /// An endpoint that takes Standard Webhooks.
@@ -64,7 +66,7 @@ impl Target {
 }
 
 /// An HTTP endpoint. Secrets: `signing_key` (`whsec_..`), and `previous_signing_key` while keys are exchanged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookTarget {
     /// https, or http where private addresses are allowed.
@@ -92,7 +94,7 @@ fn webhook_in_flight() -> u32 {
 }
 
 /// Apache Kafka. Secret: `password`, where there is a `username`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaTarget {
     /// `host:port`, with commas between them.
@@ -123,7 +125,7 @@ fn sasl_mechanism() -> String {
 }
 
 /// RabbitMQ. Secret: `password`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RabbitmqTarget {
     /// `amqp://user@host:5672/vhost` or `amqps://..`, without the password.
@@ -138,7 +140,7 @@ fn exchange() -> String {
 }
 
 /// NATS JetStream. Secrets: `password`, where there is a `username`; or `token`; or `credentials` (the text of a .creds file).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NatsTarget {
     /// `nats://host:4222` or `tls://..`, with commas between them.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use database::{Database, sql};
 use domain::{Position, ShopId};
 use evidence::Vault;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
@@ -13,8 +14,9 @@ use crate::consumers::{To, resolve};
 use crate::{Bounds, Cursor, Error, Selection};
 
 /// Whether a sink runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "SinkState")]
 pub enum State {
     /// It does.
     Running,
@@ -45,7 +47,7 @@ impl State {
 }
 
 /// A sink, and how it gets on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Sink {
     /// Its name.
     pub name: String,
@@ -83,7 +85,7 @@ pub struct Sink {
 }
 
 /// An event that was not delivered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Letter {
     /// The event.
     pub position: Cursor,
@@ -117,7 +119,7 @@ pub struct Letters {
 }
 
 /// One attempt of an outgoing webhook.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Attempt {
     /// When.
     pub at: DateTime<Utc>,

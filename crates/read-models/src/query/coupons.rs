@@ -3,6 +3,7 @@
 use database::{Client, sql};
 use domain::{Coupon, CouponCode, CouponTerms, Position, ShopId};
 use relay::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Page;
@@ -10,7 +11,7 @@ use crate::convert::coupon_from_row;
 use crate::rows::CouponRow;
 
 /// A coupon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CouponView {
     /// What it was issued with.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 use database::{Client, sql};
 use domain::{Key, Position, ShopId, Timestamp};
 use relay::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
@@ -12,7 +13,7 @@ use crate::convert::{corrupt, stamp};
 use crate::load::keys;
 
 /// A parked fact.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DeadLetter {
     /// Where it stands: what to redrive or dismiss.
     pub position: Position,
@@ -40,6 +41,7 @@ pub struct DeadLetter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
     /// The fact's data.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub data: Box<RawValue>,
 }
 

@@ -3,6 +3,7 @@
 use database::{Client, sql};
 use domain::{Order, OrderId, Position, ShopId, Timestamp};
 use relay::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Page;
@@ -11,7 +12,7 @@ use crate::convert::order_from_row;
 use crate::rows::OrderRow;
 
 /// An order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OrderView {
     /// All of the row.
     #[serde(flatten)]
@@ -23,7 +24,7 @@ pub struct OrderView {
 }
 
 /// An order with its payments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OrderDetail {
     /// The order.
     #[serde(flatten)]

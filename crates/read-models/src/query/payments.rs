@@ -6,6 +6,7 @@ use domain::{
     Standing, Timestamp,
 };
 use relay::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Page;
@@ -13,7 +14,7 @@ use crate::convert::{id_kind, payment_from_row};
 use crate::rows::PaymentRow;
 
 /// A payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PaymentView {
     /// What it is.
     pub kind: PaymentKind,

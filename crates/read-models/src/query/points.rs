@@ -3,6 +3,7 @@
 use database::{Client, sql};
 use domain::{BuyerId, Points, Position, ShopId};
 use relay::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Page;
@@ -10,7 +11,7 @@ use crate::convert::points_from_row;
 use crate::rows::PointsRow;
 
 /// A buyer's points.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PointsView {
     /// Whose.
     pub buyer: String,

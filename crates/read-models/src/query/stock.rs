@@ -3,6 +3,7 @@
 use database::{Client, sql};
 use domain::{Position, ShopId, Sku, Stock};
 use relay::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Page;
@@ -10,7 +11,7 @@ use crate::convert::stock_from_row;
 use crate::rows::StockRow;
 
 /// An article's stock, in pieces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StockView {
     /// Which article.
     pub sku: String,

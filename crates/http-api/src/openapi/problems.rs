@@ -1,0 +1,63 @@
+//! Problem documents, as answers of operations.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::problem::{Code, PROBLEM_JSON};
+
+/// Members of a problem document that only some codes have stand beside these.
+pub(super) fn schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "A problem document (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference", "description": "Where the code is explained." },
+            "title": { "type": "string", "description": "The same for every problem of the code." },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "detail": { "type": "string", "description": "What is wrong here, for people." },
+            "code": { "type": "string", "enum": names(Code::ALL.iter()), "description": "What is wrong, for programs." },
+            "request_id": { "type": "string", "description": "Names the request in the log of the service." },
+            "errors": {
+                "type": "array", "description": "Every field that is wrong.",
+                "items": {
+                    "type": "object", "required": ["pointer", "detail"],
+                    "properties": {
+                        "pointer": { "type": "string", "description": "JSON pointer (RFC 6901) into the body." },
+                        "detail": { "type": "string" },
+                    },
+                },
+            },
+        },
+    })
+}
+
+/// The answers for these codes: one for each status.
+pub(super) fn answers(codes: &[Code]) -> Map<String, Value> {
+    let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
+    for code in Code::ALL.iter().filter(|code| codes.contains(code)) {
+        by_status.entry(code.status().as_u16()).or_default().push(*code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), answer(status, &codes))).collect()
+}
+
+fn answer(status: u16, codes: &[Code]) -> Value {
+    let each: Vec<String> =
+        codes.iter().map(|code| format!("`{}`: {}. {}", code.name(), code.title(), code.help())).collect();
+    let narrowed =
+        json!({ "properties": { "status": { "const": status }, "code": { "enum": names(codes.iter()) } } });
+    let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Problem" }, narrowed] });
+    let mut answer =
+        json!({ "description": each.join("\n\n"), "content": { PROBLEM_JSON: { "schema": schema } } });
+    if matches!(status, 429 | 503) {
+        let seconds =
+            json!({ "schema": { "type": "integer" }, "description": "Seconds until it may be otherwise." });
+        answer["headers"] = json!({ "Retry-After": seconds });
+    }
+    answer
+}
+
+fn names<'a>(codes: impl Iterator<Item = &'a Code>) -> Vec<&'static str> {
+    codes.map(|code| code.name()).collect()
+}

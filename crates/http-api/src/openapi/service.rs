@@ -1,0 +1,111 @@
+//! PayPal's door, the published log, and what the service says of itself.
+
+use access::Role;
+use serde_json::json;
+
+use super::operation::{Operation, get, post};
+use super::schemas::list;
+use crate::problem::Code;
+
+pub(super) fn operations() -> Vec<Operation> {
+    let mut operations = itself();
+    operations.push(callback());
+    operations.push(published());
+    let contract = json!({
+        "type": "object",
+        "required": ["type", "kind", "aggregatetype", "summary", "schema"],
+        "properties": {
+            "type": { "type": "string" },
+            "kind": { "type": "string", "enum": ["fact", "outcome", "note"] },
+            "aggregatetype": { "type": "string" },
+            "summary": { "type": "string" },
+            "schema": { "type": "string", "format": "uri-reference" },
+        },
+    });
+    operations.push(get("/schemas", "list_schemas", "The types of events, each with its schema.").answer(
+        200,
+        "All of them.",
+        Some(list(&contract)),
+    ));
+    operations
+}
+
+fn itself() -> Vec<Operation> {
+    let any = || json!({ "type": "object" });
+    let ready = json!({
+        "type": "object",
+        "required": ["ready", "database", "relay", "stuck", "forked", "draining"],
+        "properties": {
+            "ready": { "type": "boolean" },
+            "database": { "type": "string", "enum": ["ok", "unavailable", "slow"] },
+            "relay": { "type": "string" },
+            "stuck": { "type": "array", "items": { "type": "string" } },
+            "forked": { "type": "array", "items": { "type": "string" } },
+            "draining": { "type": "boolean" },
+        },
+    });
+    vec![
+        get("/livez", "is_alive", "Is the process alive?").answers_text("It is."),
+        get("/readyz", "is_ready", "May requests be sent here?")
+            .answer(200, "They may.", Some(ready))
+            .fails(&[Code::Unavailable]),
+        get("/metrics", "get_metrics", "What it has done, for Prometheus.").answers_text("Its metrics."),
+        get("/docs/problems/{code}", "explain_problem", "What a problem's code means.")
+            .answers_text("What it means, and what to do."),
+        get("/schemas/{path}", "get_schema", "What an event's data is.").answers_with(
+            200,
+            "A JSON Schema.",
+            [("application/schema+json", any())],
+        ),
+        get("/asyncapi.json", "get_asyncapi", "Where which events go.").answer(
+            200,
+            "An AsyncAPI document.",
+            Some(any()),
+        ),
+        get("/openapi.json", "get_openapi", "This document.").answer(
+            200,
+            "An OpenAPI document.",
+            Some(any()),
+        ),
+    ]
+}
+
+fn callback() -> Operation {
+    let mut operation = post("/webhooks/paypal/{shop}", "receive_callback", "Takes a callback of PayPal's.")
+        .body("application/json", json!({ "type": "object", "description": "A webhook event of PayPal's." }))
+        .answer(200, "It is in the log.", None)
+        .fails(&[
+            Code::CallbackMalformed,
+            Code::NotAuthentic,
+            Code::TransmissionConflict,
+            Code::UnknownShop,
+            Code::TooManyRequests,
+            Code::LogForked,
+        ]);
+    for (name, description) in [
+        ("paypal-transmission-id", "Names the transmission; part of what is signed."),
+        ("paypal-transmission-time", "When it was sent; part of what is signed."),
+        ("paypal-transmission-sig", "The signature."),
+        ("paypal-cert-url", "Where the certificate is."),
+        ("paypal-auth-algo", "SHA256withRSA."),
+    ] {
+        operation = operation.needs_header(name, description);
+    }
+    operation
+}
+
+fn published() -> Operation {
+    get("/log/{shop}/{path}", "get_log", "A shop's log as it is published: see c2sp.org/tlog-tiles.")
+        .by(&[Role::Audit])
+        .answers_with(
+            200,
+            "A checkpoint, a tile, or a bundle of entries.",
+            [
+                ("text/plain", json!({ "type": "string" })),
+                (
+                    "application/octet-stream",
+                    json!({ "type": "string", "contentMediaType": "application/octet-stream" }),
+                ),
+            ],
+        )
+}

@@ -1,0 +1,74 @@
+//! The service does what its OpenAPI document says, whatever is sent.
+
+use std::process::Command;
+
+use access::Role;
+use http_api::Limits;
+use serde_json::{Value, json};
+use test_support::foreign;
+
+use crate::binary::TempDir;
+use crate::served::Served;
+
+/// What schemathesis is to find wrong.
+const CHECKS: &str =
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_of_the_api_is_for_everybody() {
+    let served = Served::start(Limits::default()).await;
+    let answer = served.client.get(format!("http://{}/openapi.json", served.address)).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let document: Value = answer.json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    served.stop().await;
+}
+
+/// The same requests every time: what they are follows from the seed.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs schemathesis, from PyPI, and two minutes: make test-all"]
+async fn schemathesis_finds_no_server_error_and_no_answer_that_is_not_described() {
+    let Some(python) = foreign::python(&["schemathesis==4.32.5"]).await else { return };
+    // Whoever sends so much that is wrong would be turned away, and whoever asks for nothing held back.
+    let limits = Limits {
+        failures: access::Rate::new(1_000_000, 1_000_000),
+        key_rate: access::Rate::new(1_000_000, 1_000_000),
+        key_waits: 1,
+        ..Limits::default()
+    };
+    let served = Served::start(limits).await;
+    let key = served.key_with(Role::ALL).await;
+    furnish(&served, &key).await;
+    let dir = TempDir::new();
+    let mut schemathesis = Command::new(python.with_file_name("schemathesis"));
+    schemathesis
+        .current_dir(dir.path())
+        .args(["--no-color", "run"])
+        .arg(format!("http://{}/openapi.json", served.address))
+        .args(["--header", &format!("Authorization: Bearer {key}")])
+        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
+        .args(["--max-examples", "10", "--seed", "6", "--generation-deterministic"])
+        .args(["--request-timeout", "60", "--workers", "1", "--continue-on-failure"]);
+    let output = tokio::task::spawn_blocking(move || schemathesis.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success());
+    served.stop().await;
+}
+
+/// Has what the document's examples name.
+async fn furnish(served: &Served, key: &str) {
+    let order = json!({
+        "order": "1042", "buyer": "b-7", "currency": "USD", "total_minor": 1000,
+        "lines": [{ "sku": "tea", "qty": 2, "unit_minor": 500 }],
+    });
+    for (path, body) in [
+        ("/v1/stock/tea/receive", json!({ "id": "first", "qty": 1000 })),
+        ("/v1/coupons/TEN/issue", json!({ "id": "first", "max_uses": 1000 })),
+        ("/v1/points/b-7/grant", json!({ "id": "first", "points": 1000 })),
+        ("/v1/orders", order),
+    ] {
+        let (status, answer) = served.post(path, key, &body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+    }
+}
