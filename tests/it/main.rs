@@ -34,6 +34,7 @@ mod load;
 mod moves;
 mod old_logs;
 mod plans;
+mod pooler;
 mod program;
 mod promises;
 mod published;
