@@ -35,6 +35,7 @@ mod moves;
 mod old_logs;
 mod openapi;
 mod plans;
+mod pooler;
 mod program;
 mod promises;
 mod published;

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::tls::{SslMode, Tls};
 
 /// The parameters that are ours.
-const OWN: [&str; 2] = ["sslmode", "sslrootcert"];
+const OWN: [&str; 3] = ["sslmode", "sslrootcert", "pooler"];
 
 /// The database's address: what is left for the driver, and how it is reached.
 #[derive(Debug, Default)]
@@ -14,6 +14,9 @@ pub(crate) struct Address {
     /// A URL, or key words and values. It may have a password.
     pub(crate) rest: String,
     pub(crate) tls: Tls,
+    /// It is of a pooler that lends a session for a transaction (PgBouncer's `pool_mode = transaction`): what one
+    /// transaction leaves in its session, another client may find, and this one may not.
+    pub(crate) is_pooled: bool,
 }
 
 impl Address {
@@ -21,14 +24,28 @@ impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
         let (rest, own) = if is_url { of_url(text)? } else { of_key_words(text) };
-        let mut address = Self { rest, tls: Tls::default() };
+        let mut address = Self { rest, tls: Tls::default(), is_pooled: false };
         for (name, value) in own {
             match name.as_str() {
                 "sslmode" => address.tls.mode = SslMode::parse(&value)?,
+                "pooler" => address.is_pooled = is_pooled(&value)?,
                 _ => address.tls.root_file = (!value.is_empty()).then(|| PathBuf::from(value)),
             }
         }
         Ok(address)
+    }
+}
+
+fn is_pooled(value: &str) -> Result<bool, Error> {
+    match value {
+        "transaction" => Ok(true),
+        // Its sessions are as good as the server's.
+        "session" => Ok(false),
+        _ => Err(Error::Refused(
+            "pooler in the database URL is not known: `transaction` for PgBouncer's pool_mode = transaction, else \
+             `session`, or nothing"
+                .to_owned(),
+        )),
     }
 }
 
@@ -144,6 +161,17 @@ mod tests {
         ] {
             assert_eq!(read(text), (rest.to_owned(), mode, root_file), "{text}");
         }
+    }
+
+    #[test]
+    fn a_pooler_is_known_by_how_it_lends() {
+        let is_pooled = |text: &str| Address::parse(text).map(|address| (address.rest, address.is_pooled));
+        let plain = |is_pooled| ("postgres://h/d".to_owned(), is_pooled);
+        assert_eq!(is_pooled("postgres://h/d?pooler=transaction").unwrap(), plain(true));
+        assert_eq!(is_pooled("postgres://h/d?pooler=session").unwrap(), plain(false));
+        assert_eq!(is_pooled("host=h pooler=transaction").unwrap(), ("host=h".to_owned(), true));
+        let error = is_pooled("postgres://u:hunter2@h/d?pooler=statement").unwrap_err().to_string();
+        assert!(error.contains("`transaction`") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

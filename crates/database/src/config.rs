@@ -17,12 +17,27 @@ use crate::sql::DEFAULT_SCHEMA;
 /// Every statement is prepared and goes by an index, so one plan does for all parameters, and a table that was small when
 /// it was made is not read as a whole when it has grown. Left to itself the server plans each look-up by a short list
 /// anew, which takes three times as long as the look-up. `Client::query_as_given` is for what needs another plan.
-const SESSION_SETTINGS: &str = "-c lock_timeout=2s -c idle_in_transaction_session_timeout=3s \
-     -c statement_timeout=30s -c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning \
-     -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
+const SESSION_SETTINGS: &[(&str, &str)] = &[
+    ("lock_timeout", "2s"),
+    ("idle_in_transaction_session_timeout", "3s"),
+    ("statement_timeout", "30s"),
+    ("synchronous_commit", "on"),
+    ("timezone", "UTC"),
+    ("client_min_messages", "warning"),
+    (PLANS, "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+];
+/// A statement without a name is planned as it comes, and then best for what it asks.
+const PLANS: &str = "plan_cache_mode";
 /// Migrations wait for what runs now, and rewrite tables for as long as it takes.
-const MIGRATION_SETTINGS: &str = "-c lock_timeout=60s -c statement_timeout=0 -c synchronous_commit=on \
-     -c timezone=UTC -c client_min_messages=warning";
+const MIGRATION_SETTINGS: &[(&str, &str)] = &[
+    ("lock_timeout", "60s"),
+    ("statement_timeout", "0"),
+    ("synchronous_commit", "on"),
+    ("timezone", "UTC"),
+    ("client_min_messages", "warning"),
+];
 
 /// How long one host may stay silent. A connection request that was lost is sent again after 1 s and after 3 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3500);
@@ -34,7 +49,8 @@ const LOG_IN: Duration = Duration::from_millis(1500);
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// A URL, or key words and values as libpq reads them: with `sslmode` (prefer, if it is not said) and `sslrootcert`.
+    /// A URL, or key words and values as libpq reads them: with `sslmode` (prefer, if it is not said) and `sslrootcert`;
+    /// and with `pooler=transaction` where it is PgBouncer's, which lends a session for each transaction.
     pub url: SecretString,
     /// The schema that holds everything.
     pub schema: String,
@@ -68,6 +84,14 @@ impl Config {
 pub(crate) struct Session {
     pub(crate) config: tokio_postgres::Config,
     pub(crate) tls: MakeRustlsConnect,
+    /// It is lent anew for each transaction: nothing may be left in it.
+    pub(crate) is_pooled: bool,
+}
+
+/// What goes behind the BEGIN of each transaction where sessions are lent.
+pub(crate) fn transaction_settings() -> String {
+    let settings = SESSION_SETTINGS.iter().filter(|(name, _)| *name != PLANS);
+    settings.map(|(name, value)| format!("; SET LOCAL {name} = '{value}'")).collect()
 }
 
 /// How long opening a session may take: every host but one may be silent.
@@ -82,24 +106,29 @@ pub(crate) fn migration_session(url: &SecretString) -> Result<Session, Error> {
     connection(url, "counterfoil migrate", MIGRATION_SETTINGS)
 }
 
-fn connection(url: &SecretString, name: &str, settings: &str) -> Result<Session, Error> {
+fn connection(url: &SecretString, name: &str, settings: &[(&str, &str)]) -> Result<Session, Error> {
     let address = Address::parse(url.expose_secret())?;
     // The parser's own words may quote the URL, and with it the password.
     let mut config = tokio_postgres::Config::from_str(&address.rest).map_err(|_| {
         Error::Refused("the database URL cannot be read: postgres://user:password@host/database".to_owned())
     })?;
-    let options = match config.get_options() {
+    if !address.is_pooled {
+        let ours = settings.iter().map(|(name, value)| format!("-c {name}={value}"));
         // What the user sets in the URL comes later, and so wins; the start-up check looks at the result.
-        Some(theirs) => format!("{settings} {theirs}"),
-        None => settings.to_owned(),
-    };
+        let all: Vec<String> = ours.chain(config.get_options().map(str::to_owned)).collect();
+        config.options(all.join(" "));
+    } else if config.get_options().is_some() {
+        return Err(Error::Refused(
+            "a pooler lends sessions as they are: take options out of the database URL, or pooler=transaction"
+                .to_owned(),
+        ));
+    }
     // Of several hosts the primary is wanted; and a session that takes no writes is of no use to anybody here.
     if !url.expose_secret().contains("target_session_attrs") {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     let is_one = config.get_hosts().len().max(config.get_hostaddrs().len()) < 2;
     config
-        .options(options)
         .application_name(name)
         .connect_timeout(if is_one { CONNECT_TIMEOUT } else { CONNECT_TIMEOUT_OF_SEVERAL })
         .tcp_user_timeout(Duration::from_secs(10))
@@ -108,7 +137,7 @@ fn connection(url: &SecretString, name: &str, settings: &str) -> Result<Session,
         .keepalives_interval(Duration::from_secs(5))
         .keepalives_retries(3)
         .ssl_mode(address.tls.mode.driver());
-    Ok(Session { config, tls: address.tls.connector()? })
+    Ok(Session { config, tls: address.tls.connector()?, is_pooled: address.is_pooled })
 }
 
 /// The name is put into SQL text, so it is of the plainest kind.
@@ -146,6 +175,17 @@ mod tests {
         let options = config.get_options().unwrap();
         assert!(options.starts_with("-c lock_timeout=2s"), "{options}");
         assert!(options.ends_with("-c work_mem=64MB"), "{options}");
+    }
+
+    #[test]
+    fn a_pooler_is_sent_no_options_and_each_transaction_its_settings() {
+        let session = Config::new("host=h pooler=transaction".into()).session().unwrap();
+        assert!(session.is_pooled && session.config.get_options().is_none());
+        let error = Config::new("host=h pooler=transaction options='-c work_mem=1GB'".into()).session().err();
+        assert!(error.unwrap().to_string().contains("take options out"));
+        let settings = transaction_settings();
+        assert!(settings.starts_with("; SET LOCAL lock_timeout = '2s'; "), "{settings}");
+        assert!(!settings.contains(PLANS), "{settings}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod migrate;
 mod notifications;
 mod pool;
 pub mod sql;
+mod statement;
 mod tls;
 mod transaction;
 
@@ -22,8 +23,9 @@ pub use config::Config;
 pub use error::{Class, Error, classify};
 pub use migrate::{MigrationReport, MigrationStatus, migrate, migration_status};
 pub use notifications::{Notification, Notifications};
-pub use pool::{Client, Database, Parameters};
+pub use pool::{Client, Database, Parameters, READ_COMMITTED};
 pub use sql::Query;
+pub use statement::Statement;
 
 /// A future without a name, as the closures of [`Database::run_tx`] return.
 pub type BoxFuture<'t, T> = futures_util::future::BoxFuture<'t, T>;

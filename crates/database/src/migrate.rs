@@ -6,8 +6,9 @@ use refinery::{Migration, Runner};
 use secrecy::SecretString;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 
-use crate::config::{check_schema_name, migration_session};
+use crate::config::{Session, check_schema_name, migration_session};
 use crate::{Error, Query, sql};
 
 /// Held while migrating; any number will do that nobody else uses ("counterf" in ASCII).
@@ -47,7 +48,15 @@ pub struct MigrationStatus {
 /// the schema.
 pub async fn migrate(url: &SecretString, schema: &str) -> Result<MigrationReport, Error> {
     check_schema_name(schema)?;
-    let mut client = connect(url).await?;
+    let session = migration_session(url)?;
+    if session.is_pooled {
+        return Err(Error::Refused(
+            "migrations need a session of their own: give the server's URL, not its pooler's (without \
+             pooler=transaction)"
+                .to_owned(),
+        ));
+    }
+    let mut client = connect(session).await?;
     // The lock goes with the session, also when this fails half way.
     client.query_one(sql::database::LOCK_MIGRATIONS.text(), &[&LOCK_KEY]).await?;
     create_schema(&client, schema).await?;
@@ -67,12 +76,12 @@ pub async fn migrate(url: &SecretString, schema: &str) -> Result<MigrationReport
 /// How the schema stands; changes nothing.
 pub async fn migration_status(url: &SecretString, schema: &str) -> Result<MigrationStatus, Error> {
     check_schema_name(schema)?;
-    let client = connect(url).await?;
+    let client = connect(migration_session(url)?).await?;
     let (schema_exists, ours) = read_schema(&client, schema).await?;
     let mut applied = Vec::new();
     if ours {
         let text = sql::database::LIST_MIGRATIONS.text_for(schema);
-        for row in client.query(text.as_ref(), &[]).await? {
+        for row in client.query_typed(text.as_ref(), &[]).await? {
             applied.push(u32::try_from(row.try_get::<_, i32>("version")?).unwrap_or(0));
         }
     }
@@ -89,15 +98,14 @@ pub async fn migration_status(url: &SecretString, schema: &str) -> Result<Migrat
     })
 }
 
-async fn connect(url: &SecretString) -> Result<Client, Error> {
-    let session = migration_session(url)?;
+async fn connect(session: Session) -> Result<Client, Error> {
     let (client, connection) = session.config.connect(session.tls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
 async fn read_schema(client: &Client, schema: &str) -> Result<(bool, bool), Error> {
-    let row = client.query_one(sql::database::READ_SCHEMA.text(), &[&schema]).await?;
+    let row = client.query_typed_one(sql::database::READ_SCHEMA.text(), &[(&schema, Type::TEXT)]).await?;
     Ok((row.try_get("schema_exists")?, row.try_get("history_exists")?))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,12 +11,12 @@ use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
 };
 use futures_util::join;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
 
-use crate::config::create_timeout;
-use crate::{Config, Error, Notifications, Query, sql};
+use crate::config::{create_timeout, transaction_settings};
+use crate::{Config, Error, Notifications, Query, Statement, sql};
 
 /// The database. Clones share the pool.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ struct Inner {
     /// The texts for this schema, by name; empty when the schema is called as in the files.
     texts: HashMap<&'static str, String>,
     distrust: Arc<Distrust>,
+    /// What is set behind each BEGIN; none where sessions are ours and have it already.
+    pooled: Option<String>,
 }
 
 /// Sessions that were opened before this are not used again.
@@ -62,6 +65,7 @@ impl Database {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let session = config.session()?;
         let create_timeout = create_timeout(&session.config);
+        let pooled = session.is_pooled.then(transaction_settings);
         let manager = Manager::from_config(session.config, session.tls, recycling);
         let distrust = Arc::new(Distrust::default());
         let pool = Pool::builder(manager)
@@ -89,21 +93,32 @@ impl Database {
                 texts.insert(query.name(), sql::with_schema(query.text(), &config.schema));
             }
         }
-        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust }) })
+        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust, pooled }) })
     }
 
     /// A session of the pool; [`Error::Unavailable`] when none becomes free in time.
     pub async fn client(&self) -> Result<Client, Error> {
         let object = self.inner.pool.get().await?;
-        Ok(Client { object, database: self.clone() })
+        Ok(Client { object, database: self.clone(), in_transaction: AtomicBool::new(false) })
     }
 
     /// A session of one's own, outside the pool, and what it is notified of after LISTEN. The notifications end when
-    /// the session does; the session ends when the client is dropped.
+    /// the session does; the session ends when the client is dropped. A pooler has none to give.
     pub async fn dedicated(&self) -> Result<(tokio_postgres::Client, Notifications), Error> {
         let session = self.inner.config.session()?;
+        if session.is_pooled {
+            return Err(Error::Refused(
+                "a pooler that lends sessions for transactions has none to keep".to_owned(),
+            ));
+        }
         let (client, connection) = session.config.connect(session.tls).await?;
         Ok((client, Notifications::drive(connection)))
+    }
+
+    /// Whether a pooler lends the sessions, anew for each transaction: nobody can LISTEN, and what one has seen says
+    /// nothing of the next.
+    pub fn is_pooled(&self) -> bool {
+        self.inner.pooled.is_some()
     }
 
     /// The text of a query for this database's schema.
@@ -151,12 +166,17 @@ pub type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// A session of the pool. Dereferences to the driver's client, so that futures may be joined: what is polled together is
 /// sent together.
 ///
-/// Whoever sends BEGIN by hand must send COMMIT or ROLLBACK too, or [`Client::discard`] the session: it goes back into
-/// the pool as it is. [`Database::run_tx`] sees to that.
+/// Whoever begins a transaction by [`Client::begin`] must end it too, or [`Client::discard`] the session: it goes back into
+/// the pool as it is. [`Database::run_tx`] sees to that. BEGIN is never sent otherwise: behind a pooler each statement
+/// outside of a transaction becomes one of its own, for its settings.
 pub struct Client {
     object: Object,
     database: Database,
+    in_transaction: AtomicBool,
 }
+
+/// What [`Client::begin`] begins where nothing else is said.
+pub const READ_COMMITTED: &str = "ISOLATION LEVEL READ COMMITTED";
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -165,25 +185,33 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Prepares the query once for each session.
+    /// Prepares the query once for each session; behind a pooler, reads its types.
     pub async fn prepare(&self, query: &Query) -> Result<Statement, Error> {
-        Ok(self.object.prepare_cached(self.database.sql(query)).await?)
+        let text = self.database.sql(query);
+        if self.database.is_pooled() {
+            return Ok(Statement::unnamed(text.to_owned(), query.types()));
+        }
+        Ok(Statement::named(self.object.prepare_cached(text).await?))
     }
 
     /// All rows.
     pub async fn query(&self, query: &Query, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         let statement = self.prepare(query).await?;
-        self.heeded(self.raw().query(&statement, parameters).await)
+        self.sent(statement.query(self, parameters)).await
     }
 
     /// All rows, by a plan that is made for these parameters alone: for lists with optional filters, which go by another
     /// index with each. Never within a transaction.
     pub async fn query_as_given(&self, query: &Query, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
+        if self.database.is_pooled() {
+            // As every plan there.
+            return self.query(query, parameters).await;
+        }
         let statement = self.prepare(query).await?;
         // Sent together: whoever goes away leaves the session as it was.
         let (set, rows, reset) = join!(
             self.raw().batch_execute("SET plan_cache_mode = force_custom_plan"),
-            self.raw().query(&statement, parameters),
+            statement.query(self, parameters),
             self.raw().batch_execute("RESET plan_cache_mode"),
         );
         set?;
@@ -202,19 +230,71 @@ impl Client {
     /// The one row that there must be.
     pub async fn query_one(&self, query: &Query, parameters: Parameters<'_>) -> Result<Row, Error> {
         let statement = self.prepare(query).await?;
-        self.heeded(self.raw().query_one(&statement, parameters).await)
+        self.sent(statement.query_one(self, parameters)).await
     }
 
     /// The one row, if there is one.
     pub async fn query_opt(&self, query: &Query, parameters: Parameters<'_>) -> Result<Option<Row>, Error> {
         let statement = self.prepare(query).await?;
-        self.heeded(self.raw().query_opt(&statement, parameters).await)
+        self.sent(statement.query_opt(self, parameters)).await
     }
 
     /// How many rows were changed.
     pub async fn execute(&self, query: &Query, parameters: Parameters<'_>) -> Result<u64, Error> {
         let statement = self.prepare(query).await?;
-        self.heeded(self.raw().execute(&statement, parameters).await)
+        self.sent(statement.execute(self, parameters)).await
+    }
+
+    /// Begins a transaction with these modes, and behind a pooler with our settings. Sends at its first poll.
+    ///
+    /// # Errors
+    /// The driver's, as of those that end it.
+    pub async fn begin(&self, modes: &str) -> Result<(), tokio_postgres::Error> {
+        self.in_transaction.store(true, Ordering::Relaxed);
+        let settings = self.database.inner.pooled.as_deref().unwrap_or_default();
+        self.raw().batch_execute(&format!("BEGIN {modes}{settings}")).await
+    }
+
+    /// Commits. An aborted transaction is an error, and stays open: COMMIT alone rolls it back and says nothing, so
+    /// something that fails there goes before it. Sends at its first poll.
+    pub async fn commit(&self) -> Result<(), tokio_postgres::Error> {
+        self.end("SELECT 1; COMMIT").await
+    }
+
+    /// As [`Client::commit`], but an aborted transaction is rolled back without a word: for joining behind a statement
+    /// whose answer tells.
+    pub async fn commit_or_roll_back(&self) -> Result<(), tokio_postgres::Error> {
+        self.end("COMMIT").await
+    }
+
+    /// Rolls back.
+    pub async fn roll_back(&self) -> Result<(), tokio_postgres::Error> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(&self, how: &str) -> Result<(), tokio_postgres::Error> {
+        self.raw().batch_execute(how).await?;
+        self.in_transaction.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Behind a pooler, what is in no transaction goes into one of its own: in the same round trip, as all of it is sent
+    /// at the first poll.
+    async fn sent<T>(
+        &self,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        let answered = match &self.database.inner.pooled {
+            Some(settings) if !self.in_transaction.load(Ordering::Relaxed) => {
+                let begin = format!("BEGIN{settings}");
+                let (begun, answered, committed) =
+                    join!(self.raw().batch_execute(&begin), statement, self.raw().batch_execute("COMMIT"),);
+                // The first error is the cause.
+                begun.and(answered).and_then(|value| committed.map(|()| value))
+            }
+            _ => statement.await,
+        };
+        self.heeded(answered)
     }
 
     fn heeded<T>(&self, answered: Result<T, tokio_postgres::Error>) -> Result<T, Error> {

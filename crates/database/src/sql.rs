@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use tokio_postgres::types::Type;
+
 include!(concat!(env!("OUT_DIR"), "/sql.rs"));
 
 /// The name of the schema in the files.
@@ -32,6 +34,23 @@ impl Query {
         self.text
     }
 
+    /// The types of its parameters, as its header says them: `-- $1 name type`. For where the server is not asked.
+    pub fn types(&self) -> Vec<Type> {
+        let mut types = Vec::new();
+        for line in self.text.lines().map_while(|line| line.strip_prefix("--")) {
+            for said in line.split('$').skip(1) {
+                let mut words = said.split_whitespace();
+                let number = words.next().and_then(|word| word.parse().ok());
+                // The name may be a type's too.
+                let found = words.skip(1).find_map(type_of);
+                if let (true, Some(found)) = (number == Some(types.len() + 1), found) {
+                    types.push(found);
+                }
+            }
+        }
+        types
+    }
+
     /// Its text for a schema of that name.
     pub fn text_for(&self, schema: &str) -> Cow<'static, str> {
         if schema == DEFAULT_SCHEMA {
@@ -40,6 +59,28 @@ impl Query {
             Cow::Owned(with_schema(self.text, schema))
         }
     }
+}
+
+fn type_of(word: &str) -> Option<Type> {
+    Some(match word.trim_end_matches([',', ':', ';', '.']) {
+        "bigint" => Type::INT8,
+        "bigint[]" => Type::INT8_ARRAY,
+        "boolean" => Type::BOOL,
+        "boolean[]" => Type::BOOL_ARRAY,
+        "bytea" => Type::BYTEA,
+        "bytea[]" => Type::BYTEA_ARRAY,
+        "integer" => Type::INT4,
+        "integer[]" => Type::INT4_ARRAY,
+        "smallint" => Type::INT2,
+        "smallint[]" => Type::INT2_ARRAY,
+        "text" => Type::TEXT,
+        "text[]" => Type::TEXT_ARRAY,
+        "timestamptz" => Type::TIMESTAMPTZ,
+        "timestamptz[]" => Type::TIMESTAMPTZ_ARRAY,
+        "uuid" => Type::UUID,
+        "uuid[]" => Type::UUID_ARRAY,
+        _ => return None,
+    })
 }
 
 /// Every query, for the test that prepares each.

@@ -3,14 +3,10 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use crate::{BoxFuture, Client, Database, Error, error};
+use crate::{BoxFuture, Client, Database, Error, READ_COMMITTED, error};
 
 /// How often a transaction that lost against another is run.
 const MAX_ATTEMPTS: u32 = 6;
-
-/// In an aborted transaction COMMIT rolls back and says nothing, so something that fails there goes before it: a closure
-/// that swallowed an error is told.
-const COMMIT: &str = "SELECT 1; COMMIT";
 
 impl Database {
     /// Runs the closure in a READ COMMITTED transaction and commits when it returns `Ok`. The closure may run more than
@@ -57,10 +53,10 @@ impl Database {
     {
         let open = Open(Some(self.client().await?));
         let Some(client) = &open.0 else { return Err(Error::Unavailable("no session".to_owned())) };
-        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        client.begin(READ_COMMITTED).await?;
         match work(client).await {
             Ok(value) => {
-                if let Err(failed) = client.batch_execute(COMMIT).await {
+                if let Err(failed) = client.commit().await {
                     let error = commit_error(failed);
                     open.roll_back().await;
                     return Err(error);
@@ -88,7 +84,7 @@ impl Open {
 
     async fn roll_back(self) {
         if let Some(client) = &self.0
-            && client.batch_execute("ROLLBACK").await.is_ok()
+            && client.roll_back().await.is_ok()
         {
             self.close();
         }

@@ -6,10 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use database::{Config, Database, Error, Query, migrate, migration_status, sql};
+use database::{Client, Config, Database, Error, Query, READ_COMMITTED, migrate, migration_status, sql};
+use secrecy::ExposeSecret;
 use test_support::{TestDatabase, wait_until};
 
 const COUNT: Query = Query::new("test/count", "SELECT count(*) FROM counterfoil.t");
+const READ_SETTING: Query = Query::new(
+    "test/read_setting",
+    "-- $1 name text\nSELECT current_setting($1) AS value, \
+     (SELECT count(*) FROM pg_prepared_statements) AS prepared",
+);
 const INSERT: Query = Query::new("test/insert", "INSERT INTO counterfoil.t (n) VALUES ($1)");
 
 async fn with_table() -> (TestDatabase, Database) {
@@ -30,16 +36,55 @@ async fn count(database: &Database) -> i64 {
 }
 
 #[tokio::test]
-async fn every_query_file_prepares() {
+async fn every_query_file_prepares_and_its_header_says_the_types() {
     let test = TestDatabase::create().await;
     let client = test.database_owner().client().await.unwrap();
     let mut failures = Vec::new();
     for query in sql::all() {
-        if let Err(error) = client.prepare(query).await {
-            failures.push(format!("sql/queries/{}.sql: {error}", query.name()));
+        match client.raw().prepare(query.text()).await {
+            Ok(statement) if statement.params() == query.types() => {}
+            Ok(statement) => {
+                let (params, said) = (statement.params(), query.types());
+                failures.push(format!(
+                    "sql/queries/{}.sql: its header says {said:?}, it takes {params:?}",
+                    query.name()
+                ));
+            }
+            Err(error) => failures.push(format!("sql/queries/{}.sql: {error}", query.name())),
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Without a pooler, which asks for no more: what is left in a session would be seen here.
+#[tokio::test]
+async fn behind_a_pooler_every_statement_has_its_limits_and_leaves_nothing_in_the_session() {
+    let test = TestDatabase::create().await;
+    let url = format!("{} pooler=transaction", test.url_service().expose_secret());
+    let database = Database::connect(Config { pool_size: 1, ..Config::new(url.into()) }).await.unwrap();
+    let read = async |client: &Client, name: &str| {
+        let row = client.query_one(&READ_SETTING, &[&name]).await.unwrap();
+        assert_eq!(row.get::<_, i64>("prepared"), 0);
+        row.get::<_, String>("value")
+    };
+    let client = database.client().await.unwrap();
+    assert_eq!(read(&client, "statement_timeout").await, "30s");
+    assert_eq!(read(&client, "lock_timeout").await, "2s");
+    client.begin(READ_COMMITTED).await.unwrap();
+    assert_eq!(read(&client, "idle_in_transaction_session_timeout").await, "3s");
+    client.raw().batch_execute("SET LOCAL statement_timeout = '7s'").await.unwrap();
+    assert_eq!(read(&client, "statement_timeout").await, "7s", "it is of the same transaction");
+    client.commit().await.unwrap();
+    let row = client.raw().query_typed_one("SELECT current_setting('statement_timeout')", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "0");
+    drop(client);
+
+    let dedicated = database.dedicated().await.err().unwrap().to_string();
+    assert!(dedicated.contains("pooler"), "{dedicated}");
+    let pooled = format!("{} pooler=transaction", test.url_owner().expose_secret());
+    assert!(!migration_status(&pooled.clone().into(), "counterfoil").await.unwrap().newer);
+    let refused = migrate(&pooled.into(), "counterfoil").await.unwrap_err().to_string();
+    assert!(refused.contains("without pooler=transaction"), "{refused}");
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@
 //! The log has forked when the leaf hash at a position that somebody remembers is missing or another. This process
 //! remembers its last commit; a [`StateFile`](crate::StateFiles) carries that over its end; others are given as
 //! [`Memory`]. A server does not lose what it has committed while a session with it lasts, so each session is compared
-//! once, before the first append over it. That the log ends where it must is seen with every append, at no cost.
+//! once, before the first append over it. Where a pooler lends the sessions it is the server that is compared once, known by
+//! when it was started, and each transaction looks which one it is in. That the log ends where it must is seen with every append, at no cost.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use database::{BoxFuture, Client, Database, sql};
 use domain::{Position, ShopId};
 
@@ -77,11 +79,32 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Shop {
     last: Option<Last>,
-    /// The sessions that see the right log, by when they were opened.
-    seen: VecDeque<Instant>,
+    /// Through what the right log is seen.
+    seen: VecDeque<Through>,
     fork: Option<Fork>,
     /// Raised whenever a comparison that is under way counts no more.
     doubts: u64,
+}
+
+/// Through what a log is seen that does not change while this lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Through {
+    /// A session of ours, by when it was opened.
+    Session(Instant),
+    /// A database behind a pooler, by its oid and when its server was started.
+    Server { started: DateTime<Utc>, database: i64 },
+}
+
+impl Through {
+    /// None for what may yet change.
+    async fn of(client: &Client) -> Result<Option<Self>, database::Error> {
+        if !client.database().is_pooled() {
+            return Ok(Some(Self::Session(client.opened())));
+        }
+        let row = client.query_opt(&sql::event_log::READ_SERVER_START, &[]).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self::Server { started: row.try_get("started")?, database: row.try_get("database")? }))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,17 +120,18 @@ impl Guard {
         Self { inner: Arc::new(Inner { memories, shops: Mutex::default() }) }
     }
 
-    /// Compares the log that this session sees, unless it was before. Never within a transaction that holds locks: it may
+    /// Compares the log that this session sees, unless it was before: behind a pooler, within the transaction too, which
+    /// may be with another server than what was before it. To compare, never within a transaction that holds locks: it may
     /// take several round trips.
     ///
     /// # Errors
     /// [`Error::Forked`]; the database's.
     pub async fn check(&self, client: &Client, shop: &ShopId) -> Result<(), Error> {
-        let session = client.opened();
+        let through = Through::of(client).await?;
         let (last, doubts) = {
             let mut shops = self.shops();
             let known = shops.entry(shop.clone()).or_default();
-            if known.seen.contains(&session) {
+            if through.is_some_and(|through| known.seen.contains(&through)) {
                 return Ok(());
             }
             (known.last, known.doubts)
@@ -126,11 +150,22 @@ impl Guard {
         if known.fork.take().is_some() {
             tracing::warn!(%shop, "the log is the one that is remembered: it is appended to again");
         }
-        if known.doubts == doubts {
+        if let Some(through) = through.filter(|_| known.doubts == doubts) {
             known.seen.truncate(SESSIONS_MAX - 1);
-            known.seen.push_front(session);
+            known.seen.push_front(through);
         }
         Ok(())
+    }
+
+    /// Whether the log that this transaction sees was compared. It is, where sessions are ours; a pooler may have lent one
+    /// with another server since. Sends at its first poll.
+    pub(crate) async fn has_compared(&self, client: &Client, shop: &ShopId) -> Result<bool, database::Error> {
+        if !client.database().is_pooled() {
+            return Ok(true);
+        }
+        let through = Through::of(client).await?;
+        let shops = self.shops();
+        Ok(shops.get(shop).zip(through).is_some_and(|(known, through)| known.seen.contains(&through)))
     }
 
     async fn compare(

@@ -21,8 +21,12 @@ pub fn channel(database: &Database) -> String {
 }
 
 /// Says each shop whose log another process tells of, for ever: a session that is lost is opened again. Every login of the
-/// database may notify, of whatever it likes: a name that is said need not be a shop's.
+/// database may notify, of whatever it likes: a name that is said need not be a shop's. Behind a pooler nobody can listen:
+/// nothing is said, and everybody polls.
 pub async fn listen(database: &Database, mut told: impl FnMut(ShopId) + Send) {
+    if database.is_pooled() {
+        return std::future::pending().await;
+    }
     loop {
         let ended = listen_once(database, &mut told).await;
         tracing::debug!(?ended, "listens no more: will try again");

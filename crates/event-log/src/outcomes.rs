@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use database::{Client, sql};
+use database::{Client, Statement, sql};
 use domain::{Outcome, Position, ShopId, Timestamp};
 use futures_util::join;
-use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use crate::canonical::{EntryError, canonical};
@@ -82,9 +81,8 @@ impl OutcomeAppend {
         let head = client.prepare(&sql::event_log::FIND_HEAD).await?;
         let insert = client.prepare(&sql::event_log::INSERT_OUTCOMES).await?;
         let name = shop.as_str();
-        let raw = client.raw();
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&name];
-        let (locked, head) = join!(raw.query_opt(&lock, &parameters), raw.query_opt(&head, &parameters));
+        let (locked, head) = join!(lock.query_opt(client, &parameters), head.query_opt(client, &parameters));
         let epoch = locked?.ok_or(Error::UnknownShop)?.try_get("feed_epoch")?;
         let (first, at) = next_of(&head?.ok_or(Error::UnknownShop)?)?;
         if !guard.expects(shop, epoch, first) {
@@ -127,10 +125,9 @@ impl Placed<'_> {
     /// The database's.
     pub async fn insert(&self, client: &Client, shop: &ShopId) -> Result<(), Error> {
         let (Some((at, insert)), columns) = (&self.insert, &self.columns) else { return Ok(()) };
-        client
-            .raw()
+        insert
             .execute(
-                insert,
+                client,
                 &[
                     &shop.as_str(),
                     &at.as_datetime(),

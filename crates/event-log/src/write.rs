@@ -6,10 +6,10 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use database::{Class, Client, Database, classify, sql};
+use database::{Class, Client, Database, READ_COMMITTED, Statement, classify, sql};
 use domain::{Position, ShopId, Timestamp};
 use futures_util::join;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::entry::fact_id;
@@ -105,7 +105,7 @@ impl Session {
             Trust::Nothing => Asked::of(batch),
             Trust::Reimported => Asked { ids: ids(batch), ..Asked::of(batch) },
         };
-        let result = match self.ask(shop.as_str(), &asked).await {
+        let result = match self.ask(guard, shop, &asked).await {
             Ok(known) if !guard.expects(shop, known.epoch, known.next) => {
                 Err(Failure::Again("the log ends before what this process has written".to_owned()))
             }
@@ -118,42 +118,49 @@ impl Session {
         result
     }
 
-    async fn ask(&self, shop: &str, asked: &Asked<'_>) -> Result<Known, Failure> {
+    async fn ask(&self, guard: &Guard, shop: &ShopId, asked: &Asked<'_>) -> Result<Known, Failure> {
+        let name = shop.as_str();
         let database = self.client()?.database();
-        let client = self.client()?.raw();
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&shop];
+        let client = self.client()?;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&name];
         // Joined futures are polled in order, and each sends at its first poll.
-        let (begun, locked, head, transmissions, callbacks, commands, reimported) = join!(
-            client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
-            client.query_opt(&self.lock, &parameters),
-            client.query_opt(&self.head, &parameters),
+        let (begun, compared, locked, head, transmissions, callbacks, commands, reimported) = join!(
+            client.begin(READ_COMMITTED),
+            guard.has_compared(client, shop),
+            self.lock.query_opt(client, &parameters),
+            self.head.query_opt(client, &parameters),
             async {
                 if asked.transmissions.is_empty() {
                     return Ok(Vec::new());
                 }
-                client.query(&self.transmissions, &[&shop, &asked.transmissions]).await
+                self.transmissions.query(client, &[&name, &asked.transmissions]).await
             },
             async {
                 if asked.event_keys.is_empty() {
                     return Ok(Vec::new());
                 }
-                client.query(&self.callbacks, &[&shop, &asked.event_keys, &asked.body_macs]).await
+                self.callbacks.query(client, &[&name, &asked.event_keys, &asked.body_macs]).await
             },
             async {
                 if asked.command_ids.is_empty() {
                     return Ok(Vec::new());
                 }
-                client.query(&self.commands, &[&shop, &asked.command_types, &asked.command_ids]).await
+                self.commands.query(client, &[&name, &asked.command_types, &asked.command_ids]).await
             },
             async {
                 if asked.ids.is_empty() {
                     return Ok(Vec::new());
                 }
-                client.query(&self.reimported, &[&shop, &asked.ids]).await
+                self.reimported.query(client, &[&name, &asked.ids]).await
             },
         );
         // The first error is the cause; those behind it only say that the transaction is aborted.
         begun.map_err(failed)?;
+        if !compared.map_err(|error| Failure::Again(error.to_string()))? {
+            return Err(Failure::Again(
+                "the pooler has another server, whose log is compared first".to_owned(),
+            ));
+        }
         // Taking the lock is the first thing that a server without writes refuses.
         let locked = locked.inspect_err(|error| database.heed(error)).map_err(failed)?;
         let Some(locked) = locked else { return Err(Failure::UnknownShop) };
@@ -209,7 +216,7 @@ impl Session {
         let urls: Vec<&str> = certificates.iter().map(|certificate| certificate.url.as_str()).collect();
         let at = rows.at.as_datetime();
         let events = &rows.events;
-        let client = self.client()?.raw();
+        let client = self.client()?;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 31] = [
             &shop,
             &at,
@@ -244,7 +251,7 @@ impl Session {
             &rows.conflict_macs,
         ];
         let (inserted, committed) =
-            join!(client.execute(&self.insert, &parameters), client.batch_execute("COMMIT"));
+            join!(self.insert.execute(client, &parameters), client.commit_or_roll_back());
         self.committed(inserted, committed).await
     }
 
@@ -283,7 +290,7 @@ impl Session {
     /// Ends the transaction; a session that cannot be brought to an end is closed.
     async fn roll_back(&mut self) {
         let ended = match self.client() {
-            Ok(client) => client.batch_execute("ROLLBACK").await.is_ok(),
+            Ok(client) => client.roll_back().await.is_ok(),
             Err(_) => false,
         };
         if ended { self.in_transaction = false } else { self.close() }

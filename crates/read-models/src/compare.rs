@@ -99,7 +99,7 @@ pub async fn compare_table(
     mut take: impl FnMut(Difference) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let statement = client.prepare(table.scan()).await?;
-    let live = client.raw().query_raw(&statement, [shop.as_str()]).await?;
+    let live = statement.stream(client, &[&shop.as_str()]).await?;
     let mut live = pin!(live);
     let mut replayed = table.rows(state);
     let (mut stored, mut made) = (next_live(table, &mut live).await?, replayed.next().transpose()?);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use database::{Client, Database};
+use database::{Client, Database, READ_COMMITTED};
 use domain::{Missing, Outcome, Position, ReceivedFact, ShopId, State, Undecided};
 use event_log::{Appender, Dedupe, Guard, NewFact, Placed};
 use futures_util::future::join_all;
@@ -217,7 +217,7 @@ async fn place<'d, P: Projection>(
     from: i64,
     decided: &'d Decided<P::Changes>,
 ) -> Result<Placed<'d>, Error> {
-    client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    client.begin(READ_COMMITTED).await?;
     lease.advance(client, from, decided.to).await?;
     let shop = &lease.shop;
     let store = projection.store(client, shop, &decided.changes);

@@ -19,8 +19,7 @@ impl Open {
 
     /// Sends COMMIT. An error says nothing about what happened: the checkpoint does.
     pub(crate) async fn send_commit(&self) -> Result<(), Error> {
-        // In an aborted transaction COMMIT rolls back without a word, so something that fails there goes before it.
-        Ok(self.client()?.batch_execute("SELECT 1; COMMIT").await?)
+        Ok(self.client()?.commit().await?)
     }
 
     /// The transaction has ended: the session goes back into the pool.
@@ -30,7 +29,7 @@ impl Open {
 
     pub(crate) async fn roll_back(mut self) {
         if let Some(client) = &self.0
-            && client.batch_execute("ROLLBACK").await.is_ok()
+            && client.roll_back().await.is_ok()
         {
             self.0 = None;
         }

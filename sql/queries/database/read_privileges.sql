@@ -12,4 +12,4 @@ SELECT
         WHERE c.relnamespace = n.oid AND pg_has_role(current_user, c.relowner, 'MEMBER')
     ) AS table_owner
 FROM pg_catalog.pg_namespace n
-WHERE n.nspname = $1;
+WHERE n.nspname = $1::text;

@@ -5,14 +5,15 @@ use std::fmt;
 use database::{Client, Database, sql};
 use domain::{Key, Position, ShopId};
 use event_log::{Event, Filter, Kind};
+use futures_util::try_join;
 use read_models::CONSUMER;
 
 use crate::Error;
 
 /// It holds nothing that anybody waits for, and may think about a long log, and ask much of it, for longer than a writer.
 /// What goes through whole tables is planned for them as they are, unlike the look-ups of everybody else.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL idle_in_transaction_session_timeout = '600s'; SET LOCAL statement_timeout = '1h'; \
+const MODES: &str = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const SETTINGS: &str = "SET LOCAL idle_in_transaction_session_timeout = '600s'; SET LOCAL statement_timeout = '1h'; \
     SET LOCAL enable_seqscan = on; SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// Events of a key are read so many at a time.
@@ -34,7 +35,6 @@ impl Snapshot {
     /// The database's; [`event_log::Error::UnknownShop`].
     pub async fn take(database: &Database, shop: &ShopId) -> Result<Self, Error> {
         let client = database.client().await?;
-        client.batch_execute(BEGIN).await?;
         let mut snapshot = Self {
             client: Some(client),
             shop: shop.clone(),
@@ -42,6 +42,7 @@ impl Snapshot {
             decided_through: Position(-1),
         };
         let client = snapshot.client()?;
+        try_join!(client.begin(MODES), client.batch_execute(SETTINGS))?;
         if client.query_opt(&sql::event_log::FIND_HEAD, &[&shop.as_str()]).await?.is_none() {
             return Err(event_log::Error::UnknownShop.into());
         }
@@ -145,7 +146,7 @@ impl Snapshot {
     /// Ends the snapshot, so that its session can be used again.
     pub async fn close(mut self) {
         if let Some(client) = self.client.take()
-            && client.batch_execute("COMMIT").await.is_err()
+            && client.commit_or_roll_back().await.is_err()
         {
             client.discard();
         }

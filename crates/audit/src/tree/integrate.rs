@@ -143,7 +143,7 @@ impl Integrator {
         let first = signed(self.growth.size());
         let (shop, most) = (self.lease.shop.as_str(), i64::try_from(most).unwrap_or(i64::MAX));
         let parameters: [&(dyn ToSql + Sync); 3] = [&shop, &first, &most];
-        let rows = client.raw().query_raw(&statement, parameters).await?;
+        let rows = statement.stream(&client, &parameters).await?;
         pin_mut!(rows);
         let (mut read, mut bytes) = (Read { events: 0, epoch: 0, is_cut: false }, 0);
         while let Some(row) = rows.try_next().await? {
