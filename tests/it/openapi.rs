@@ -43,6 +43,9 @@ async fn schemathesis_finds_no_server_error_and_no_answer_that_is_not_described(
     let mut schemathesis = Command::new(python.with_file_name("schemathesis"));
     schemathesis
         .current_dir(dir.path())
+        .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/foreign"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SCHEMATHESIS_HOOKS", "openapi")
         .args(["--no-color", "run"])
         .arg(format!("http://{}/openapi.json", served.address))
         .args(["--header", &format!("Authorization: Bearer {key}")])
@@ -71,4 +74,13 @@ async fn furnish(served: &Served, key: &str) {
         let (status, answer) = served.post(path, key, &body).await;
         assert_eq!(status, 200, "{path}: {answer}");
     }
+    let sink = json!({
+        "name": "books", "kind": "nats", "target": { "servers": "127.0.0.1:9" },
+    });
+    let (status, answer) = served.post("/v1/sinks", key, &sink).await;
+    assert_eq!(status, 201, "{answer}");
+    let url = format!("http://{}/v1/consumers/books", served.address);
+    let made =
+        served.client.put(url).bearer_auth(key).json(&json!({ "cursor": "start" })).send().await.unwrap();
+    assert_eq!(made.status(), 201);
 }

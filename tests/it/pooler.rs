@@ -3,8 +3,10 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use private_postgres::{Binaries, Cluster, Options};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use test_support::{Server, TestDatabase, wait_until};
@@ -20,6 +22,25 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 const SESSIONS: i64 = 2;
 const ANSWERS: usize = 200;
 
+/// A server that PgBouncer can reach, who runs as another user and cannot enter the folder of its socket.
+struct Reachable {
+    server: Arc<Server>,
+    port: u16,
+    // Its data.
+    _folder: TempDir,
+}
+
+impl Reachable {
+    async fn start() -> Self {
+        let (folder, port) = (TempDir::new(), free_address().port());
+        let options = Options::new(folder.path().join("data")).on_loopback(port);
+        let start =
+            move || Server::on(Cluster::start(&Binaries::find(None, None).unwrap(), &options).unwrap());
+        let server = tokio::task::spawn_blocking(start).await.unwrap();
+        Self { server, port, _folder: folder }
+    }
+}
+
 /// A PgBouncer in front of one database.
 struct Pooler {
     child: Child,
@@ -30,36 +51,42 @@ struct Pooler {
 
 impl Pooler {
     /// None where the program is missing.
-    async fn start(test: &TestDatabase) -> Option<Self> {
+    async fn start(server: &Reachable, test: &TestDatabase) -> Option<Self> {
         if !Path::new(PROGRAM).is_file() {
             test_support::skip("pgbouncer is missing", "apt-get install pgbouncer");
             return None;
         }
         let (folder, address) = (TempDir::new(), free_address());
+        let login: tokio_postgres::Config = test.url_service().expose_secret().parse().unwrap();
         let settings = format!(
-            "[databases]\n{} = {}\n[pgbouncer]\nlisten_addr = {}\nlisten_port = {}\nunix_socket_dir =\nauth_type = any\n\
+            "[databases]\n{name} = host=127.0.0.1 port={} user={} password={} dbname={name}\n[pgbouncer]\nlisten_addr = {}\nlisten_port = {}\nunix_socket_dir =\nauth_type = any\n\
              pool_mode = transaction\ndefault_pool_size = {SESSIONS}\nmax_db_connections = {SESSIONS}\n\
              server_login_retry = 0.1\n",
-            test.name(),
-            test.url_service().expose_secret(),
+            server.port,
+            login.get_user().unwrap(),
+            String::from_utf8_lossy(login.get_password().unwrap()),
             address.ip(),
             address.port(),
+            name = test.name(),
         );
         let file = folder.path().join("pgbouncer.ini");
         std::fs::write(&file, settings).unwrap();
         let mut command = Command::new(PROGRAM);
         if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
-            // It does not run as root, and the test server's socket is its user's.
+            // It does not run as root.
             command.args(["-u", "postgres"]);
         }
-        let child = command.arg("-q").arg(&file).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let log = folder.path().join("pgbouncer.log");
+        let stderr = std::fs::File::create(&log).unwrap();
+        let child = command.arg(&file).stdin(Stdio::null()).stderr(stderr).spawn().unwrap();
+        let said = || std::fs::read_to_string(&log).unwrap();
         let url = format!("host={} port={} user=any dbname={}", address.ip(), address.port(), test.name());
         let mut pooler = Self { child, url, _folder: folder };
         let answers = wait_until(Duration::from_secs(30), async || {
-            assert!(pooler.child.try_wait().unwrap().is_none(), "pgbouncer has ended");
+            assert!(pooler.child.try_wait().unwrap().is_none(), "pgbouncer has ended: {}", said());
             tokio_postgres::connect(&pooler.url, NoTls).await.is_ok()
         });
-        assert!(answers.await, "pgbouncer does not answer");
+        assert!(answers.await, "pgbouncer does not answer: {}", said());
         Some(pooler)
     }
 
@@ -105,9 +132,9 @@ impl Drop for Pooler {
 #[ignore = "needs pgbouncer: make test-all"]
 async fn behind_pgbouncer_orders_are_placed_paid_and_settled_over_two_sessions_also_when_the_server_is_another()
  {
-    let server = Server::alone();
-    let ground = Ground::prepare(TestDatabase::create_on(server.clone()).await).await;
-    let Some(pooler) = Pooler::start(&ground.test).await else { return };
+    let reachable = Reachable::start().await;
+    let ground = Ground::prepare(TestDatabase::create_on(reachable.server.clone()).await).await;
+    let Some(pooler) = Pooler::start(&reachable, &ground.test).await else { return };
     let addresses = free_addresses(2);
     let serve =
         async |address| ground.serve_told(binary::path(), "serve", address, &pooler.environment()).await;
@@ -123,8 +150,8 @@ async fn behind_pgbouncer_orders_are_placed_paid_and_settled_over_two_sessions_a
     assert_eq!(sessions.get::<_, i64>(1), 0);
 
     // For PgBouncer's clients nothing ends: they are lent sessions with another server.
-    server.stop();
-    server.start_again();
+    reachable.server.stop();
+    reachable.server.start_again();
     load.gets_through(ANSWERS).await;
     let ledger = load.end().await;
     ground.assert_sound(&ledger).await;
@@ -135,8 +162,9 @@ async fn behind_pgbouncer_orders_are_placed_paid_and_settled_over_two_sessions_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs pgbouncer: make test-all"]
 async fn behind_pgbouncer_a_log_that_was_restored_is_not_appended_to() {
-    let ground = Ground::prepare(TestDatabase::create_on(Server::alone()).await).await;
-    let Some(pooler) = Pooler::start(&ground.test).await else { return };
+    let reachable = Reachable::start().await;
+    let ground = Ground::prepare(TestDatabase::create_on(reachable.server.clone()).await).await;
+    let Some(pooler) = Pooler::start(&reachable, &ground.test).await else { return };
     let address = free_address();
     let serving = ground.serve_told(binary::path(), "serve", address, &pooler.environment()).await;
     let backup = ground.test.back_up().await;

@@ -337,8 +337,13 @@ impl Served {
         let client = self.database.client().await.unwrap();
         let filter = Filter { kinds: vec![Kind::Fact], ..Filter::default() };
         let shop = ShopId::parse(SHOP).unwrap();
-        let events = event_log::read(&client, &shop, Position(position), 1000, &filter).await.unwrap();
-        events.into_iter().map(|event| event.type_name).collect()
+        let (mut types, mut after) = (Vec::new(), Position(position));
+        loop {
+            let page = event_log::read(&client, &shop, after, 1000, &filter).await.unwrap();
+            let Some(last) = page.last() else { return types };
+            after = last.position;
+            types.extend(page.into_iter().map(|event| event.type_name));
+        }
     }
 
     /// Waits until every fact of the shop is decided.

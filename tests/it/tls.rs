@@ -151,7 +151,6 @@ impl SecurePostgres {
 
     async fn execute(&self, statement: &str) {
         let url = self.cluster.connection_string(self.cluster.superuser(), "postgres");
-        let url = format!("{url} port={}", self.port);
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));

@@ -45,10 +45,15 @@ pub(crate) const FLAGS: [&str; 13] = [
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it describes what is written from the rows")]
 pub(crate) struct State {
+    #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<orders::OrderDetail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stock: Option<stock::StockView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<coupons::CouponView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     points: Option<points::PointsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<domain::Settings>,
 }
 

@@ -50,6 +50,10 @@ impl Options {
         self.loopback_port = Some(port);
         self
     }
+
+    fn port(&self) -> u16 {
+        self.loopback_port.unwrap_or(5432)
+    }
 }
 
 /// A running cluster. Dropping it stops it, if it was started here.
@@ -57,6 +61,8 @@ impl Options {
 pub struct Cluster {
     data_dir: PathBuf,
     socket_dir: PathBuf,
+    /// In the socket's name too.
+    port: u16,
     pid: u32,
     /// None when somebody else's server was found running on the data.
     keeper: Option<Keeper>,
@@ -86,14 +92,14 @@ impl Cluster {
         };
         let (keeper, pid) =
             Keeper::start(launch).map_err(Error::io("the server cannot be spawned", &data_dir))?;
-        let cluster = Self { data_dir, socket_dir, pid, keeper: Some(keeper) };
+        let cluster = Self { data_dir, socket_dir, port: options.port(), pid, keeper: Some(keeper) };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
 
     /// What a client connects with: key words and values, as libpq reads them.
     pub fn connection_string(&self, user: &str, dbname: &str) -> String {
-        format!("host={} user={user} dbname={dbname}", self.socket_dir.display())
+        format!("host={} port={} user={user} dbname={dbname}", self.socket_dir.display(), self.port)
     }
 
     /// The name of the role that may do everything.
@@ -180,8 +186,8 @@ fn find_running(data_dir: &Path) -> Result<Option<Cluster>, Error> {
     let deadline = Instant::now() + READY_DEADLINE;
     while let Some(file) = ControlFile::read(data_dir) {
         if file.is_ready() {
-            let ControlFile { pid, socket_dir, .. } = file;
-            return Ok(Some(Cluster { data_dir: data_dir.to_owned(), socket_dir, pid, keeper: None }));
+            let ControlFile { pid, port, socket_dir, .. } = file;
+            return Ok(Some(Cluster { data_dir: data_dir.to_owned(), socket_dir, port, pid, keeper: None }));
         }
         if !file.is_alive() {
             break;
@@ -242,7 +248,7 @@ fn arguments(data_dir: &Path, socket_dir: &Path, options: &Options) -> Vec<Strin
     // Last, so that no setting can undo them: nobody but this machine's user, and durable.
     set("listen_addresses", if options.loopback_port.is_some() { "127.0.0.1" } else { "" });
     set("unix_socket_directories", &socket_dir.display().to_string());
-    set("port", &options.loopback_port.unwrap_or(5432).to_string());
+    set("port", &options.port().to_string());
     set("fsync", "on");
     set("full_page_writes", "on");
     arguments

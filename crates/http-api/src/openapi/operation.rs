@@ -230,6 +230,7 @@ fn path_parameters(path: &str, schemas: &mut Schemas) -> Vec<Value> {
 
 fn example(path: &str, name: &str) -> Option<&'static str> {
     Some(match name {
+        "shop" => "demo",
         "order" => "1042",
         "sku" => "tea",
         "code" if path.starts_with("/docs/") => Code::NotFound.name(),
