@@ -5,6 +5,8 @@ use domain::ShopId;
 use std::time::Duration;
 use test_support::{TestDatabase, wait_until};
 
+use crate::sink_ground::operator;
+
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn keys() -> (ApiKeys, ShopId, TestDatabase) {
@@ -25,8 +27,8 @@ async fn a_key_says_whose_it_is_until_it_is_revoked() {
 
     let noted = async || keys.list(&shop).await.unwrap()[0].last_used_at.is_some();
     assert!(wait_until(DEADLINE, noted).await, "its use is noted");
-    assert!(keys.revoke(&shop, &key_id).await.unwrap());
-    assert!(!keys.revoke(&shop, &key_id).await.unwrap());
+    assert!(keys.revoke(&operator(), &shop, &key_id).await.unwrap());
+    assert!(!keys.revoke(&operator(), &shop, &key_id).await.unwrap());
     assert_eq!(keys.authenticate(text.expose()).await, Err(Denied::Invalid));
     let elsewhere = ApiKeys::new(test.database());
     assert_eq!(elsewhere.authenticate(text.expose()).await, Err(Denied::Invalid));
@@ -63,7 +65,8 @@ async fn a_key_that_is_rotated_goes_on_through_the_overlap_and_then_ends() {
     let roles: RoleSet = [Role::Shop, Role::Viewer].into_iter().collect();
     let (old, old_id) = keys.create(&shop, "checkout", roles).await.unwrap();
     let day = Duration::from_secs(86_400);
-    let (new, new_id, ends) = keys.rotate(&shop, &old_id, 7 * day, Some(90 * day)).await.unwrap().unwrap();
+    let (new, new_id, ends) =
+        keys.rotate(&operator(), &shop, &old_id, 7 * day, Some(90 * day)).await.unwrap().unwrap();
     let now = test.database().now().await.unwrap();
     assert!(ends > now + 6 * day && ends < now + 8 * day, "{ends}");
     let [before, after] = [&old, &new].map(|key| keys.authenticate(key.expose()));
@@ -71,8 +74,11 @@ async fn a_key_that_is_rotated_goes_on_through_the_overlap_and_then_ends() {
     assert_eq!((before.key_id, after.key_id), (old_id.clone(), new_id.clone()));
     assert_eq!((after.holder.as_str(), after.roles), ("checkout", roles));
 
-    assert!(keys.rotate(&shop, &old_id, day, None).await.unwrap().is_none(), "it was rotated before");
-    assert!(keys.rotate(&shop, "000000000000", day, None).await.unwrap().is_none());
+    assert!(
+        keys.rotate(&operator(), &shop, &old_id, day, None).await.unwrap().is_none(),
+        "it was rotated before"
+    );
+    assert!(keys.rotate(&operator(), &shop, "000000000000", day, None).await.unwrap().is_none());
     let rows = keys.list(&shop).await.unwrap();
     assert_eq!(
         (rows.len(), rows[0].replaced_by.as_deref(), rows[1].replaced_by.as_deref()),
@@ -85,7 +91,7 @@ async fn a_key_that_is_rotated_goes_on_through_the_overlap_and_then_ends() {
     let elsewhere = ApiKeys::new(test.database());
     assert_eq!(elsewhere.authenticate(old.expose()).await, Err(Denied::Invalid));
     assert!(elsewhere.authenticate(new.expose()).await.is_ok());
-    assert!(keys.rotate(&shop, &old_id, day, None).await.unwrap().is_none(), "it has ended");
+    assert!(keys.rotate(&operator(), &shop, &old_id, day, None).await.unwrap().is_none(), "it has ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]

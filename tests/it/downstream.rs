@@ -21,6 +21,7 @@ use crate::binary::{self, TempDir};
 use crate::ground::Ground;
 use crate::load::Load;
 use crate::program::{Serving, free_addresses};
+use crate::sink_ground::operator;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Longer than a lease.
@@ -194,7 +195,12 @@ impl Field {
         for (kind, target, secrets) in brokers.sinks() {
             let secrets = Secrets::parse(secrets.to_string().as_bytes()).unwrap();
             let settings = Settings::parse(&json!({ "kind": kind, "target": target }), &secrets).unwrap();
-            assert!(sinks.create(&ground.shop, kind, &settings, &secrets, To::Start).await.unwrap());
+            assert!(
+                sinks
+                    .create(&operator(), &ground.shop, kind, (&settings, &secrets), To::Start)
+                    .await
+                    .unwrap()
+            );
         }
         let (key, _) = ApiKeys::new(ground.test.database_owner())
             .create(&ground.shop, "a test", Role::Feed.into())

@@ -153,6 +153,7 @@ async fn outcomes_timers_and_notes_are_held_up_too() {
                 by: "a test".to_owned(),
                 id: "1".to_owned(),
                 data: json!({}),
+                evidence: None,
             };
             let noted = event_log::append_note(&guard, client, &shop, &note).await;
             noted.map_err(event_log::Error::abort)

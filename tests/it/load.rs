@@ -42,13 +42,15 @@ struct Shared {
     journal: Option<Mutex<File>>,
     answered: AtomicUsize,
     told: Mutex<Told>,
+    /// Who wakes from a long sleep takes a request that it has not read yet for one of a slow sender: 408.
+    sleeps: AtomicBool,
     stop: AtomicBool,
 }
 
 /// What clients were told beside 2xx.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told {
-    /// 503; every other answer fails the load.
+    /// 503, or 408 of one that has slept; every other answer fails the load.
     pub(crate) refused: usize,
     /// The connection was lost, or nothing came in time.
     pub(crate) unanswered: usize,
@@ -84,6 +86,7 @@ impl Load {
             journal: journal.map(Mutex::new),
             answered: AtomicUsize::new(0),
             told: Mutex::default(),
+            sleeps: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let start = |worker| tokio::spawn(Worker::new(ground, worker, &shared).run());
@@ -108,6 +111,11 @@ impl Load {
     /// How many callbacks were answered 200.
     pub(crate) fn answered(&self) -> usize {
         self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// From here on, who answers may sleep for longer than a sender may take.
+    pub(crate) fn heeds_sleep(&self) {
+        self.shared.sleeps.store(true, Ordering::SeqCst);
     }
 
     /// What else clients were told so far.
@@ -213,7 +221,12 @@ impl Worker {
                 Ok(answer) if answer.status().is_success() => return true,
                 Ok(answer) => {
                     let status = answer.status().as_u16();
-                    assert!(status == 503, "{status}: {}", answer.text().await.unwrap_or_default());
+                    let has_slept = status == 408 && self.shared.sleeps.load(Ordering::SeqCst);
+                    assert!(
+                        status == 503 || has_slept,
+                        "{status}: {}",
+                        answer.text().await.unwrap_or_default()
+                    );
                 }
                 // Killed or stopped: PayPal tries again, and so does the shop.
                 Err(_) => {}
@@ -239,7 +252,7 @@ impl Told {
         match answer {
             None => self.unanswered += 1,
             Some(answer) => {
-                self.refused += usize::from(answer.status().as_u16() == 503);
+                self.refused += usize::from(matches!(answer.status().as_u16(), 408 | 503));
                 self.slowest = self.slowest.max(took);
             }
         }

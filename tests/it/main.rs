@@ -34,6 +34,7 @@ mod load;
 mod moves;
 mod old_logs;
 mod openapi;
+mod operators;
 mod plans;
 mod pooler;
 mod program;

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{ApiKeys, Role};
+use access::{ApiKeys, Identity, Role};
 use actix_web::dev::ServerHandle;
 use database::{Clock, Database, SystemClock};
 use delivery::sinks::Sinks;
@@ -255,6 +255,11 @@ impl Served {
         let shop = ShopId::parse(SHOP).unwrap();
         let made = self.keys.create(&shop, "a test", roles.into_iter().collect()).await;
         made.unwrap().0.expose().to_owned()
+    }
+
+    /// Whose key this is.
+    pub(crate) async fn identity(&self, key: &str) -> Identity {
+        self.keys.authenticate(key).await.unwrap()
     }
 
     pub(crate) async fn add_webhook_id(&self, id: &str) {

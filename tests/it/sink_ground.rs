@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use delivery::sinks::{Options, Running, Secrets, Settings, Sink, Sinks, State};
+use delivery::sinks::{Options, Running, Secrets, Settings, Sink, Sinks};
 use delivery::{Bounds, Message, Selection, Tail, To};
 use domain::Position;
+use event_log::Operator;
 use evidence::{KeyEncryptionKey, Vault};
 use futures_util::future::join_all;
 use relay::RelayHandle;
@@ -18,6 +19,11 @@ use crate::led_shop::{LedShop, applied};
 const DEADLINE: Duration = Duration::from_secs(90);
 /// The sink that is tested.
 pub(crate) const NAME: &str = "broker";
+
+/// Who changes sinks in tests.
+pub(crate) fn operator() -> Operator {
+    Operator::named("test")
+}
 
 pub(crate) struct SinkGround {
     pub(crate) sinks: Sinks,
@@ -54,12 +60,17 @@ impl SinkGround {
     /// Makes the sink, which begins with the first event. What is refused by itself is tried once more after a second.
     pub(crate) async fn begin(&self, kind: &str, target: Value, secrets: Value) {
         let (settings, secrets) = parsed(kind, target, secrets);
-        assert!(self.sinks.create(&self.shop.shop, NAME, &settings, &secrets, To::Start).await.unwrap());
+        assert!(
+            self.sinks
+                .create(&operator(), &self.shop.shop, NAME, (&settings, &secrets), To::Start)
+                .await
+                .unwrap()
+        );
     }
 
     pub(crate) async fn change(&self, kind: &str, target: Value, secrets: Value) {
         let (settings, secrets) = parsed(kind, target, secrets);
-        assert!(self.sinks.update(&self.shop.shop, NAME, &settings, &secrets).await.unwrap());
+        assert!(self.sinks.update(&operator(), &self.shop.shop, NAME, (&settings, &secrets)).await.unwrap());
     }
 
     /// Receives goods, so many times for each of so many SKUs in turn, and waits until all is decided: an event each.
@@ -80,16 +91,20 @@ impl SinkGround {
         self.sinks.get(&self.shop.shop, NAME).await.unwrap().unwrap()
     }
 
-    pub(crate) async fn set_state(&self, state: State) {
-        assert!(self.sinks.set_state(&self.shop.shop, NAME, state, None).await.unwrap());
+    pub(crate) async fn pause(&self) {
+        assert!(self.sinks.pause(&operator(), &self.shop.shop, NAME, None).await.unwrap());
+    }
+
+    pub(crate) async fn resume(&self) {
+        assert!(self.sinks.resume(&operator(), &self.shop.shop, NAME).await.unwrap());
     }
 
     pub(crate) async fn reset_to_start(&self) {
-        assert!(self.sinks.reset(&self.shop.shop, NAME, To::Start).await.unwrap());
+        assert!(self.sinks.reset(&operator(), &self.shop.shop, NAME, To::Start).await.unwrap());
     }
 
     pub(crate) async fn redrive(&self) -> i64 {
-        self.sinks.redrive(&self.shop.shop, NAME, &Selection::default(), false).await.unwrap()
+        self.sinks.redrive(&operator(), &self.shop.shop, NAME, &Selection::default()).await.unwrap()
     }
 
     /// Waits until the sink is as it should be.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, stream};
-use delivery::sinks::State;
 use serde_json::{Value, json};
 use test_support::brokers::{Login, Nats};
 use test_support::foreign;
@@ -136,12 +135,12 @@ async fn a_paused_nats_sink_sends_nothing_and_a_reset_one_sends_all_again() {
     ground.receive(2, 5).await;
     ground.begin("nats", target(&nats), json!({})).await;
     ground.until_all_is_delivered().await;
-    ground.set_state(State::Paused).await;
+    ground.pause().await;
     ground.until("let go", |sink| sink.leader.is_none()).await;
     ground.receive(2, 5).await;
     let sink = ground.sink().await;
     assert!(sink.lag_events > 0 && count(&nats).await == 10, "{sink:?}");
-    ground.set_state(State::Running).await;
+    ground.resume().await;
     ground.until_all_is_delivered().await;
     ground.assert_got_all(&got(&nats).await).await;
     // Another stream of the name knows no ids.

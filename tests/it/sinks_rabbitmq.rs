@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-use delivery::sinks::State;
 use lapin::options::{
     BasicGetOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
 };
@@ -238,13 +237,13 @@ async fn a_paused_rabbitmq_sink_sends_nothing_and_a_reset_one_sends_all_again() 
     ground.receive(2, 5).await;
     ground.begin("rabbitmq", target(&rabbit), json!({})).await;
     ground.until_all_is_delivered().await;
-    ground.set_state(State::Paused).await;
+    ground.pause().await;
     ground.until("let go", |sink| sink.leader.is_none()).await;
     ground.receive(2, 5).await;
     assert!(ground.sink().await.lag_events > 0);
     let before = client.got().await;
     assert_eq!(before.len(), 10);
-    ground.set_state(State::Running).await;
+    ground.resume().await;
     ground.until_all_is_delivered().await;
     ground.assert_got_all(&[before, client.got().await].concat()).await;
     ground.reset_to_start().await;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use chrono::{DateTime, Utc};
-use database::{Database, sql};
+use database::{Database, Query, sql};
 use domain::ShopId;
+use event_log::{Act, NoteType, Operator};
 use moka::future::Cache;
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::key_text::{self, KeyText, TEXT_MAX, sha256};
@@ -72,6 +74,9 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Database(#[from] database::Error),
+    /// Who has done it cannot be noted, so it was not done.
+    #[error(transparent)]
+    Log(#[from] event_log::Error),
 }
 
 impl From<tokio_postgres::Error> for Error {
@@ -138,66 +143,59 @@ impl ApiKeys {
         holder: &str,
         roles: RoleSet,
     ) -> Result<(KeyText, String), Error> {
-        self.create_for(shop, holder, roles, None).await
+        let new = NewKey::generate(shop, holder, &roles)?;
+        let client = self.database.client().await?;
+        let none: Option<i64> = None;
+        let parameters: database::Parameters<'_> =
+            &[&shop.as_str(), &new.id, &&new.secret[..], &holder, &new.roles, &none];
+        let made = client.query_opt(&sql::access::INSERT_KEY, parameters).await?;
+        made.map(|_| (new.text, new.id)).ok_or_else(|| Error::UnknownShop(shop.clone()))
     }
 
-    /// Makes a key that ends by itself after `lifetime`, if one is given.
+    /// Makes a key that ends by itself after `lifetime`, if one is given, and notes who has done so.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn create_for(
+    pub async fn issue(
         &self,
+        operator: &Operator,
         shop: &ShopId,
         holder: &str,
         roles: RoleSet,
         lifetime: Option<Duration>,
     ) -> Result<(KeyText, String), Error> {
-        if !(1..=HOLDER_MAX).contains(&holder.len()) || holder.contains(char::is_control) {
-            return Err(Error::Invalid(format!(
-                "a holder's name has 1 to {HOLDER_MAX} printable characters"
-            )));
-        }
-        if roles.is_empty() {
-            return Err(Error::Invalid("a key needs a role".to_owned()));
-        }
-        let (text, key_id, secret) = generate(shop)?;
-        let lifetime = lifetime.map(seconds);
-        let names: Vec<&str> = roles.iter().map(Role::name).collect();
-        let client = self.database.client().await?;
-        let inserted = client
-            .execute(
-                &sql::access::INSERT_KEY,
-                &[&shop.as_str(), &key_id, &&secret[..], &holder, &names, &lifetime],
-            )
-            .await?;
-        if inserted == 0 {
-            return Err(Error::UnknownShop(shop.clone()));
-        }
-        Ok((text, key_id))
+        let new = NewKey::generate(shop, holder, &roles)?;
+        let data = json!({ "change": "made", "key_id": new.id, "roles": new.roles });
+        let made = act(&sql::access::INSERT_KEY, shop, &new.id, data)
+            .with(new.secret.to_vec())
+            .with(holder.to_owned())
+            .with(new.roles)
+            .with(lifetime.map(seconds));
+        let made = made.carry_out(&self.database, shop, operator).await?;
+        made.map(|_| (new.text, new.id)).ok_or_else(|| Error::UnknownShop(shop.clone()))
     }
 
     /// Makes a key for the holder and the roles of another, which goes on for `overlap` beside it and then ends: the new
     /// key's text and id, and when the old one ends. None when there is no such key in use, or it was rotated before.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's; a log that has forked.
     pub async fn rotate(
         &self,
+        operator: &Operator,
         shop: &ShopId,
         key_id: &str,
         overlap: Duration,
         lifetime: Option<Duration>,
     ) -> Result<Option<(KeyText, String, DateTime<Utc>)>, Error> {
         let (text, new_id, secret) = generate(shop)?;
-        let (overlap, lifetime) = (seconds(overlap), lifetime.map(seconds));
-        let client = self.database.client().await?;
-        let rotated = client
-            .query_opt(
-                &sql::access::ROTATE_KEY,
-                &[&shop.as_str(), &key_id, &new_id, &&secret[..], &overlap, &lifetime],
-            )
-            .await?;
-        let Some(row) = rotated else { return Ok(None) };
+        let data = json!({ "change": "rotated", "key_id": key_id, "replaced_by": new_id });
+        let rotated = act(&sql::access::ROTATE_KEY, shop, key_id, data)
+            .with(new_id.clone())
+            .with(secret.to_vec())
+            .with(seconds(overlap))
+            .with(lifetime.map(seconds));
+        let Some(row) = rotated.carry_out(&self.database, shop, operator).await? else { return Ok(None) };
         // Where it was to end sooner, a process may still believe it for its few seconds.
         self.believed.invalidate_all();
         Ok(Some((text, new_id, row.try_get("expires_at")?)))
@@ -228,12 +226,13 @@ impl ApiKeys {
     /// key, or it was revoked before.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn revoke(&self, shop: &ShopId, key_id: &str) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let revoked = client.execute(&sql::access::REVOKE_KEY, &[&shop.as_str(), &key_id]).await?;
+    /// The database's; a log that has forked.
+    pub async fn revoke(&self, operator: &Operator, shop: &ShopId, key_id: &str) -> Result<bool, Error> {
+        let data = json!({ "change": "revoked", "key_id": key_id });
+        let revoked = act(&sql::access::REVOKE_KEY, shop, key_id, data);
+        let revoked = revoked.carry_out(&self.database, shop, operator).await?;
         self.believed.invalidate_all();
-        Ok(revoked > 0)
+        Ok(revoked.is_some())
     }
 
     /// Whose key this is.
@@ -305,6 +304,34 @@ impl ApiKeys {
                 tracing::debug!(%error, "the use of keys was not noted");
             }
         });
+    }
+}
+
+/// What an operator does to a key: a statement whose first parameters are the shop and the key's id.
+fn act(query: &'static Query, shop: &ShopId, key_id: &str, data: Value) -> Act {
+    Act::new(query, NoteType::ApiKeyChanged, data).with(shop.as_str().to_owned()).with(key_id.to_owned())
+}
+
+/// A key that is not stored yet.
+struct NewKey {
+    text: KeyText,
+    id: String,
+    secret: [u8; 32],
+    roles: Vec<&'static str>,
+}
+
+impl NewKey {
+    fn generate(shop: &ShopId, holder: &str, roles: &RoleSet) -> Result<Self, Error> {
+        if !(1..=HOLDER_MAX).contains(&holder.len()) || holder.contains(char::is_control) {
+            return Err(Error::Invalid(format!(
+                "a holder's name has 1 to {HOLDER_MAX} printable characters"
+            )));
+        }
+        if roles.is_empty() {
+            return Err(Error::Invalid("a key needs a role".to_owned()));
+        }
+        let (text, id, secret) = generate(shop)?;
+        Ok(Self { text, id, secret, roles: roles.iter().map(Role::name).collect() })
     }
 }
 

@@ -169,6 +169,7 @@ pub async fn record_digests(
         by: by.to_owned(),
         id: id.to_owned(),
         data: json!(digests),
+        evidence: None,
     };
     Ok(record_note(guard, database, shop, note).await?)
 }

@@ -106,8 +106,8 @@ impl ApiClient {
     }
 
     /// Removes something.
-    pub(crate) async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
-        self.send(Method::DELETE, path, &[], None).await
+    pub(crate) async fn delete(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
+        self.send(Method::DELETE, path, &[], Some(body)).await
     }
 
     /// A page of the feed, and the cursor to go on from.

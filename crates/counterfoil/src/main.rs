@@ -3,6 +3,7 @@
 //! Never: be depended on, or decide anything. Only this crate reads the environment and uses `anyhow`.
 
 mod accounts;
+mod acting;
 mod api_client;
 mod bench;
 mod cli;

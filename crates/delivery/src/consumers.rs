@@ -3,10 +3,12 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use database::{Database, sql};
+use database::{Database, Query, sql};
 use domain::{Position, ShopId, Timestamp};
+use event_log::{Act, NoteType, Operator};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use crate::{Bounds, Cursor, CursorError, Error};
@@ -132,8 +134,10 @@ impl Consumers {
     /// The database's, or the log does not go on from there.
     pub async fn create(&self, shop: &ShopId, name: &str, to: To) -> Result<(bool, Option<Consumer>), Error> {
         let cursor = self.resolve(shop, to).await?;
-        let made = self.change(&sql::delivery::INSERT_CONSUMER, shop, name, cursor).await?;
-        Ok((made, self.get(shop, name).await?))
+        let parameters: database::Parameters<'_> =
+            &[&shop.as_str(), &name, &narrow(cursor.epoch)?, &cursor.position.0];
+        let made = self.database.client().await?.execute(&sql::delivery::INSERT_CONSUMER, parameters).await?;
+        Ok((made > 0, self.get(shop, name).await?))
     }
 
     /// Moves a cursor from where it was, forwards or not: of two instances that think to stand at the same place, one finds
@@ -163,52 +167,57 @@ impl Consumers {
     /// Puts a consumer elsewhere, wherever it was. One that was lost counts again.
     ///
     /// # Errors
-    /// The database's, or the log does not go on from there.
-    pub async fn reset(&self, shop: &ShopId, name: &str, to: To) -> Result<Option<Consumer>, Error> {
-        let cursor = self.resolve(shop, to).await?;
-        self.change(&sql::delivery::RESET_CONSUMER, shop, name, cursor).await?;
+    /// As [`Act::carry_out`], and the log does not go on from there.
+    pub async fn reset(
+        &self,
+        operator: &Operator,
+        shop: &ShopId,
+        name: &str,
+        to: To,
+    ) -> Result<Option<Consumer>, Error> {
+        let to = self.resolve(shop, to).await?;
+        let data = json!({ "name": name, "change": "reset", "cursor": to.to_string() });
+        let act =
+            act(&sql::delivery::RESET_CONSUMER, shop, name, data).with(narrow(to.epoch)?).with(to.position.0);
+        act.carry_out(&self.database, shop, operator).await?;
         self.get(shop, name).await
     }
 
     /// Declares it lost: the outbox waits for it no longer. It counts again when it moves.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn lose(&self, shop: &ShopId, name: &str) -> Result<Option<Consumer>, Error> {
-        self.database
-            .client()
-            .await?
-            .execute(&sql::delivery::LOSE_CONSUMER, &[&shop.as_str(), &name])
-            .await?;
+    /// As [`Act::carry_out`].
+    pub async fn lose(
+        &self,
+        operator: &Operator,
+        shop: &ShopId,
+        name: &str,
+    ) -> Result<Option<Consumer>, Error> {
+        let data = json!({ "name": name, "change": "lost" });
+        let act = act(&sql::delivery::LOSE_CONSUMER, shop, name, data);
+        act.carry_out(&self.database, shop, operator).await?;
         self.get(shop, name).await
     }
 
     /// Forgets it; whether it was there.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn delete(&self, shop: &ShopId, name: &str) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        Ok(client.execute(&sql::delivery::DELETE_CONSUMER, &[&shop.as_str(), &name]).await? > 0)
-    }
-
-    async fn change(
-        &self,
-        query: &database::Query,
-        shop: &ShopId,
-        name: &str,
-        cursor: Cursor,
-    ) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let parameters: database::Parameters<'_> =
-            &[&shop.as_str(), &name, &narrow(cursor.epoch)?, &cursor.position.0];
-        Ok(client.execute(query, parameters).await? > 0)
+    /// As [`Act::carry_out`].
+    pub async fn delete(&self, operator: &Operator, shop: &ShopId, name: &str) -> Result<bool, Error> {
+        let data = json!({ "name": name, "change": "removed" });
+        let act = act(&sql::delivery::DELETE_CONSUMER, shop, name, data);
+        Ok(act.carry_out(&self.database, shop, operator).await?.is_some())
     }
 
     async fn resolve(&self, shop: &ShopId, to: To) -> Result<Cursor, Error> {
         let client = self.database.client().await?;
         resolve(&client, shop, to).await
     }
+}
+
+/// What an operator does to a consumer: a statement whose first parameters are the shop and the name.
+fn act(query: &'static Query, shop: &ShopId, name: &str, data: Value) -> Act {
+    Act::new(query, NoteType::ConsumerChanged, data).with(shop.as_str().to_owned()).with(name.to_owned())
 }
 
 /// The cursor that is meant.

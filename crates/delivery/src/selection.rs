@@ -109,6 +109,11 @@ impl Selection {
         if self.all_kinds { &[] } else { &OUTCOMES }
     }
 
+    /// The types and patterns, as they were given.
+    pub(crate) fn types(&self) -> &[String] {
+        &self.types
+    }
+
     /// The types as LIKE understands them.
     pub(crate) fn patterns(&self) -> Vec<String> {
         let pattern = |text: &String| text.replace('_', "\\_").replace('*', "%");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, SealedEvidence};
 
 /// What kind of event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +40,12 @@ pub struct EntryEvidence {
     pub sha256: [u8; 32],
     /// SHA-256 of a salt and the plain bytes.
     pub commitment: [u8; 32],
+}
+
+impl From<&SealedEvidence> for EntryEvidence {
+    fn from(sealed: &SealedEvidence) -> Self {
+        Self { sha256: sealed.sha256, commitment: sealed.commitment }
+    }
 }
 
 /// Why an entry is no outcome that this version knows.

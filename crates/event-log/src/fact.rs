@@ -243,7 +243,7 @@ pub(crate) fn entry_of(
         cause: None,
         n: None,
         answers: None,
-        evidence: evidence.map(|e| EntryEvidence { sha256: e.sha256, commitment: e.commitment }),
+        evidence: evidence.map(EntryEvidence::from),
         data: &canonical(&FactData(fact))?,
     })
 }

@@ -58,6 +58,7 @@ async fn begin_epoch(client: &Client, shop: &ShopId, by: &str) -> Result<Forked,
         data: json!({
             "forked_at": forked_at.0, "new_epoch": new_epoch, "old_epoch": old_epoch, "resume_after": resume_after,
         }),
+        evidence: None,
     };
     Written::new(shop, &note)?.insert(client, shop, position, at).await?;
     Ok(Forked { old_epoch, new_epoch, forked_at, at, last_at })

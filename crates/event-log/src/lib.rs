@@ -6,6 +6,7 @@
 //!
 //! Never: change an event.
 
+mod act;
 mod append;
 mod batcher;
 mod canonical;
@@ -29,6 +30,7 @@ mod state_file;
 mod tests;
 mod write;
 
+pub use act::{Act, Operator};
 pub use append::{Appender, Options};
 pub use canonical::{EntryError, canonical, canonical_data, leaf_hash};
 pub use entry::{ENTRY_MAX_BYTES, fact_id, outcome_id};

@@ -1,5 +1,7 @@
 //! Notes: what the log says about itself. They decide nothing, and replay passes them by.
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use database::{Client, Database, sql};
 use domain::{Key, Position, ShopId, Timestamp};
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use crate::canonical::canonical;
 use crate::entry::{Fields, Untimed, fact_id};
 use crate::write::next_of;
-use crate::{EntryError, Error, Guard};
+use crate::{EntryError, EntryEvidence, Error, Guard, SealedEvidence};
 
 macro_rules! notes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -49,6 +51,14 @@ notes! {
     HoldLifted = "legal_hold.lifted";
     /// PayPal's settlement report was compared with the log.
     SettlementReconciled = "settlement.reconciled";
+    /// An operator has made, changed, paused, moved or removed a sink.
+    SinkChanged = "sink.changed";
+    /// An operator has moved, given up or removed a consumer.
+    ConsumerChanged = "consumer.changed";
+    /// An operator has made, rotated or revoked an API key.
+    ApiKeyChanged = "api_key.changed";
+    /// An operator has added or removed a webhook id.
+    WebhookChanged = "webhook.changed";
 }
 
 /// A note that is to be appended.
@@ -64,6 +74,8 @@ pub struct NewNote {
     pub id: String,
     /// What it carries: never personal data.
     pub data: Value,
+    /// What it rests on, sealed.
+    pub evidence: Option<Arc<SealedEvidence>>,
 }
 
 /// Where a note stands.
@@ -158,7 +170,7 @@ impl<'a> Written<'a> {
             cause: None,
             n: None,
             answers: None,
-            evidence: None,
+            evidence: note.evidence.as_deref().map(EntryEvidence::from),
             data: &data,
         };
         Ok(Self { note, entry: Untimed::new(&fields).map_err(odd)?, id })
@@ -174,6 +186,7 @@ impl<'a> Written<'a> {
     ) -> Result<(), Error> {
         let (bytes, leaf_hash) = self.entry.at(at);
         let content = digest(&SHA256, self.entry.data().as_bytes());
+        let evidence = self.note.evidence.as_deref();
         client
             .execute(
                 &sql::event_log::INSERT_NOTE,
@@ -190,6 +203,9 @@ impl<'a> Written<'a> {
                     &self.entry.data(),
                     &self.note.id,
                     &content.as_ref(),
+                    &evidence.map(|evidence| &evidence.bytes[..]),
+                    &evidence.map(|evidence| evidence.kek_id.as_str()),
+                    &evidence.map(|evidence| &evidence.wrapped_key[..]),
                 ],
             )
             .await?;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::{Shared, at};
+use crate::downstream::Why;
 use crate::feed::FEED_READERS;
 use crate::problem::{Code, Problem};
 use crate::{downstream, request};
@@ -78,11 +79,19 @@ async fn put(
     }
 }
 
-async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, MOVERS).await?;
+async fn delete(
+    api: Shared,
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let identity = request::authorize(&api, &request, MOVERS).await?;
+    let Why { reason } = downstream::json(&api, &request, payload).await?;
+    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let told = shop.clone();
     let (consumers, name) = (api.delivery.consumers.clone(), path.as_str().to_owned());
-    let gone = api.run(async move { consumers.delete(&shop, &name).await }).await?;
+    let gone = api.run(async move { consumers.delete(&operator, &shop, &name).await }).await?;
     if gone.map_err(|error| downstream::problem(&error))? {
         tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was removed");
         Ok(HttpResponse::NoContent().finish())
@@ -97,6 +106,8 @@ async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> R
 pub(crate) struct Reset {
     /// start, end, a cursor, or a time.
     pub(crate) to: String,
+    /// Why: sealed, for the log.
+    pub(crate) reason: Option<String>,
 }
 
 async fn reset(
@@ -105,21 +116,31 @@ async fn reset(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, MOVERS).await?;
-    let Reset { to } = downstream::json(&api, &request, payload).await?;
+    let identity = request::authorize(&api, &request, MOVERS).await?;
+    let Reset { to, reason } = downstream::json(&api, &request, payload).await?;
+    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let told = shop.clone();
     let (consumers, name, to) = (api.delivery.consumers.clone(), path.as_str().to_owned(), self::to(&to)?);
-    let moved = api.run(async move { consumers.reset(&shop, &name, to).await }).await?;
+    let moved = api.run(async move { consumers.reset(&operator, &shop, &name, to).await }).await?;
     let answer = found_or(moved.map_err(|error| downstream::problem(&error))?)?;
     tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was reset");
     Ok(answer)
 }
 
-async fn lose(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, &[Role::Operator]).await?;
+async fn lose(
+    api: Shared,
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let identity = request::authorize(&api, &request, &[Role::Operator]).await?;
+    let Why { reason } = downstream::json(&api, &request, payload).await?;
+    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let told = shop.clone();
     let (consumers, name) = (api.delivery.consumers.clone(), path.as_str().to_owned());
-    let lost = api.run(async move { consumers.lose(&shop, &name).await }).await?;
+    let lost = api.run(async move { consumers.lose(&operator, &shop, &name).await }).await?;
     let answer = found_or(lost.map_err(|error| downstream::problem(&error))?)?;
     tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was declared lost");
     Ok(answer)

@@ -1,13 +1,19 @@
 //! What is common to all that goes downstream: what is wrong with a cursor, and small JSON bodies.
 
+use access::Identity;
 use actix_web::{HttpRequest, web};
 use delivery::{CursorError, Error};
+use event_log::Operator;
+use intake::By;
+use intake::command::REASON_MAX;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::app::Shared;
+use crate::app::{Api, Shared};
 use crate::problem::{Code, Problem};
-use crate::{body, request};
+use crate::{body, commands, request};
 
 /// Settings of a sink, and everything smaller.
 const BODY_MAX: usize = 64 * 1024;
@@ -81,6 +87,25 @@ fn has_nul(body: &[u8]) -> bool {
     // JSON writes it as an escape and in no other way.
     body.windows(6).any(|escape| escape == b"\\u0000")
         && serde_json::from_slice(body).is_ok_and(|value: Value| within(&value))
+}
+
+/// A body that may say why.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    /// Why: sealed, for the log.
+    pub(crate) reason: Option<String>,
+}
+
+/// Who asks, and why, for the log.
+pub(crate) fn operator(api: &Api, identity: &Identity, reason: Option<&str>) -> Result<Operator, Problem> {
+    let reason = reason.filter(|text| !text.trim().is_empty());
+    if reason.is_some_and(|text| text.chars().count() > REASON_MAX) {
+        let detail = format!("reason: at most {REASON_MAX} characters.");
+        return Err(Problem::new(Code::InvalidCommand, detail));
+    }
+    let by = By { shop: identity.shop.clone(), key_id: identity.key_id.clone() };
+    api.intake.operator(&by, reason).map_err(commands::refused)
 }
 
 /// A name of a consumer or a sink.

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use access::{Identity, Role};
 use actix_web::{HttpRequest, HttpResponse, web};
-use delivery::sinks::{InvalidSettings, Letters, Secrets, Settings, State};
+use delivery::sinks::{InvalidSettings, Letters, Secrets, Settings};
 use delivery::{Cursor, Selection, To};
 use domain::{Key, ShopId};
+use event_log::Operator;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::{Api, Shared, at};
 use crate::consumers::{Reset, to};
-use crate::downstream;
+use crate::downstream::{self, Why};
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 
@@ -81,6 +82,8 @@ pub(crate) struct Made {
 pub(crate) struct Changed {
     /// Its secrets, by name; those that are there stay when they are left out.
     secrets: Option<BTreeMap<String, String>>,
+    /// Why: sealed, for the log.
+    reason: Option<String>,
     #[serde(flatten)]
     settings: Settings,
 }
@@ -89,6 +92,7 @@ pub(crate) struct Changed {
 struct Described {
     name: Option<String>,
     from: Option<String>,
+    reason: Option<String>,
     secrets: Option<Secrets>,
     settings: Value,
 }
@@ -100,12 +104,12 @@ async fn described(api: &Shared, request: &HttpRequest, payload: web::Payload) -
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Problem::new(Code::InvalidCommand, format!("{name} is a text."))),
     };
-    let (name, from) = (text("name")?, text("from")?);
+    let (name, from, reason) = (text("name")?, text("from")?, text("reason")?);
     let secrets = match document.remove("secrets") {
         None => None,
         Some(secrets) => Some(Secrets::parse(secrets.to_string().as_bytes()).map_err(not_valid)?),
     };
-    Ok(Described { name, from, secrets, settings: Value::Object(document) })
+    Ok(Described { name, from, reason, secrets, settings: Value::Object(document) })
 }
 
 fn not_valid(error: InvalidSettings) -> Problem {
@@ -113,8 +117,10 @@ fn not_valid(error: InvalidSettings) -> Problem {
 }
 
 async fn create(api: Shared, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let identity = request::authorize(&api, &request, CHANGERS).await?;
     let described = described(&api, &request, payload).await?;
+    let operator = downstream::operator(&api, &identity, described.reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let name = described.name.ok_or_else(|| Problem::new(Code::InvalidCommand, "name: a sink needs one."))?;
     let name = downstream::name(&name)?.to_owned();
     let secrets = described.secrets.unwrap_or_default();
@@ -124,7 +130,8 @@ async fn create(api: Shared, request: HttpRequest, payload: web::Payload) -> Res
     let sinks = api.delivery.sinks.clone();
     let made = {
         let (shop, name) = (shop.clone(), name.clone());
-        api.run(async move { sinks.create(&shop, &name, &settings, &secrets, from).await }).await?
+        api.run(async move { sinks.create(&operator, &shop, &name, (&settings, &secrets), from).await })
+            .await?
     };
     if !made.map_err(|error| downstream::problem(&error))? {
         return Err(Problem::new(Code::NameTaken, "A sink of this name is there: PUT changes it."));
@@ -139,8 +146,10 @@ async fn update(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
+    let identity = request::authorize(&api, &request, CHANGERS).await?;
     let described = described(&api, &request, payload).await?;
+    let operator = downstream::operator(&api, &identity, described.reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let name = path.into_inner();
     if described.from.is_some() || described.name.is_some_and(|given| given != name) {
         return Err(Problem::new(Code::InvalidCommand, "name and from stay; reset moves a sink."));
@@ -149,7 +158,7 @@ async fn update(
     let updated = {
         let (shop, name) = (shop.clone(), name.clone());
         let (settings, secrets) = (described.settings, described.secrets);
-        api.run(async move { sinks.change(&shop, &name, &settings, secrets).await }).await?
+        api.run(async move { sinks.change(&operator, &shop, &name, &settings, secrets).await }).await?
     };
     match updated.map_err(|error| downstream::problem(&error))? {
         None => Err(unknown()),
@@ -161,11 +170,16 @@ async fn update(
     }
 }
 
-async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
+async fn delete(
+    api: Shared,
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let (Identity { shop, key_id, .. }, operator, _) = who_and_why(&api, &request, payload).await?;
     let told = shop.clone();
     let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
-    let (gone, name) = api.run(async move { (sinks.delete(&shop, &name).await, name) }).await?;
+    let (gone, name) = api.run(async move { (sinks.delete(&operator, &shop, &name).await, name) }).await?;
     if gone.map_err(|error| downstream::problem(&error))? {
         tracing::info!(shop = %told, sink = name, by = key_id, "a sink was removed");
         Ok(HttpResponse::NoContent().finish())
@@ -174,49 +188,57 @@ async fn delete(api: Shared, request: HttpRequest, path: web::Path<String>) -> R
     }
 }
 
-/// Why a sink is stopped.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Pause {
-    reason: Option<String>,
-}
-
 async fn pause(
     api: Shared,
     request: HttpRequest,
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let identity = request::authorize(&api, &request, CHANGERS).await?;
-    let Pause { reason } = downstream::json(&api, &request, payload).await?;
+    let (identity, operator, reason) = who_and_why(&api, &request, payload).await?;
     let reason: String = reason.unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
-    let reason =
-        format!("paused by {}{}{reason}", identity.key_id, if reason.is_empty() { "" } else { ": " });
-    set_state(&api, identity, path.into_inner(), State::Paused, Some(reason)).await
-}
-
-async fn resume(api: Shared, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let identity = request::authorize(&api, &request, CHANGERS).await?;
-    set_state(&api, identity, path.into_inner(), State::Running, None).await
-}
-
-async fn set_state(
-    api: &Shared,
-    Identity { shop, key_id, .. }: Identity,
-    name: String,
-    state: State,
-    reason: Option<String>,
-) -> Result<HttpResponse, Problem> {
-    let sinks = api.delivery.sinks.clone();
-    let set = {
+    let shown = format!("paused by {}{}{reason}", identity.key_id, if reason.is_empty() { "" } else { ": " });
+    let Identity { shop, key_id, .. } = identity;
+    let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
+    let paused = {
         let (shop, name) = (shop.clone(), name.clone());
-        api.run(async move { sinks.set_state(&shop, &name, state, reason.as_deref()).await }).await?
+        api.run(async move { sinks.pause(&operator, &shop, &name, Some(&shown)).await }).await?
     };
-    if !set.map_err(|error| downstream::problem(&error))? {
+    if !paused.map_err(|error| downstream::problem(&error))? {
         return Err(unknown());
     }
-    tracing::info!(%shop, sink = name, ?state, by = key_id, "a sink's state was set");
-    show(api, shop, name, HttpResponse::Ok).await
+    tracing::info!(%shop, sink = name, by = key_id, "a sink was paused");
+    show(&api, shop, name, HttpResponse::Ok).await
+}
+
+async fn resume(
+    api: Shared,
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let (Identity { shop, key_id, .. }, operator, _) = who_and_why(&api, &request, payload).await?;
+    let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
+    let resumed = {
+        let (shop, name) = (shop.clone(), name.clone());
+        api.run(async move { sinks.resume(&operator, &shop, &name).await }).await?
+    };
+    if !resumed.map_err(|error| downstream::problem(&error))? {
+        return Err(unknown());
+    }
+    tracing::info!(%shop, sink = name, by = key_id, "a sink was resumed");
+    show(&api, shop, name, HttpResponse::Ok).await
+}
+
+/// Who may change a sink and asks for it, and why.
+async fn who_and_why(
+    api: &Shared,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(Identity, Operator, Option<String>), Problem> {
+    let identity = request::authorize(api, request, CHANGERS).await?;
+    let Why { reason } = downstream::json(api, request, payload).await?;
+    let operator = downstream::operator(api, &identity, reason.as_deref())?;
+    Ok((identity, operator, reason))
 }
 
 async fn reset(
@@ -225,12 +247,14 @@ async fn reset(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
-    let Reset { to } = downstream::json(&api, &request, payload).await?;
+    let identity = request::authorize(&api, &request, CHANGERS).await?;
+    let Reset { to, reason } = downstream::json(&api, &request, payload).await?;
+    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let (sinks, name, to) = (api.delivery.sinks.clone(), path.into_inner(), self::to(&to)?);
     let moved = {
         let (shop, name) = (shop.clone(), name.clone());
-        api.run(async move { sinks.reset(&shop, &name, to).await }).await?
+        api.run(async move { sinks.reset(&operator, &shop, &name, to).await }).await?
     };
     if !moved.map_err(|error| downstream::problem(&error))? {
         return Err(unknown());
@@ -260,6 +284,8 @@ pub(crate) struct Redrive {
     key: Option<String>,
     #[serde(default)]
     dry_run: bool,
+    /// Why: sealed, for the log.
+    reason: Option<String>,
 }
 
 async fn redrive(
@@ -268,12 +294,21 @@ async fn redrive(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let Identity { shop, key_id, .. } = request::authorize(&api, &request, CHANGERS).await?;
-    let Redrive { types, key, dry_run } = downstream::json(&api, &request, payload).await?;
+    let identity = request::authorize(&api, &request, CHANGERS).await?;
+    let Redrive { types, key, dry_run, reason } = downstream::json(&api, &request, payload).await?;
     let which = selection(&types, key.as_deref())?;
+    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let Identity { shop, key_id, .. } = identity;
     let told = shop.clone();
     let (sinks, name) = (api.delivery.sinks.clone(), path.as_str().to_owned());
-    let redriven = api.run(async move { sinks.redrive(&shop, &name, &which, dry_run).await }).await?;
+    let redriven = api.run(async move {
+        if dry_run {
+            sinks.count_dead(&shop, &name, &which).await
+        } else {
+            sinks.redrive(&operator, &shop, &name, &which).await
+        }
+    });
+    let redriven = redriven.await?;
     let redriven = redriven.map_err(|error| downstream::problem(&error))?;
     if !dry_run {
         tracing::info!(shop = %told, sink = path.as_str(), redriven, by = key_id, "a sink's dead letters were redriven");

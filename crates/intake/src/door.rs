@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use database::{Clock, Database};
 use domain::{Position, ShopId};
-use event_log::{AppendError, Appended, Appender, Dedupe, Guard, NewFact, SealedEvidence};
+use event_log::{AppendError, Appended, Appender, Dedupe, Guard, NewFact, Operator, SealedEvidence};
 use evidence::Vault;
 use paypal::{Certificates, TrustAnchors};
 use uuid::Uuid;
@@ -114,20 +114,31 @@ impl Intake {
         let Command { fact, id, reason } = command;
         let content_sha256 =
             command::content_sha256(&fact).map_err(|e| CommandError::Internal(e.to_string()))?;
-        let evidence = match reason {
-            None => None,
-            Some(reason) => {
-                let plain = serde_json::json!({ "reason": reason }).to_string();
-                let sealed = self.0.vault.seal(by.shop.as_str(), plain.as_bytes());
-                Some(Arc::new(as_sealed(sealed.map_err(|e| CommandError::Internal(e.to_string()))?)))
-            }
-        };
+        let evidence = self.seal_reason(&by.shop, reason.as_deref())?;
         let dedupe = Dedupe::Command { id, content_sha256 };
         self.append_command(
             &by.shop,
             NewFact { fact, by: by.key_id.clone(), dedupe, evidence, certificate: None },
         )
         .await
+    }
+
+    /// Who does something to what stands beside the log, with why, sealed.
+    ///
+    /// # Errors
+    /// [`CommandError::Internal`]: the reason cannot be sealed.
+    pub fn operator(&self, by: &By, reason: Option<&str>) -> Result<Operator, CommandError> {
+        let reason = self.seal_reason(&by.shop, reason)?;
+        Ok(Operator { guard: self.guard().clone(), by: by.key_id.clone(), reason })
+    }
+
+    fn seal_reason(
+        &self,
+        shop: &ShopId,
+        reason: Option<&str>,
+    ) -> Result<Option<Arc<SealedEvidence>>, CommandError> {
+        let sealed = reason.map(|reason| seal_reason(&self.0.vault, shop, reason)).transpose();
+        sealed.map_err(|error| CommandError::Internal(error.to_string()))
     }
 
     pub(crate) async fn append_command(
@@ -159,6 +170,19 @@ impl Intake {
             None => Err(CommandError::Internal(format!("nothing stands at {position}"))),
         }
     }
+}
+
+/// A free-text reason as the log takes it.
+///
+/// # Errors
+/// The cryptographic library gives up.
+pub fn seal_reason(
+    vault: &Vault,
+    shop: &ShopId,
+    reason: &str,
+) -> Result<Arc<SealedEvidence>, evidence::Error> {
+    let plain = serde_json::json!({ "reason": reason }).to_string();
+    Ok(Arc::new(as_sealed(vault.seal(shop.as_str(), plain.as_bytes())?)))
 }
 
 /// Sealed evidence as the log takes it.

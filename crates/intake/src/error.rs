@@ -106,4 +106,7 @@ pub enum ShopError {
     /// The database says no.
     #[error("the database cannot be used")]
     Database(#[from] DatabaseError),
+    /// Who has done it cannot be noted, so it was not done.
+    #[error(transparent)]
+    Log(#[from] event_log::Error),
 }

@@ -16,7 +16,7 @@ pub mod shops;
 
 pub use callback::{AuthenticCallback, Received, ReceivedKind, callback_headers};
 pub use command::{Command, CommandKind, InvalidCommand};
-pub use door::{Accepted, By, Intake, Trust, Trusts};
+pub use door::{Accepted, By, Intake, Trust, Trusts, seal_reason};
 pub use error::{CallbackError, CommandError, ShopError};
 pub use json::FieldProblem;
 pub use postback::{Postback, When};

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use aws_lc_rs::rand;
 use chrono::{DateTime, Utc};
-use database::{Database, sql};
+use database::{Database, Query, sql};
 use domain::{Fact, Position, Rules, ShopId};
-use event_log::{AppendError, Appender, Dedupe, NewFact};
+use event_log::{Act, AppendError, Appender, Dedupe, NewFact, NoteType, Operator};
 use evidence::{HashKey, Vault};
 use moka::future::Cache;
 use paypal::{Environment, SIMULATOR_WEBHOOK_ID, Verifier};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::command::content_sha256;
 use crate::{ShopError, Trust, Trusts};
@@ -142,25 +143,53 @@ pub async fn add_webhook(
     environment: Environment,
     webhook_id: &str,
 ) -> Result<(), ShopError> {
-    let shaped = (1..=64).contains(&webhook_id.len())
-        && webhook_id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    // PayPal's own simulator signs with this text, and so may anybody who uses it.
-    let anybodys = webhook_id == SIMULATOR_WEBHOOK_ID && environment != Environment::Dev;
-    if !shaped || anybodys {
-        return Err(ShopError::InvalidWebhookId);
-    }
+    check_webhook_id(environment, webhook_id)?;
     let client = database.client().await?;
     let added = client.execute(&sql::intake::INSERT_WEBHOOK, &[&shop.as_str(), &webhook_id]).await?;
     if added == 0 { Err(ShopError::Unknown) } else { Ok(()) }
 }
 
-/// Takes no more callbacks of this webhook id; says whether there was one.
+fn check_webhook_id(environment: Environment, webhook_id: &str) -> Result<(), ShopError> {
+    let shaped = (1..=64).contains(&webhook_id.len())
+        && webhook_id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    // PayPal's own simulator signs with this text, and so may anybody who uses it.
+    let anybodys = webhook_id == SIMULATOR_WEBHOOK_ID && environment != Environment::Dev;
+    if shaped && !anybodys { Ok(()) } else { Err(ShopError::InvalidWebhookId) }
+}
+
+/// Takes callbacks of this webhook id from now on, and notes who has said so.
 ///
 /// # Errors
-/// What the database says.
-pub async fn remove_webhook(database: &Database, shop: &ShopId, webhook_id: &str) -> Result<bool, ShopError> {
-    let client = database.client().await?;
-    Ok(client.execute(&sql::intake::DELETE_WEBHOOK, &[&shop.as_str(), &webhook_id]).await? > 0)
+/// As [`add_webhook`]; a log that has forked.
+pub async fn allow_webhook(
+    operator: &Operator,
+    database: &Database,
+    shop: &ShopId,
+    environment: Environment,
+    webhook_id: &str,
+) -> Result<(), ShopError> {
+    check_webhook_id(environment, webhook_id)?;
+    let allowed = act(&sql::intake::INSERT_WEBHOOK, shop, webhook_id, "added");
+    allowed.carry_out(database, shop, operator).await?.map(drop).ok_or(ShopError::Unknown)
+}
+
+/// Takes no more callbacks of this webhook id, and notes who has said so; whether there was one.
+///
+/// # Errors
+/// What the database says; a log that has forked.
+pub async fn remove_webhook(
+    operator: &Operator,
+    database: &Database,
+    shop: &ShopId,
+    webhook_id: &str,
+) -> Result<bool, ShopError> {
+    let removed = act(&sql::intake::DELETE_WEBHOOK, shop, webhook_id, "removed");
+    Ok(removed.carry_out(database, shop, operator).await?.is_some())
+}
+
+fn act(query: &'static Query, shop: &ShopId, webhook_id: &str, change: &str) -> Act {
+    let data = json!({ "change": change, "webhook_id": webhook_id });
+    Act::new(query, NoteType::WebhookChanged, data).with(shop.as_str().to_owned()).with(webhook_id.to_owned())
 }
 
 /// Shops as this process remembers them, for a few seconds each.

@@ -9,3 +9,4 @@
 INSERT INTO counterfoil.api_keys (shop_id, key_id, secret_sha256, holder, roles, expires_at)
 SELECT shop_id, $2::text, $3::bytea, $4::text, $5::text[], clock_timestamp() + make_interval(secs => $6::bigint)
 FROM counterfoil.shops WHERE shop_id = $1
+RETURNING key_id

@@ -11,4 +11,4 @@ WITH gone AS (
 ), attempts AS (
     DELETE FROM counterfoil.delivery_attempts AS a USING gone AS g WHERE a.shop_id = $1 AND a.sink = g.name
 )
-SELECT count(*) AS gone FROM gone;
+SELECT name FROM gone;

@@ -16,4 +16,5 @@ WITH made AS (
 INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position)
 SELECT $1, 'sink:' || name, $7 FROM made
 ON CONFLICT (shop_id, consumer) DO UPDATE
-SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL;
+SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL
+RETURNING position;

@@ -13,4 +13,4 @@ WITH redriven AS (
     UPDATE counterfoil.sinks SET version = version + 1
     WHERE shop_id = $1 AND name = $2 AND EXISTS (SELECT FROM redriven)
 )
-SELECT count(*) AS redriven FROM redriven;
+SELECT count(*) AS redriven FROM redriven HAVING count(*) > 0;

@@ -18,4 +18,5 @@ INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position, progresse
 SELECT $1, 'sink:' || name, $3, clock_timestamp() FROM there
 ON CONFLICT (shop_id, consumer) DO UPDATE
 SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL,
-    progressed_at = excluded.progressed_at;
+    progressed_at = excluded.progressed_at
+RETURNING position;

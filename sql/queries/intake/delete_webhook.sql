@@ -4,3 +4,4 @@
 DELETE FROM counterfoil.webhooks
  WHERE shop_id = $1
    AND webhook_id = $2
+RETURNING webhook_id

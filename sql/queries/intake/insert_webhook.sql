@@ -6,3 +6,4 @@ SELECT s.shop_id, $2
   FROM counterfoil.shops AS s
  WHERE s.shop_id = $1
 ON CONFLICT (shop_id, webhook_id) DO UPDATE SET webhook_id = excluded.webhook_id
+RETURNING webhook_id

@@ -97,6 +97,7 @@ pub(crate) fn clients_go_away(mut round: Round) -> LocalBoxFuture<'static, Verdi
 pub(crate) fn stopped(round: Round) -> LocalBoxFuture<'static, Verdict> {
     Box::pin(async move {
         let field = Field::prepare().await;
+        field.load.heeds_sleep();
         for _ in 0..round.times(1, 3) {
             field.serving[0].freeze();
             lasts(round.seconds(5, 60)).await;

@@ -260,11 +260,11 @@ fn copy(from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
     std::fs::remove_dir_all(from)
 }
 
-/// Until clients are told to come again, and for so long; how many were.
+/// Until clients are told to come again, and for so long; how many were. Files that are there already are filled first.
 async fn full(disks: &Disks, lasting: Duration) -> usize {
     let before = disks.field.load.told().refused;
     let refuses =
-        wait_until(Duration::from_secs(60), async || disks.field.load.told().refused > before).await;
+        wait_until(Duration::from_secs(240), async || disks.field.load.told().refused > before).await;
     assert!(refuses, "it is full, and nobody is told");
     lasts(lasting).await;
     disks.field.load.told().refused - before

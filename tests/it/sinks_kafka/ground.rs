@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use test_support::wait_until;
 
 use crate::led_shop::LedShop;
+use crate::sink_ground::operator;
 
 pub(super) const SINK: &str = "lake";
 pub(super) const TOPICS: [&str; 5] = [
@@ -83,7 +84,8 @@ impl Lake {
     /// Makes the sink, from the start of the log.
     pub(super) async fn sink(&self, settings: &Value, password: Option<&str>) {
         let (settings, secrets) = settings_of(settings, password);
-        let created = self.sinks.create(&self.led.shop, SINK, &settings, &secrets, To::Start).await;
+        let created =
+            self.sinks.create(&operator(), &self.led.shop, SINK, (&settings, &secrets), To::Start).await;
         assert!(created.unwrap());
     }
 
@@ -175,9 +177,10 @@ pub(super) fn outcomes(address: &str) -> Value {
     json!({"kind": "kafka", "target": {"brokers": address}})
 }
 
-/// The sink's settings: facts too.
+/// The sink's settings: facts too, but no notes.
 pub(super) fn everything(address: &str) -> Value {
-    json!({"kind": "kafka", "target": {"brokers": address}, "all_kinds": true})
+    let types = "stock.*,coupon.*,points.*,order.*,payment.*";
+    json!({"kind": "kafka", "target": {"brokers": address}, "types": types, "all_kinds": true})
 }
 
 pub(super) fn client(address: &str) -> ClientConfig {

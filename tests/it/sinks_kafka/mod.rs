@@ -18,6 +18,7 @@ use self::ground::{
     read,
 };
 use crate::binary;
+use crate::sink_ground::operator;
 
 const LOGIN: Login = Login { user: "shop", password: "secret" };
 const MEGABYTE: &str = "1048588";
@@ -162,7 +163,7 @@ async fn a_wrong_password_is_told_without_it_and_the_right_one_lets_the_sink_go_
     assert_eq!(checked, Err(said));
     let mut secrets = Secrets::default();
     secrets.set("password", LOGIN.password.to_owned().into());
-    let changed = lake.sinks.change(&lake.led.shop, SINK, &settings, Some(secrets)).await;
+    let changed = lake.sinks.change(&operator(), &lake.led.shop, SINK, &settings, Some(secrets)).await;
     assert_eq!(changed.unwrap(), Some(Ok(())));
     assert_eq!(lake.sinks.check(&lake.led.shop, SINK).await.unwrap(), Some(Ok(())));
     lake.delivered().await;

@@ -8,7 +8,7 @@ use test_support::wait_until;
 use tokio::net::TcpListener;
 
 use super::endpoint::{Answer, Endpoint, Fault, Faulty, start_tls};
-use super::{Hooked, arrived, assert_complete, settings, to};
+use super::{FIRST, Hooked, arrived, assert_complete, settings, to};
 use crate::binary::TempDir;
 use crate::led_shop::DEADLINE;
 
@@ -63,7 +63,7 @@ async fn a_success_counts_though_its_body_never_ends_and_the_connection_is_close
 #[tokio::test(flavor = "multi_thread")]
 async fn one_event_that_is_never_answered_holds_up_its_key_only_also_where_one_is_sent_at_a_time() {
     let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
-    endpoint.answer(|taken| if taken.sequence == 0 { Answer::Never } else { Answer::Status(200) });
+    endpoint.answer(|taken| if taken.sequence == FIRST { Answer::Never } else { Answer::Status(200) });
     let target = json!({"url": endpoint.url(), "allow_private": true, "timeout_s": 1, "in_flight": 1});
     hooked.sink("hook", settings(target, &[1, 1])).await;
     hooked.append(0).await;
@@ -80,7 +80,7 @@ async fn one_event_that_is_never_answered_holds_up_its_key_only_also_where_one_i
     assert!(hooked.letters("hook").await[0].error.contains("no answer came within 1 s"));
     let sink = hooked.until("hook", "it is a dead letter", |sink| sink.dead == 1 && sink.waiting == 0).await;
     assert_eq!((sink.lag_events, &sink.error), (0, &None));
-    assert!(endpoint.delivered().iter().any(|taken| taken.sequence == 1), "its key goes on");
+    assert!(endpoint.delivered().iter().any(|taken| taken.sequence == FIRST + 1), "its key goes on");
     hooked.running.stop().await;
 }
 

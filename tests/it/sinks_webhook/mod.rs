@@ -19,11 +19,15 @@ use test_support::{foreign, wait_until};
 
 use self::endpoint::{Endpoint, Taken};
 use crate::led_shop::{DEADLINE, LedShop};
+use crate::sink_ground::operator;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT_KEY: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A shop whose events go to webhooks.
+/// Where the first event stands that is sent, behind the note that the sink was made.
+const FIRST: i64 = 1;
+
 struct Hooked {
     running: Running,
     sinks: Sinks,
@@ -40,7 +44,7 @@ fn secrets(of: &[(&str, &str)]) -> Secrets {
 }
 
 fn settings(target: Value, retry_s: &[u32]) -> Settings {
-    let document = json!({"kind": "webhook", "target": target, "all_kinds": true, "retry_s": retry_s});
+    let document = json!({"kind": "webhook", "target": target, "types": "order.*", "all_kinds": true, "retry_s": retry_s});
     Settings::parse(&document, &Secrets::default()).unwrap()
 }
 
@@ -63,7 +67,8 @@ impl Hooked {
     }
 
     async fn sink_with(&self, name: &str, settings: Settings, of: &[(&str, &str)]) {
-        let made = self.sinks.create(&self.shop.shop, name, &settings, &secrets(of), To::Start).await;
+        let made =
+            self.sinks.create(&operator(), &self.shop.shop, name, (&settings, &secrets(of)), To::Start).await;
         assert!(made.unwrap());
     }
 
@@ -180,7 +185,7 @@ async fn while_keys_are_exchanged_each_event_is_signed_by_both() {
     hooked.append(1).await;
     hooked.done("hook").await;
     let both = secrets(&[("signing_key", NEXT_KEY), ("previous_signing_key", KEY)]);
-    assert!(hooked.sinks.update(&hooked.shop.shop, "hook", &settings, &both).await.unwrap());
+    assert!(hooked.sinks.update(&operator(), &hooked.shop.shop, "hook", (&settings, &both)).await.unwrap());
     // Whoever delivers looks at the sink's settings with each heart-beat.
     let mut count = 1;
     let is_both = wait_until(DEADLINE, async || {
@@ -284,7 +289,7 @@ async fn a_sink_that_was_mended_is_well_also_when_nothing_is_to_be_sent() {
     let failing = hooked.until("hook", "it says what is missing", |sink| sink.error.is_some()).await;
     assert!(failing.error.unwrap().contains("signing_key") && failing.failing_since.is_some());
     let key = secrets(&[("signing_key", KEY)]);
-    assert!(hooked.sinks.update(&hooked.shop.shop, "hook", &settings, &key).await.unwrap());
+    assert!(hooked.sinks.update(&operator(), &hooked.shop.shop, "hook", (&settings, &key)).await.unwrap());
     hooked.until("hook", "it is well", |sink| sink.error.is_none() && sink.failing_since.is_none()).await;
     hooked.running.stop().await;
 }

@@ -10,8 +10,9 @@ use serde_json::json;
 use test_support::wait_until;
 
 use super::endpoint::{Answer, Endpoint};
-use super::{Hooked, arrived, assert_complete, by_key, settings, to};
+use super::{FIRST, Hooked, arrived, assert_complete, by_key, settings, to};
 use crate::led_shop::DEADLINE;
+use crate::sink_ground::operator;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_refused_waits_by_itself_and_is_delivered_in_order_when_it_heals() {
@@ -45,7 +46,7 @@ async fn a_key_that_is_refused_waits_by_itself_and_is_delivered_in_order_when_it
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_its_schedule_an_event_is_a_dead_letter_until_it_is_redriven() {
     let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
-    endpoint.answer(|taken| Answer::Status(if taken.sequence == 0 { 422 } else { 200 }));
+    endpoint.answer(|taken| Answer::Status(if taken.sequence == FIRST { 422 } else { 200 }));
     hooked.sink("hook", settings(to(&endpoint.url()), &[1])).await;
     hooked.append_many(6, 2).await;
     hooked
@@ -55,23 +56,23 @@ async fn behind_its_schedule_an_event_is_a_dead_letter_until_it_is_redriven() {
         .await;
     let letters = hooked.letters("hook").await;
     assert_eq!((letters.len(), letters[0].attempts, letters[0].state.as_str()), (1, 2, "dead"));
-    assert_eq!(by_key(&endpoint.delivered())["order:0"], [2, 4]);
+    assert_eq!(by_key(&endpoint.delivered())["order:0"], [FIRST + 2, FIRST + 4]);
 
     let (shop, all) = (&hooked.shop.shop, Selection::of_kinds(true));
-    assert_eq!(hooked.sinks.redrive(shop, "hook", &all, true).await.unwrap(), 1);
+    assert_eq!(hooked.sinks.count_dead(shop, "hook", &all).await.unwrap(), 1);
     assert_eq!(hooked.get("hook").await.dead, 1, "it was only counted");
     endpoint.answer(|_| Answer::Status(200));
-    assert_eq!(hooked.sinks.redrive(shop, "hook", &all, false).await.unwrap(), 1);
+    assert_eq!(hooked.sinks.redrive(&operator(), shop, "hook", &all).await.unwrap(), 1);
     let sink = hooked.done("hook").await;
     assert_eq!(sink.dead, 0);
-    assert_eq!(by_key(&endpoint.delivered())["order:0"], [2, 4, 0]);
+    assert_eq!(by_key(&endpoint.delivered())["order:0"], [FIRST + 2, FIRST + 4, FIRST]);
     hooked.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_gone_disables_its_sink_with_the_reason() {
     let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
-    endpoint.answer(|taken| Answer::Status(if taken.sequence < 3 { 200 } else { 410 }));
+    endpoint.answer(|taken| Answer::Status(if taken.sequence < FIRST + 3 { 200 } else { 410 }));
     hooked.sink("hook", settings(to(&endpoint.url()), &[1])).await;
     hooked.append_many(3, 1).await;
     hooked.done("hook").await;
@@ -80,7 +81,7 @@ async fn an_endpoint_that_is_gone_disables_its_sink_with_the_reason() {
     assert!(sink.reason.as_ref().is_some_and(|reason| reason.contains("410 Gone")), "{sink:?}");
     // An operator who has mended it lets it go on: nothing is lost.
     endpoint.answer(|_| Answer::Status(200));
-    assert!(hooked.sinks.set_state(&hooked.shop.shop, "hook", State::Running, None).await.unwrap());
+    assert!(hooked.sinks.resume(&operator(), &hooked.shop.shop, "hook").await.unwrap());
     hooked.done("hook").await;
     assert_complete(&endpoint.delivered(), 4);
     hooked.running.stop().await;

@@ -93,6 +93,7 @@ impl Task {
                 "orders": self.plan.orders,
                 "positions": positions,
             }),
+            evidence: None,
         }
     }
 }

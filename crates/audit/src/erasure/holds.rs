@@ -123,6 +123,7 @@ async fn append(guard: &Guard, client: &Client, shop: &ShopId, change: &Change) 
         // The same hold may be placed and lifted again.
         id: format!("{}/{}/{}", change.buyer, change.case, notes.len()),
         data: json!({"buyer": change.buyer, "case": change.case}),
+        evidence: None,
     };
     Ok(append_note(guard, client, shop, &note).await?)
 }

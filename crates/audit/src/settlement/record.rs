@@ -39,6 +39,7 @@ pub async fn record(
             "timing": counts.timing,
             "to": comparison.to,
         }),
+        evidence: None,
     };
     Ok(record_note(guard, database, shop, note).await?)
 }

@@ -113,6 +113,6 @@ async fn note(
         ),
     };
     let key = Key::Shop(shop.clone());
-    let note = NewNote { kind: NoteType::KeyRotated, key, by: by.to_owned(), id, data };
+    let note = NewNote { kind: NoteType::KeyRotated, key, by: by.to_owned(), id, data, evidence: None };
     Ok(!record_note(guard, database, shop, note).await?.was_known)
 }

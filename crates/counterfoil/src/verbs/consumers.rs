@@ -44,18 +44,24 @@ pub(crate) enum Consumers {
         /// start, end, a cursor as 0-1042, or a time
         #[arg(long, value_name = "WHERE")]
         to: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// Declare one lost: the outbox waits for it no longer, until it moves again
     #[command(after_help = "Example:\n  counterfoil consumers lose shipping")]
     Lose {
         #[command(flatten)]
         one: One,
+        #[command(flatten)]
+        why: Why,
     },
     /// Forget one
     #[command(after_help = "Example:\n  counterfoil consumers delete shipping")]
     Delete {
         #[command(flatten)]
         one: One,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -66,6 +72,14 @@ pub(crate) struct One {
     api: ApiArgs,
     /// Its name
     name: String,
+}
+
+/// Why it is changed.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Why: it stands in the log, sealed
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 impl Consumers {
@@ -81,16 +95,17 @@ impl Consumers {
             Self::Create { one, from } => {
                 find(&one.api)?.put(&["v1", "consumers", &one.name], &json!({ "cursor": from })).await?
             }
-            Self::Reset { one, to } => {
-                find(&one.api)?
-                    .command(&["v1", "consumers", &one.name, "reset"], &json!({ "to": to }))
-                    .await?
+            Self::Reset { one, to, why } => {
+                let body = json!({ "to": to, "reason": why.reason });
+                find(&one.api)?.command(&["v1", "consumers", &one.name, "reset"], &body).await?
             }
-            Self::Lose { one } => {
-                find(&one.api)?.command(&["v1", "consumers", &one.name, "lose"], &json!({})).await?
+            Self::Lose { one, why } => {
+                let body = json!({ "reason": why.reason });
+                find(&one.api)?.command(&["v1", "consumers", &one.name, "lose"], &body).await?
             }
-            Self::Delete { one } => {
-                find(&one.api)?.delete(&["v1", "consumers", &one.name]).await?;
+            Self::Delete { one, why } => {
+                let body = json!({ "reason": why.reason });
+                find(&one.api)?.delete(&["v1", "consumers", &one.name], &body).await?;
                 return Ok(Exit::Ok);
             }
         };

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use domain::ShopId;
 use serde_json::json;
 
+use crate::acting::ActingArgs;
 use crate::cli::Globals;
 use crate::config::{DatabaseArgs, duration};
 use crate::exit::{self, Exit};
@@ -47,6 +48,8 @@ pub(crate) enum Keys {
         /// Let it end by itself after so long, as 90d
         #[arg(long, value_parser = duration, value_name = "TIME")]
         expires_in: Option<Duration>,
+        #[command(flatten)]
+        acting: ActingArgs,
     },
     /// Make a key in place of another, which goes on beside it for a while
     #[command(after_help = "\
@@ -68,6 +71,8 @@ Example:
         /// Let the new one end by itself after so long, as 90d
         #[arg(long, value_parser = duration, value_name = "TIME")]
         expires_in: Option<Duration>,
+        #[command(flatten)]
+        acting: ActingArgs,
     },
     /// List a shop's keys
     #[command(after_help = "Example:\n  counterfoil keys list shop-eu")]
@@ -86,6 +91,8 @@ Example:
         shop: String,
         /// The key's id, as `keys list` shows it
         key_id: String,
+        #[command(flatten)]
+        acting: ActingArgs,
     },
     /// The keys that sign the logs
     #[command(subcommand)]
@@ -94,14 +101,17 @@ Example:
 
 impl Keys {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
+        let project = Project::find(globals.project.as_deref());
         match self {
-            Self::Create { database, shop, holder, roles, expires_in } => {
+            Self::Create { database, shop, holder, roles, expires_in, acting } => {
                 let (keys, shop) = open(&database, &shop, globals).await?;
+                let operator = acting.operator(project.as_ref(), &shop, "counterfoil keys create")?;
                 let roles: RoleSet =
                     roles.join(",").parse().map_err(|error| exit::usage(format!("{error}")))?;
                 let (text, id) = keys
-                    .create_for(&shop, &holder, roles, expires_in)
+                    .issue(&operator, &shop, &holder, roles, expires_in)
                     .await
+                    .map_err(told)
                     .context("the key cannot be made")?;
                 match globals.output {
                     Format::Table => {
@@ -113,9 +123,12 @@ impl Keys {
                     }
                 }
             }
-            Self::Rotate { database, shop, key_id, overlap, expires_in } => {
+            Self::Rotate { database, shop, key_id, overlap, expires_in, acting } => {
                 let (keys, shop) = open(&database, &shop, globals).await?;
-                let Some((text, id, ends)) = keys.rotate(&shop, &key_id, overlap, expires_in).await? else {
+                let operator = acting.operator(project.as_ref(), &shop, "counterfoil keys rotate")?;
+                let rotated =
+                    keys.rotate(&operator, &shop, &key_id, overlap, expires_in).await.map_err(told)?;
+                let Some((text, id, ends)) = rotated else {
                     return Err(exit::finding(format!(
                         "{shop} has no key {key_id} that is in use and was not rotated before: see `counterfoil keys list \
                          {shop}`"
@@ -141,9 +154,10 @@ impl Keys {
                 let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
                 output::rows(globals.output, &rows, COLUMNS)?;
             }
-            Self::Revoke { database, shop, key_id } => {
+            Self::Revoke { database, shop, key_id, acting } => {
                 let (keys, shop) = open(&database, &shop, globals).await?;
-                if !keys.revoke(&shop, &key_id).await? {
+                let operator = acting.operator(project.as_ref(), &shop, "counterfoil keys revoke")?;
+                if !keys.revoke(&operator, &shop, &key_id).await.map_err(told)? {
                     return Err(exit::finding(format!("{shop} has no key {key_id} that is in use")));
                 }
                 output::note(&format!("Key {key_id} of {shop} does nothing any more."));
@@ -151,6 +165,16 @@ impl Keys {
             Self::Log(verb) => return verb.run(globals).await,
         }
         Ok(Exit::Ok)
+    }
+}
+
+/// What the operator can mend is a finding.
+fn told(error: access::Error) -> anyhow::Error {
+    match error {
+        access::Error::Log(error @ (event_log::Error::Forked(_) | event_log::Error::UnknownShop)) => {
+            exit::finding(error.to_string())
+        }
+        error => error.into(),
     }
 }
 

@@ -4,11 +4,13 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use database::Database;
 use domain::{RULES_LATEST, ShopId};
+use event_log::Operator;
 use evidence::{KeyEncryptionKey, Vault};
 use intake::shops;
 use paypal::Environment;
 use serde_json::{Value, json};
 
+use crate::acting::ActingArgs;
 use crate::api_client::ApiClient;
 use crate::cli::Globals;
 use crate::config::{ApiArgs, DatabaseArgs, KekArgs};
@@ -68,6 +70,8 @@ pub(crate) enum Shops {
         /// Take them no more; may be given several times
         #[arg(long, value_name = "ID")]
         remove: Vec<String>,
+        #[command(flatten)]
+        acting: ActingArgs,
     },
     /// Have a shop decide by newer rules, from here on
     #[command(after_help = "\
@@ -140,10 +144,11 @@ impl Shops {
                 let pool = open(&database, project.as_ref()).await?;
                 output::rows(globals.output, &listed(&pool).await?, COLUMNS)?;
             }
-            Self::Webhooks { database, shop, add, remove } => {
+            Self::Webhooks { database, shop, add, remove, acting } => {
                 let shop = parse_shop(&shop)?;
                 let pool = open(&database, project.as_ref()).await?;
-                change_webhooks(&pool, &shop, &add, &remove).await?;
+                let operator = acting.operator(project.as_ref(), &shop, "counterfoil shops webhooks")?;
+                change_webhooks(&operator, &pool, &shop, &add, &remove).await?;
                 let rows = listed(&pool).await?;
                 let one: Vec<_> = rows.into_iter().filter(|row| row["shop"] == shop.as_str()).collect();
                 output::rows(globals.output, &one, COLUMNS)?;
@@ -181,6 +186,7 @@ pub(crate) async fn create(
 }
 
 async fn change_webhooks(
+    operator: &Operator,
     database: &Database,
     shop: &ShopId,
     add: &[String],
@@ -191,10 +197,10 @@ async fn change_webhooks(
     let row = row.ok_or_else(|| exit::finding(format!("there is no shop {shop}")))?;
     let environment = parse_environment(row["environment"].as_str().unwrap_or_default())?;
     for id in add {
-        shops::add_webhook(database, shop, environment, id).await.map_err(told)?;
+        shops::allow_webhook(operator, database, shop, environment, id).await.map_err(told)?;
     }
     for id in remove {
-        if !shops::remove_webhook(database, shop, id).await.map_err(told)? {
+        if !shops::remove_webhook(operator, database, shop, id).await.map_err(told)? {
             return Err(exit::finding(format!("{shop} has no webhook id {id}")));
         }
     }
@@ -250,7 +256,10 @@ fn parse_environment(text: &str) -> anyhow::Result<Environment> {
 fn told(error: intake::ShopError) -> anyhow::Error {
     use intake::ShopError;
     match error {
-        ShopError::Exists | ShopError::Unknown | ShopError::InvalidWebhookId => {
+        ShopError::Exists
+        | ShopError::Unknown
+        | ShopError::InvalidWebhookId
+        | ShopError::Log(event_log::Error::Forked(_) | event_log::Error::UnknownShop) => {
             exit::finding(error.to_string())
         }
         error => error.into(),

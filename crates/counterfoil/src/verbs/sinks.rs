@@ -62,22 +62,19 @@ pub(crate) enum Sinks {
     #[command(after_help = "Example:\n  counterfoil sinks pause warehouse --reason 'moving the broker'")]
     Pause {
         #[command(flatten)]
-        one: One,
-        /// Why, for others to read
-        #[arg(long)]
-        reason: Option<String>,
+        changed: Changed,
     },
     /// Let one go on that was paused or disabled
     #[command(after_help = "Example:\n  counterfoil sinks resume warehouse")]
     Resume {
         #[command(flatten)]
-        one: One,
+        changed: Changed,
     },
     /// Put one elsewhere in the log: what follows is delivered (again)
     #[command(after_help = "Example:\n  counterfoil sinks reset warehouse --to start")]
     Reset {
         #[command(flatten)]
-        one: One,
+        changed: Changed,
         /// start, end, a cursor as 0-1042, or a time
         #[arg(long, value_name = "WHERE")]
         to: String,
@@ -98,7 +95,7 @@ pub(crate) enum Sinks {
     #[command(after_help = "Example:\n  counterfoil sinks redrive warehouse --types 'order.*' --dry-run")]
     Redrive {
         #[command(flatten)]
-        one: One,
+        changed: Changed,
         /// Only these types: names or patterns, with commas between
         #[arg(long, default_value = "")]
         types: String,
@@ -113,7 +110,7 @@ pub(crate) enum Sinks {
     #[command(after_help = "Example:\n  counterfoil sinks delete warehouse")]
     Delete {
         #[command(flatten)]
-        one: One,
+        changed: Changed,
     },
 }
 
@@ -137,11 +134,31 @@ pub(crate) struct One {
     name: String,
 }
 
+/// Which one is changed, and why.
+#[derive(Debug, Args)]
+pub(crate) struct Changed {
+    #[command(flatten)]
+    one: One,
+    /// Why: it stands in the log, sealed; of a pause, beside the sink too
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Changed {
+    /// What is sent of it: `more`, and why.
+    fn body(&self, mut more: Value) -> Value {
+        if let Some(reason) = &self.reason {
+            more["reason"] = reason.as_str().into();
+        }
+        more
+    }
+}
+
 /// A new one.
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
-    one: One,
+    changed: Changed,
     /// webhook, kafka, rabbitmq or nats
     #[arg(long)]
     kind: String,
@@ -168,8 +185,11 @@ pub(crate) struct Create {
 impl Sinks {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         let find = |api: &ApiArgs| ApiClient::find(api, globals.project.as_deref());
-        let act = async |one: One, verb: &str, body: Value| {
+        let act = async |one: &One, verb: &str, body: Value| {
             find(&one.api)?.command(&["v1", "sinks", &one.name, verb], &body).await
+        };
+        let change = async |changed: Changed, verb: &str, more: Value| {
+            act(&changed.one, verb, changed.body(more)).await
         };
         let answer = match self {
             Self::List { api } => {
@@ -181,14 +201,14 @@ impl Sinks {
             Self::Show { one } => find(&one.api)?.get(&["v1", "sinks", &one.name], &[]).await?,
             Self::Create(create) => {
                 let body = create.body()?;
-                find(&create.one.api)?.command(&["v1", "sinks"], &body).await?
+                find(&create.changed.one.api)?.command(&["v1", "sinks"], &body).await?
             }
-            Self::Check { one } => return check(globals, &act(one, "check", json!({})).await?),
-            Self::Pause { one, reason } => act(one, "pause", json!({ "reason": reason })).await?,
-            Self::Resume { one } => act(one, "resume", json!({})).await?,
-            Self::Reset { one, to } => act(one, "reset", json!({ "to": to })).await?,
-            Self::Redrive { one, types, key, dry_run } => {
-                act(one, "redrive", json!({ "types": types, "key": key, "dry_run": dry_run })).await?
+            Self::Check { one } => return check(globals, &act(&one, "check", json!({})).await?),
+            Self::Pause { changed } => change(changed, "pause", json!({})).await?,
+            Self::Resume { changed } => change(changed, "resume", json!({})).await?,
+            Self::Reset { changed, to } => change(changed, "reset", json!({ "to": to })).await?,
+            Self::Redrive { changed, types, key, dry_run } => {
+                change(changed, "redrive", json!({ "types": types, "key": key, "dry_run": dry_run })).await?
             }
             Self::Undelivered { one, state, limit } => {
                 let mut query = vec![("limit", limit.min(1000).to_string())];
@@ -198,8 +218,9 @@ impl Sinks {
                 output::rows(globals.output, &rows, LETTERS)?;
                 return Ok(Exit::Ok);
             }
-            Self::Delete { one } => {
-                find(&one.api)?.delete(&["v1", "sinks", &one.name]).await?;
+            Self::Delete { changed } => {
+                let (one, body) = (&changed.one, changed.body(json!({})));
+                find(&one.api)?.delete(&["v1", "sinks", &one.name], &body).await?;
                 return Ok(Exit::Ok);
             }
         };
@@ -227,13 +248,13 @@ impl Create {
             secrets.insert(name.to_owned(), value.expose_secret().into());
         }
         let mut body = json!({
-            "name": self.one.name, "kind": self.kind, "target": target, "secrets": secrets, "types": self.types,
+            "name": self.changed.one.name, "kind": self.kind, "target": target, "secrets": secrets, "types": self.types,
             "all_kinds": self.all_kinds, "from": self.from,
         });
         if !self.retry.is_empty() {
             body["retry_s"] = json!(self.retry);
         }
-        Ok(body)
+        Ok(self.changed.body(body))
     }
 }
 

@@ -98,7 +98,56 @@ fn contract(note: NoteType) -> (&'static str, &'static [&'static str], Value) {
                 "to": time("When it ends."),
             }),
         ),
+        NoteType::SinkChanged => (
+            "An operator has changed a sink.",
+            &["change", "name"],
+            json!({
+                "change": change(&["made", "updated", "paused", "resumed", "reset", "redriven", "removed"]),
+                "cursor": cursor("Where it stands from here on: of one that was made or reset."),
+                "key": {"type": "string", "description": "Of which key dead letters were redriven, where one was named."},
+                "kind": {"type": "string", "description": "What it is: of one that was made."},
+                "name": {"type": "string", "description": "Its name."},
+                "types": {"type": "array", "items": {"type": "string"},
+                    "description": "Of which types dead letters were redriven; none: of all."},
+            }),
+        ),
+        NoteType::ConsumerChanged => (
+            "An operator, or its reader, has changed a consumer.",
+            &["change", "name"],
+            json!({
+                "change": change(&["reset", "lost", "removed"]),
+                "cursor": cursor("Where it stands from here on: of one that was reset."),
+                "name": {"type": "string", "description": "Its name."},
+            }),
+        ),
+        NoteType::ApiKeyChanged => (
+            "An operator has changed an API key.",
+            &["change", "key_id"],
+            json!({
+                "change": change(&["made", "rotated", "revoked"]),
+                "key_id": {"type": "string", "description": "Its id."},
+                "replaced_by": {"type": "string", "description": "The id of the key that it was rotated to."},
+                "roles": {"type": "array", "items": {"type": "string"},
+                    "description": "What it may be used for: of one that was made."},
+            }),
+        ),
+        NoteType::WebhookChanged => (
+            "An operator has changed whose callbacks are taken.",
+            &["change", "webhook_id"],
+            json!({
+                "change": change(&["added", "removed"]),
+                "webhook_id": {"type": "string", "description": "PayPal's id of the webhook."},
+            }),
+        ),
     }
+}
+
+fn change(all: &[&str]) -> Value {
+    json!({"type": "string", "enum": all, "description": "What became of it."})
+}
+
+fn cursor(description: &str) -> Value {
+    json!({"type": "string", "pattern": "^[0-9]+-([0-9]+|start)$", "description": description})
 }
 
 fn hold() -> Value {

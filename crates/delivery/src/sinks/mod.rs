@@ -9,6 +9,7 @@ mod ahead;
 mod course;
 mod kafka;
 mod nats;
+mod operate;
 mod pipeline;
 mod publisher;
 mod rabbitmq;

@@ -9,8 +9,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::publisher::{self, Context};
-use super::settings::{InvalidSettings, Secrets, Settings};
-use crate::consumers::{To, resolve};
+use super::settings::{Secrets, Settings};
 use crate::{Bounds, Cursor, Error, Selection};
 
 /// Whether a sink runs.
@@ -135,7 +134,7 @@ pub struct Attempt {
 #[derive(Clone, Debug)]
 pub struct Sinks {
     pub(crate) database: Database,
-    vault: Vault,
+    pub(super) vault: Vault,
 }
 
 impl Sinks {
@@ -209,77 +208,6 @@ impl Sinks {
         Ok(Some((settings_of(row)?, self.open(shop, row)?, row.try_get("version")?)))
     }
 
-    /// Makes a sink that begins there; `false` when there is one of this name.
-    ///
-    /// # Errors
-    /// The database's, or the log does not go on from there.
-    pub async fn create(
-        &self,
-        shop: &ShopId,
-        name: &str,
-        settings: &Settings,
-        secrets: &Secrets,
-        from: To,
-    ) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let from = resolve(&client, shop, from).await?.position;
-        let (text, wrapped) = (text_of(settings)?, self.wrap(shop, secrets)?);
-        let made = client
-            .execute(
-                &sql::delivery::INSERT_SINK,
-                &[
-                    &shop.as_str(),
-                    &name,
-                    &settings.target.kind(),
-                    &text,
-                    &wrapped,
-                    &self.vault.kek_id(),
-                    &from.0,
-                ],
-            )
-            .await?;
-        Ok(made > 0)
-    }
-
-    /// Gives a sink other settings and secrets; whoever leads it begins anew. `false` when there is none of this name.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn update(
-        &self,
-        shop: &ShopId,
-        name: &str,
-        settings: &Settings,
-        secrets: &Secrets,
-    ) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let (text, wrapped) = (text_of(settings)?, self.wrap(shop, secrets)?);
-        let parameters: database::Parameters<'_> =
-            &[&shop.as_str(), &name, &text, &wrapped, &self.vault.kek_id()];
-        Ok(client.execute(&sql::delivery::UPDATE_SINK, parameters).await? > 0)
-    }
-
-    /// Reads new settings of a sink, and takes them; secrets stay as they are where none are given. Nothing where there is no
-    /// sink of this name.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn change(
-        &self,
-        shop: &ShopId,
-        name: &str,
-        document: &serde_json::Value,
-        secrets: Option<Secrets>,
-    ) -> Result<Option<Result<(), InvalidSettings>>, Error> {
-        let Some((_, kept, _)) = self.config(shop, name).await? else { return Ok(None) };
-        let secrets = secrets.unwrap_or(kept);
-        let settings = match Settings::parse(document, &secrets) {
-            Ok(settings) => settings,
-            Err(invalid) => return Ok(Some(Err(invalid))),
-        };
-        Ok(self.update(shop, name, &settings, &secrets).await?.then_some(Ok(())))
-    }
-
     /// Opens the way to a sink, and says what is wrong with it.
     ///
     /// # Errors
@@ -290,46 +218,9 @@ impl Sinks {
         Ok(Some(publisher::open_in_time(&settings, &secrets, &context).await.map(drop)))
     }
 
-    fn wrap(&self, shop: &ShopId, secrets: &Secrets) -> Result<Vec<u8>, Error> {
+    pub(super) fn wrap(&self, shop: &ShopId, secrets: &Secrets) -> Result<Vec<u8>, Error> {
         let wrapped = self.vault.wrap(shop.as_str(), &secrets.to_json());
         wrapped.map_err(|error| Error::Corrupt(format!("secrets cannot be wrapped: {error}")))
-    }
-
-    /// Stops it, lets it go on, or disables it. `false` when there is none of this name.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn set_state(
-        &self,
-        shop: &ShopId,
-        name: &str,
-        state: State,
-        reason: Option<&str>,
-    ) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let parameters: database::Parameters<'_> = &[&shop.as_str(), &name, &state.name(), &reason];
-        Ok(client.execute(&sql::delivery::SET_SINK_STATE, parameters).await? > 0)
-    }
-
-    /// Puts it elsewhere in the log, and forgets what waits. One that was lost runs again.
-    ///
-    /// # Errors
-    /// The database's, or the log does not go on from there.
-    pub async fn reset(&self, shop: &ShopId, name: &str, to: To) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let to = resolve(&client, shop, to).await?.position;
-        let parameters: database::Parameters<'_> = &[&shop.as_str(), &name, &to.0];
-        Ok(client.execute(&sql::delivery::RESET_SINK, parameters).await? > 0)
-    }
-
-    /// Forgets it with everything that is about it; whether it was there.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn delete(&self, shop: &ShopId, name: &str) -> Result<bool, Error> {
-        let client = self.database.client().await?;
-        let row = client.query_one(&sql::delivery::DELETE_SINK, &[&shop.as_str(), &name]).await?;
-        Ok(row.try_get::<_, i64>(0)? > 0)
     }
 
     /// Tells how a sink gets on: nothing, or why nothing gets through.
@@ -376,22 +267,23 @@ impl Sinks {
             .collect()
     }
 
-    /// Takes up dead letters again, all that are selected, or only counts them.
+    /// How many dead letters are selected.
     ///
     /// # Errors
     /// The database's.
-    pub async fn redrive(
-        &self,
-        shop: &ShopId,
-        name: &str,
-        which: &Selection,
-        is_dry_run: bool,
-    ) -> Result<i64, Error> {
+    pub async fn count_dead(&self, shop: &ShopId, name: &str, which: &Selection) -> Result<i64, Error> {
         let client = self.database.client().await?;
         let (patterns, key) = (which.patterns(), which.key.as_ref().map(ToString::to_string));
-        let query = if is_dry_run { &sql::delivery::COUNT_DEAD } else { &sql::delivery::REDRIVE_DEAD };
-        let row = client.query_one(query, &[&shop.as_str(), &name, &patterns, &key]).await?;
-        Ok(row.try_get(0)?)
+        let parameters: database::Parameters<'_> = &[&shop.as_str(), &name, &patterns, &key];
+        Ok(client.query_one(&sql::delivery::COUNT_DEAD, parameters).await?.try_get(0)?)
+    }
+
+    /// The endpoint wants nothing any more: it is disabled, by itself.
+    pub(crate) async fn disable(&self, shop: &ShopId, name: &str, why: &str) -> Result<(), Error> {
+        let client = self.database.client().await?;
+        let parameters: database::Parameters<'_> = &[&shop.as_str(), &name, &State::Disabled.name(), &why];
+        client.execute(&sql::delivery::SET_SINK_STATE, parameters).await?;
+        Ok(())
     }
 
     /// The attempts of one event, the last first.
@@ -426,7 +318,7 @@ fn settings_of(row: &Row) -> Result<Settings, Error> {
     serde_json::from_str(text).map_err(|error| Error::Corrupt(format!("sinks.settings: {error}")))
 }
 
-fn text_of(settings: &Settings) -> Result<String, Error> {
+pub(super) fn text_of(settings: &Settings) -> Result<String, Error> {
     serde_json::to_string(settings)
         .map_err(|error| Error::Corrupt(format!("settings cannot be written: {error}")))
 }

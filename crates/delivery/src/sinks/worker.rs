@@ -340,7 +340,7 @@ impl Worker {
             Verdict::Gone(why) => {
                 tracing::warn!(shop = %self.lease.shop, sink = self.name, why, "the sink wants nothing any more: it is disabled");
                 let Self { sinks, lease, name, .. } = self;
-                sinks.set_state(&lease.shop, name, State::Disabled, Some(&why)).await?;
+                sinks.disable(&lease.shop, name, &why).await?;
                 Err(Stop::Changed)
             }
         }

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::operation::{Operation, delete, get, post, put};
 use super::schemas::{Schemas, body};
 use crate::consumers::{MOVERS, Put, Reset};
+use crate::downstream::Why;
 use crate::feed::{BATCH_JSON, EVENT_STREAM, FEED_READERS, LIMIT, TIMEOUT_MAX};
 use crate::problem::Code;
 use crate::request::READERS;
-use crate::sinks::{CHANGERS, Changed, Made, Pause, Redrive};
+use crate::sinks::{CHANGERS, Changed, Made, Redrive};
 
 use access::Role;
 
@@ -72,7 +73,11 @@ fn consumers(schemas: &mut Schemas) -> Vec<Operation> {
             .answer(201, "It is new.", Some(consumer.clone()))
             .fails(&[Code::CursorMoved])
             .fails(CURSOR),
-        delete(path, "delete_consumer", "Forgets a consumer.").by(MOVERS).answer(204, "It is gone.", None),
+        delete(path, "delete_consumer", "Forgets a consumer.").by(MOVERS).json(body::<Why>()).answer(
+            204,
+            "It is gone.",
+            None,
+        ),
         post("/v1/consumers/{name}/reset", "reset_consumer", "Has it stand elsewhere.")
             .by(MOVERS)
             .json(body::<Reset>())
@@ -80,6 +85,7 @@ fn consumers(schemas: &mut Schemas) -> Vec<Operation> {
             .fails(CURSOR),
         post("/v1/consumers/{name}/lose", "lose_consumer", "Has the outbox wait for it no longer.")
             .by(&[Role::Operator])
+            .json(body::<Why>())
             .answer(200, "It is lost.", Some(consumer)),
     ]
 }
@@ -105,7 +111,11 @@ fn sinks(schemas: &mut Schemas) -> Vec<Operation> {
             "It is changed.",
             Some(sink),
         ),
-        delete(path, "delete_sink", "Removes a sink.").by(CHANGERS).answer(204, "It is gone.", None),
+        delete(path, "delete_sink", "Removes a sink.").by(CHANGERS).json(body::<Why>()).answer(
+            204,
+            "It is gone.",
+            None,
+        ),
     ]
 }
 
@@ -122,13 +132,12 @@ fn moves(schemas: &mut Schemas) -> Vec<Operation> {
     vec![
         post("/v1/sinks/{name}/pause", "pause_sink", "Stops a sink.")
             .by(CHANGERS)
-            .json(body::<Pause>())
+            .json(body::<Why>())
             .answer(200, "It is paused.", Some(sink.clone())),
-        post("/v1/sinks/{name}/resume", "resume_sink", "Has it run again.").by(CHANGERS).answer(
-            200,
-            "It runs.",
-            Some(sink.clone()),
-        ),
+        post("/v1/sinks/{name}/resume", "resume_sink", "Has it run again.")
+            .by(CHANGERS)
+            .json(body::<Why>())
+            .answer(200, "It runs.", Some(sink.clone())),
         post("/v1/sinks/{name}/reset", "reset_sink", "Has it begin elsewhere.")
             .by(CHANGERS)
             .json(body::<Reset>())

@@ -12,6 +12,7 @@ use std::time::Duration;
 use delivery::Message;
 use delivery::sinks::{Secrets, Settings, Sinks};
 use domain::{Position, Timestamp};
+use event_log::Operator;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -169,7 +170,11 @@ async fn make_sink(
     let settings = Settings::parse(&document, &secrets)?;
     let from = from.parse().map_err(anyhow::Error::msg)?;
     let sinks = Sinks::new(owner.clone(), ground.vault.clone());
-    anyhow::ensure!(sinks.create(&ground.shop, SINK, &settings, &secrets, from).await?, "the sink is there");
+    let operator = Operator::named("counterfoil bench");
+    anyhow::ensure!(
+        sinks.create(&operator, &ground.shop, SINK, (&settings, &secrets), from).await?,
+        "the sink is there"
+    );
     Ok(())
 }
 
