@@ -4,8 +4,8 @@ use actix_web::http::Method;
 
 use ::http_api::Limits;
 
-use crate::binary;
-use crate::served::Served;
+use crate::binary::{self, TempDir, said};
+use crate::served::{SHOP, Served};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_path_but_those_for_everybody_needs_a_key() {
@@ -69,4 +69,39 @@ fn no_setting_turns_verification_off() {
         let offered = text.lines().find(|line| line.contains("--") && line.contains(word));
         assert!(offered.is_none(), "{offered:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_secret_of_the_environment_may_stand_in_a_file() {
+    let (served, dir) = (Served::start(Limits::default()).await, TempDir::new());
+    let (owner, url) = (served.owner_url(), ("COUNTERFOIL_URL", served.url("")));
+    let keys = format!("keys list {SHOP}");
+    for (name, secret, verb) in [
+        ("DATABASE_URL", &owner, keys.as_str()),
+        ("MAINTENANCE_DATABASE_URL", &owner, keys.as_str()),
+        ("COUNTERFOIL_KEY", &served.operator_key, "sinks list"),
+    ] {
+        let (in_file, file) = (format!("{name}_FILE"), dir.path().join(name));
+        let run = |more: &[(&str, &str)]| {
+            let mut command = binary::command(dir.path());
+            command.args(verb.split_whitespace()).env(url.0, &url.1).env(&in_file, &file);
+            let output = command.envs(more.iter().copied()).output().unwrap();
+            (output.status.code(), said(&output))
+        };
+        let (code, text) = run(&[]);
+        assert!(code == Some(78) && text.contains(name) && text.contains("cannot be read"), "{text}");
+        std::fs::write(&file, "\n").unwrap();
+        let (code, text) = run(&[]);
+        assert!(code == Some(78) && text.contains("is empty"), "{text}");
+        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        let (code, text) = run(&[]);
+        assert_eq!(code, Some(0), "{name}: {text}");
+        if name == "COUNTERFOIL_KEY" {
+            // `--key-file` by another name: it goes before.
+            continue;
+        }
+        let (code, text) = run(&[(name, secret)]);
+        assert!(code == Some(78) && text.contains("both set") && !text.contains(secret.as_str()), "{text}");
+    }
+    served.stop().await;
 }
