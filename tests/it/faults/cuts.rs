@@ -138,9 +138,7 @@ pub(crate) fn partitioned(mut round: Round) -> LocalBoxFuture<'static, Verdict> 
             cut.field.load.gets_through(QUIET).await;
         }
         cut.proxy.delay(Duration::from_millis(200));
-        for _ in 0..round.times(1, 20) {
-            cut.field.load.gets_through(10).await;
-        }
+        cut.field.load.gets_through(round.times(10, 200)).await;
         cut.proxy.delay(Duration::ZERO);
         Verdict::Held(cut.field.survived("silence, then 200 ms more each way").await)
     })
