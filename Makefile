@@ -21,7 +21,7 @@ MINUTES ?= 10
 FUZZERS ?= headers certificate body entry cursor note
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check deny test test-all bench hunt mutants faults soak fuzz clean-dev schema-dump contract-dump
+.PHONY: help build run check deny test test-all bench hunt mutants faults soak fuzz fuzz-check clean-dev schema-dump contract-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ test: build ## All tests that need only PostgreSQL, which is found or got
 
 # `test` has the features too, so that everything is built once.
 test-all: FEATURES = --features kafka
-test-all: test ## Also the tests that need root or other tools
+test-all: test fuzz-check ## Also the tests that need root or other tools
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace $(FEATURES) --test it -- --ignored
 
 # First what breaks on purpose, then what breaks by chance: half of the time for each kind.
@@ -82,6 +82,9 @@ fuzz: ## Random bytes for every parser, MINUTES each: make fuzz MINUTES=1 FUZZER
 			$(FOUND)/$$fuzzer tests/fuzz/corpus/$$fuzzer -- -max_total_time=$$(( $(MINUTES) * 60 )) -timeout=10 \
 			-max_len=16384 -print_final_stats=1 -artifact_prefix=$(FOUND)/$$fuzzer- $$(test ! -e $$words || echo -dict=$$words) || exit 1; \
 	done
+
+fuzz-check: # They are a workspace of their own, which nothing else compiles.
+	$(CARGO) check --manifest-path tests/fuzz/Cargo.toml --target-dir $(TARGET) --profile $(PROFILE)
 
 bench: ## Measure against the plain transaction: make bench BENCH="--quick -o json"
 	$(CARGO) build --release -p counterfoil

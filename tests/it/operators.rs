@@ -13,7 +13,7 @@ use test_support::wait_until;
 
 use crate::binary::{self, TempDir, said};
 use crate::led_shop::DEADLINE;
-use crate::served::{SHOP, Served};
+use crate::served::{SHOP, Served, WEBHOOK_ID};
 
 /// The notes of the log, in order.
 async fn notes(served: &Served) -> Vec<Event> {
@@ -114,6 +114,7 @@ async fn what_an_operator_does_to_keys_and_webhooks_stands_in_the_log_with_who_a
     let run = |line: &str| -> Output {
         let mut command = binary::command(dir.path());
         command.env("MAINTENANCE_DATABASE_URL", served.url_owner().expose_secret());
+        command.env("COUNTERFOIL_STATE_DIR", "state");
         command.current_dir(dir.path()).args(line.split_whitespace()).output().unwrap()
     };
     let does = |line: &str| -> Value {
@@ -160,15 +161,44 @@ async fn what_an_operator_does_to_keys_and_webhooks_stands_in_the_log_with_who_a
     served.stop().await;
 }
 
-/// What cannot be told is not done.
+/// An append must know that the log is the one that it was: where nobody says what it was, nothing is appended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_without_a_state_folder_is_done_and_not_noted_and_says_so() {
+    let (served, dir) = (Served::start(Limits::default()).await, TempDir::new());
+    let mut command = binary::command(dir.path());
+    command.env("MAINTENANCE_DATABASE_URL", served.url_owner().expose_secret());
+    let line = format!("keys create {SHOP} --holder checkout --role shop -o json");
+    let output = command.args(line.split_whitespace()).output().unwrap();
+    assert!(output.status.success() && said(&output).contains("--state-dir"), "{}", said(&output));
+    let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(served.get("/v1/orders", made["key"].as_str().unwrap()).await.0, 200);
+    assert_eq!(notes(&served).await.len(), 0);
+    served.stop().await;
+}
+
+/// Readers move their own cursors as they like: the log has nothing of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_changed_beside_a_log_that_has_forked() {
+async fn what_a_reader_does_to_its_own_consumer_is_no_act_of_an_operator() {
     let served = Served::start(Limits::default()).await;
-    let consumer = Some(json!({ "cursor": "start" }));
-    assert_eq!(send(&served, Method::PUT, "/v1/consumers/ship", consumer).await, 201);
-    let (status, answer) =
-        served.post("/v1/stock/tea/receive", &served.shop_key, &json!({ "id": "one", "qty": 1 })).await;
-    assert_eq!(status, 200, "{answer}");
+    for (method, path, body, status) in [
+        (Method::PUT, "/v1/consumers/ship", json!({ "cursor": "start" }), 201),
+        (Method::POST, "/v1/consumers/ship/reset", json!({ "to": "end" }), 200),
+        (Method::DELETE, "/v1/consumers/ship", json!({}), 204),
+    ] {
+        let request = served.client.request(method, served.url(path)).bearer_auth(&served.feed_key);
+        assert_eq!(request.json(&body).send().await.unwrap().status(), status, "{path}");
+    }
+    assert_eq!(notes(&served).await.len(), 0);
+    served.stop().await;
+}
+
+/// A log that has forked takes nothing: what gives rights waits until it is mended, what takes them away does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_a_log_that_has_forked_nothing_is_changed_but_what_stops_something() {
+    let (served, dir) = (Served::start(Limits::default()).await, TempDir::new());
+    let sink = json!({ "name": "books", "kind": "nats", "target": { "servers": "127.0.0.1:9" } });
+    assert_eq!(send(&served, Method::POST, "/v1/sinks", Some(sink)).await, 201);
+    let key_id = served.identity(&served.shop_key).await.key_id;
     // Its database was restored to before everything.
     let gone = "ALTER TABLE counterfoil.events DISABLE TRIGGER events_never_change;
         DELETE FROM counterfoil.events;
@@ -176,13 +206,49 @@ async fn nothing_is_changed_beside_a_log_that_has_forked() {
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     served.test_superuser().await.batch_execute(gone).await.unwrap();
     let refused = wait_until(DEADLINE, async || {
-        let url = served.url("/v1/consumers/ship");
+        let url = served.url("/v1/sinks/books");
         let answer = served.client.delete(url).bearer_auth(&served.operator_key).send().await.unwrap();
         assert_eq!(answer.status(), 503);
         answer.text().await.unwrap().contains("log_forked")
     });
     assert!(refused.await);
-    let (status, _) = served.get("/v1/consumers/ship", &served.operator_key).await;
-    assert_eq!((status, notes(&served).await.len()), (200, 0));
+    assert_eq!(send(&served, Method::POST, "/v1/sinks/books/resume", None).await, 503);
+    assert_eq!(send(&served, Method::POST, "/v1/sinks/books/pause", None).await, 200);
+
+    let state = json!({
+        "shop": SHOP, "epoch": 0, "position": 0, "leaf_hash": "00".repeat(32), "system_identifier": null,
+    });
+    std::fs::create_dir(dir.path().join("state")).unwrap();
+    std::fs::write(dir.path().join("state").join(format!("{SHOP}.json")), state.to_string()).unwrap();
+    let run = |line: &str| {
+        let mut command = binary::command(dir.path());
+        command.env("MAINTENANCE_DATABASE_URL", served.url_owner().expose_secret());
+        let output = command.args(line.split_whitespace()).args(["--state-dir", "state"]).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    for line in [
+        format!("keys create {SHOP} --holder thief --role shop"),
+        format!("keys rotate {SHOP} {key_id}"),
+        format!("shops webhooks {SHOP} --add WH-9"),
+    ] {
+        let (code, text) = run(&line);
+        assert!(code == Some(1) && text.contains("has forked at 0"), "{line}: {code:?} {text}");
+    }
+    let (code, text) = run(&format!("keys revoke {SHOP} {key_id}"));
+    assert!(
+        code == Some(0) && text.contains("it is done, and cannot be noted in the log"),
+        "{code:?} {text}"
+    );
+    let (code, text) = run(&format!("shops webhooks {SHOP} --remove {WEBHOOK_ID}"));
+    assert!(
+        code == Some(0) && text.contains("it is done, and cannot be noted in the log"),
+        "{code:?} {text}"
+    );
+    let (sinks, keys) = ("SELECT state FROM counterfoil.sinks", "SELECT count(*) FROM counterfoil.api_keys");
+    let superuser = served.test_superuser().await;
+    assert_eq!(superuser.query_one(sinks, &[]).await.unwrap().get::<_, &str>(0), "paused");
+    assert_eq!(superuser.query_one(keys, &[]).await.unwrap().get::<_, i64>(0), 4, "none was made");
+    let webhooks = superuser.query("SELECT webhook_id FROM counterfoil.webhooks", &[]).await.unwrap();
+    assert_eq!((webhooks.len(), notes(&served).await.len()), (0, 0));
     served.stop().await;
 }

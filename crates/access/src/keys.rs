@@ -223,13 +223,13 @@ impl ApiKeys {
     }
 
     /// Lets a key be refused from now on: here at once, in other processes within seconds. False when there is no such
-    /// key, or it was revoked before.
+    /// key, or it was revoked before. It is done also where it cannot be noted.
     ///
     /// # Errors
-    /// The database's; a log that has forked.
+    /// The database's.
     pub async fn revoke(&self, operator: &Operator, shop: &ShopId, key_id: &str) -> Result<bool, Error> {
         let data = json!({ "change": "revoked", "key_id": key_id });
-        let revoked = act(&sql::access::REVOKE_KEY, shop, key_id, data);
+        let revoked = act(&sql::access::REVOKE_KEY, shop, key_id, data).urgent();
         let revoked = revoked.carry_out(&self.database, shop, operator).await?;
         self.believed.invalidate_all();
         Ok(revoked.is_some())

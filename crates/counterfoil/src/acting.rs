@@ -6,9 +6,11 @@ use event_log::Operator;
 use evidence::{KeyEncryptionKey, Vault};
 use intake::command::REASON_MAX;
 use intake::seal_reason;
+use serde_json::Value;
 
 use crate::config::{KekArgs, StateArgs};
 use crate::exit;
+use crate::output;
 use crate::project::Project;
 use crate::verbs;
 
@@ -46,7 +48,31 @@ impl ActingArgs {
                 Some(seal_reason(&vault, shop, text)?)
             }
         };
-        let (guard, by) = (self.state.guard(project)?, verbs::by(self.by.as_deref(), verb)?);
+        let (guard, by) = (self.state.known(project)?, verbs::by(self.by.as_deref(), verb)?);
+        if guard.is_none() {
+            output::note(
+                "It is not noted in the log of the shop: only with --state-dir, the folder of `serve`, is it known that this is \
+                 the log that it was.",
+            );
+        }
         Ok(Operator { guard, by, reason })
+    }
+}
+
+/// Why something is done through the service, which knows who asks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Why {
+    /// Why: it stands in the log, sealed; of a pause, beside the sink too
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Why {
+    /// What is sent: `more`, and why.
+    pub(crate) fn body(&self, mut more: Value) -> Value {
+        if let Some(reason) = &self.reason {
+            more["reason"] = reason.as_str().into();
+        }
+        more
     }
 }

@@ -103,10 +103,15 @@ pub(crate) struct StateArgs {
 impl StateArgs {
     /// A guard that knows what is in the folder that was named, else in that of `dev`.
     pub(crate) fn guard(&self, project: Option<&Project>) -> anyhow::Result<Guard> {
+        Ok(self.known(project)?.unwrap_or_default())
+    }
+
+    /// The same; none where no folder is known.
+    pub(crate) fn known(&self, project: Option<&Project>) -> anyhow::Result<Option<Guard>> {
         let of_dev = || project.map(|project| project.path("state")).filter(|dir| dir.is_dir());
-        let Some(dir) = self.state_dir.clone().or_else(of_dev) else { return Ok(Guard::default()) };
+        let Some(dir) = self.state_dir.clone().or_else(of_dev) else { return Ok(None) };
         let guard = StateFiles::open(&dir).and_then(|files| files.guard());
-        guard.map_err(|error| exit::config(error.to_string()))
+        guard.map(Some).map_err(|error| exit::config(error.to_string()))
     }
 }
 

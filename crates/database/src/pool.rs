@@ -314,6 +314,11 @@ impl Client {
         &self.object
     }
 
+    /// Whether a transaction was begun by [`Client::begin`] and has not ended.
+    pub fn is_in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Relaxed)
+    }
+
     /// When the session was opened: no two of a pool at the same instant, so that one may be told from another.
     pub fn opened(&self) -> Instant {
         Object::metrics(&self.object).created

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
-use database::{Database, Query};
+use database::{Client, Database, Query};
 use domain::{Key, ShopId};
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -15,8 +15,8 @@ use crate::{Error, Guard, NewNote, NoteType, SealedEvidence};
 /// Who does something, and why.
 #[derive(Clone, Debug)]
 pub struct Operator {
-    /// By which the note is appended.
-    pub guard: Guard,
+    /// By which the note is appended. Without it nothing is noted: an append must know that the log is the one that it was.
+    pub guard: Option<Guard>,
     /// An API key's id, or an opaque name: it stands in the log for ever.
     pub by: String,
     /// A free text, sealed: it may name people.
@@ -27,7 +27,13 @@ impl Operator {
     /// One who gives no reason, and remembers nothing of the log.
     #[must_use]
     pub fn named(by: &str) -> Self {
-        Self { guard: Guard::default(), by: by.to_owned(), reason: None }
+        Self { guard: Some(Guard::default()), by: by.to_owned(), reason: None }
+    }
+
+    /// The same, of whom nothing is noted.
+    #[must_use]
+    pub fn unnoted(self) -> Self {
+        Self { guard: None, ..self }
     }
 }
 
@@ -38,13 +44,15 @@ pub struct Act {
     data: Value,
     query: &'static Query,
     parameters: Vec<Box<dyn ToSql + Send + Sync>>,
+    /// Whether it is done also where it cannot be noted.
+    is_urgent: bool,
 }
 
 impl Act {
     /// A statement, and the note's type and data: never personal ones.
     #[must_use]
     pub fn new(query: &'static Query, kind: NoteType, data: Value) -> Self {
-        Self { kind, data, query, parameters: Vec::new() }
+        Self { kind, data, query, parameters: Vec::new(), is_urgent: false }
     }
 
     /// The statement's next parameter.
@@ -54,10 +62,18 @@ impl Act {
         self
     }
 
+    /// It is done also where it cannot be noted, as in a log that has forked: what only takes rights away, or stops
+    /// something, must not wait until a log is mended.
+    #[must_use]
+    pub fn urgent(mut self) -> Self {
+        self.is_urgent = true;
+        self
+    }
+
     /// Does it and notes it, and gives what the statement returned. Where there was nothing to do, nothing is noted.
     ///
     /// # Errors
-    /// The database's; no such shop; a log that has forked: what cannot be told is not done.
+    /// The database's; no such shop; a log that has forked: what cannot be told is not done, unless it is urgent.
     pub async fn carry_out(
         self,
         database: &Database,
@@ -65,27 +81,67 @@ impl Act {
         operator: &Operator,
     ) -> Result<Option<Row>, Error> {
         let Operator { guard, by, reason } = operator.clone();
+        let (kind, is_urgent) = (self.kind, self.is_urgent);
         let note = NewNote {
-            kind: self.kind,
+            kind,
             key: Key::Shop(shop.clone()),
             by,
             id: some_id()?,
             data: self.data,
             evidence: reason,
         };
-        let shared = Arc::new((guard, shop.clone(), note, self.query, self.parameters));
+        let change = Arc::new(Change { query: self.query, parameters: self.parameters });
+        let Some(guard) = guard else { return change.alone(database).await };
+        match change.noted(database, shop, &guard, note).await {
+            // It may be done.
+            Err(error @ Error::Database(database::Error::CommitUnknown(_))) => Err(error),
+            Err(error) if is_urgent => {
+                tracing::error!(%shop, what = kind.name(), %error, "it is done, and cannot be noted in the log");
+                change.alone(database).await
+            }
+            done => done,
+        }
+    }
+}
+
+struct Change {
+    query: &'static Query,
+    parameters: Vec<Box<dyn ToSql + Send + Sync>>,
+}
+
+impl Change {
+    async fn send(&self, client: &Client) -> Result<Option<Row>, database::Error> {
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            self.parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
+        client.query_opt(self.query, &parameters).await
+    }
+
+    async fn alone(&self, database: &Database) -> Result<Option<Row>, Error> {
+        Ok(self.send(&database.client().await?).await?)
+    }
+
+    async fn noted(
+        self: &Arc<Self>,
+        database: &Database,
+        shop: &ShopId,
+        guard: &Guard,
+        note: NewNote,
+    ) -> Result<Option<Row>, Error> {
+        let shared = Arc::new((Arc::clone(self), guard.clone(), shop.clone(), note));
         let done = database.run_tx("act and note", move |client| {
             let shared = Arc::clone(&shared);
             Box::pin(async move {
-                let (guard, shop, note, query, parameters) = &*shared;
-                let parameters: Vec<&(dyn ToSql + Sync)> =
-                    parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
-                let Some(row) = client.query_opt(query, &parameters).await? else { return Ok(None) };
-                append_note(guard, client, shop, note).await.map_err(Error::abort)?;
-                Ok(Some(row))
+                let (change, guard, shop, note) = &*shared;
+                // Nothing is locked while logs are compared.
+                guard.check(client, shop).await.map_err(Error::abort)?;
+                let Some(row) = change.send(client).await? else { return Ok(None) };
+                let noted = append_note(guard, client, shop, note).await.map_err(Error::abort)?;
+                Ok(Some((row, noted)))
             })
         });
-        Ok(done.await?)
+        let Some((row, noted)) = done.await? else { return Ok(None) };
+        noted.remember(guard, shop);
+        Ok(Some(row))
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use database::{BoxFuture, Client, Database, sql};
+use database::{BoxFuture, Client, Database, READ_COMMITTED, sql};
 use domain::{Position, ShopId};
 
 use crate::Error;
@@ -127,6 +127,17 @@ impl Guard {
     /// # Errors
     /// [`Error::Forked`]; the database's.
     pub async fn check(&self, client: &Client, shop: &ShopId) -> Result<(), Error> {
+        if !client.database().is_pooled() || client.is_in_transaction() {
+            return self.check_here(client, shop).await;
+        }
+        // One transaction: which server it is and what its log has may else be two servers' answers.
+        client.begin(READ_COMMITTED).await?;
+        let checked = self.check_here(client, shop).await;
+        client.commit_or_roll_back().await?;
+        checked
+    }
+
+    async fn check_here(&self, client: &Client, shop: &ShopId) -> Result<(), Error> {
         let through = Through::of(client).await?;
         let (last, doubts) = {
             let mut shops = self.shops();

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::canonical::canonical;
 use crate::entry::{Fields, Untimed, fact_id};
 use crate::write::next_of;
-use crate::{EntryError, EntryEvidence, Error, Guard, SealedEvidence};
+use crate::{EntryError, EntryEvidence, Error, Guard, Point, SealedEvidence};
 
 macro_rules! notes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -85,6 +85,23 @@ pub struct NotedAt {
     pub position: Position,
     /// It was there before, and nothing was added; what it carries may be other than what was given.
     pub was_known: bool,
+    /// What was appended.
+    point: Option<Point>,
+}
+
+impl NotedAt {
+    /// A note that is there already.
+    #[must_use]
+    pub fn known(position: Position) -> Self {
+        Self { position, was_known: true, point: None }
+    }
+
+    /// Has the guard remember it, once it is committed.
+    pub(crate) fn remember(&self, guard: &Guard, shop: &ShopId) {
+        if let Some(point) = self.point {
+            guard.remember(shop, point);
+        }
+    }
 }
 
 /// Appends a note within a transaction (READ COMMITTED), as its last statements: it locks the shop's row. The caller
@@ -103,18 +120,24 @@ pub async fn append_note(
     let name = shop.as_str();
     let locked = client.query_opt(&sql::event_log::LOCK_SHOP, &[&name]).await?.ok_or(Error::UnknownShop)?;
     if let Some(position) = find_note(client, shop, note.kind, &note.id).await? {
-        return Ok(NotedAt { position, was_known: true });
+        return Ok(NotedAt::known(position));
     }
     if locked.try_get("has_reimported")? {
         let ids = vec![written.id];
         if let Some(known) = client.query_opt(&sql::event_log::FIND_REIMPORTED, &[&name, &ids]).await? {
-            return Ok(NotedAt { position: Position(known.try_get("position")?), was_known: true });
+            return Ok(NotedAt::known(Position(known.try_get("position")?)));
         }
     }
     let head = client.query_one(&sql::event_log::FIND_HEAD, &[&name]).await?;
     let (position, at) = next_of(&head)?;
-    written.insert(client, shop, position, at).await?;
-    Ok(NotedAt { position: Position(position), was_known: false })
+    let epoch = locked.try_get("feed_epoch")?;
+    if !guard.expects(shop, epoch, position) {
+        let why = "the log ends before what this process has written".to_owned();
+        return Err(database::Error::Unavailable(why).into());
+    }
+    let leaf_hash = written.insert(client, shop, position, at).await?;
+    let position = Position(position);
+    Ok(NotedAt { position, was_known: false, point: Some(Point { epoch, position, leaf_hash }) })
 }
 
 /// Appends a note in a transaction of its own.
@@ -128,11 +151,14 @@ pub async fn record_note(
     note: NewNote,
 ) -> Result<NotedAt, Error> {
     let (guard, shop) = (guard.clone(), shop.clone());
+    let (knows, of) = (guard.clone(), shop.clone());
     let noted = database.run_tx("append a note", move |client| {
         let (guard, shop, note) = (guard.clone(), shop.clone(), note.clone());
         Box::pin(async move { append_note(&guard, client, &shop, &note).await.map_err(Error::abort) })
     });
-    Ok(noted.await?)
+    let noted: NotedAt = noted.await?;
+    noted.remember(&knows, &of);
+    Ok(noted)
 }
 
 /// Where a note stands, if it was appended.
@@ -183,7 +209,7 @@ impl<'a> Written<'a> {
         shop: &ShopId,
         position: i64,
         at: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<[u8; 32], Error> {
         let (bytes, leaf_hash) = self.entry.at(at);
         let content = digest(&SHA256, self.entry.data().as_bytes());
         let evidence = self.note.evidence.as_deref();
@@ -209,6 +235,6 @@ impl<'a> Written<'a> {
                 ],
             )
             .await?;
-        Ok(())
+        Ok(leaf_hash)
     }
 }

@@ -3,11 +3,13 @@
 use access::{Identity, Role};
 use actix_web::{HttpRequest, HttpResponse, web};
 use delivery::{Consumer, Cursor, Moved, To};
+use event_log::Operator;
+use intake::command::REASON_MAX;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::app::{Shared, at};
+use crate::app::{Api, Shared, at};
 use crate::downstream::Why;
 use crate::feed::FEED_READERS;
 use crate::problem::{Code, Problem};
@@ -87,7 +89,7 @@ async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let identity = request::authorize(&api, &request, MOVERS).await?;
     let Why { reason } = downstream::json(&api, &request, payload).await?;
-    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let operator = reader_or_operator(&api, &identity, reason.as_deref())?;
     let Identity { shop, key_id, .. } = identity;
     let told = shop.clone();
     let (consumers, name) = (api.delivery.consumers.clone(), path.as_str().to_owned());
@@ -107,6 +109,7 @@ pub(crate) struct Reset {
     /// start, end, a cursor, or a time.
     pub(crate) to: String,
     /// Why: sealed, for the log.
+    #[schemars(length(max = REASON_MAX))]
     pub(crate) reason: Option<String>,
 }
 
@@ -118,7 +121,7 @@ async fn reset(
 ) -> Result<HttpResponse, Problem> {
     let identity = request::authorize(&api, &request, MOVERS).await?;
     let Reset { to, reason } = downstream::json(&api, &request, payload).await?;
-    let operator = downstream::operator(&api, &identity, reason.as_deref())?;
+    let operator = reader_or_operator(&api, &identity, reason.as_deref())?;
     let Identity { shop, key_id, .. } = identity;
     let told = shop.clone();
     let (consumers, name, to) = (api.delivery.consumers.clone(), path.as_str().to_owned(), self::to(&to)?);
@@ -126,6 +129,12 @@ async fn reset(
     let answer = found_or(moved.map_err(|error| downstream::problem(&error))?)?;
     tracing::info!(shop = %told, consumer = path.as_str(), by = key_id, "a consumer was reset");
     Ok(answer)
+}
+
+/// A reader moves its own cursor as it likes, and the log has nothing of it: it may do so with every page.
+fn reader_or_operator(api: &Api, identity: &Identity, reason: Option<&str>) -> Result<Operator, Problem> {
+    let operator = downstream::operator(api, identity, reason)?;
+    Ok(if identity.has(Role::Operator) { operator } else { operator.unnoted() })
 }
 
 async fn lose(

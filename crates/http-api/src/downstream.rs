@@ -94,6 +94,7 @@ fn has_nul(body: &[u8]) -> bool {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
     /// Why: sealed, for the log.
+    #[schemars(length(max = REASON_MAX))]
     pub(crate) reason: Option<String>,
 }
 

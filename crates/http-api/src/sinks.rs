@@ -8,6 +8,7 @@ use delivery::sinks::{InvalidSettings, Letters, Secrets, Settings};
 use delivery::{Cursor, Selection, To};
 use domain::{Key, ShopId};
 use event_log::Operator;
+use intake::command::REASON_MAX;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -83,6 +84,7 @@ pub(crate) struct Changed {
     /// Its secrets, by name; those that are there stay when they are left out.
     secrets: Option<BTreeMap<String, String>>,
     /// Why: sealed, for the log.
+    #[schemars(length(max = REASON_MAX))]
     reason: Option<String>,
     #[serde(flatten)]
     settings: Settings,
@@ -100,13 +102,13 @@ struct Described {
 async fn described(api: &Shared, request: &HttpRequest, payload: web::Payload) -> Result<Described, Problem> {
     let mut document: Map<String, Value> = downstream::json(api, request, payload).await?;
     let mut text = |name: &str| match document.remove(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Problem::new(Code::InvalidCommand, format!("{name} is a text."))),
     };
     let (name, from, reason) = (text("name")?, text("from")?, text("reason")?);
     let secrets = match document.remove("secrets") {
-        None => None,
+        None | Some(Value::Null) => None,
         Some(secrets) => Some(Secrets::parse(secrets.to_string().as_bytes()).map_err(not_valid)?),
     };
     Ok(Described { name, from, reason, secrets, settings: Value::Object(document) })
@@ -285,6 +287,7 @@ pub(crate) struct Redrive {
     #[serde(default)]
     dry_run: bool,
     /// Why: sealed, for the log.
+    #[schemars(length(max = REASON_MAX))]
     reason: Option<String>,
 }
 

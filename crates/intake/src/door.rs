@@ -129,7 +129,7 @@ impl Intake {
     /// [`CommandError::Internal`]: the reason cannot be sealed.
     pub fn operator(&self, by: &By, reason: Option<&str>) -> Result<Operator, CommandError> {
         let reason = self.seal_reason(&by.shop, reason)?;
-        Ok(Operator { guard: self.guard().clone(), by: by.key_id.clone(), reason })
+        Ok(Operator { guard: Some(self.guard().clone()), by: by.key_id.clone(), reason })
     }
 
     fn seal_reason(

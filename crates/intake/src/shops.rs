@@ -145,8 +145,13 @@ pub async fn add_webhook(
 ) -> Result<(), ShopError> {
     check_webhook_id(environment, webhook_id)?;
     let client = database.client().await?;
-    let added = client.execute(&sql::intake::INSERT_WEBHOOK, &[&shop.as_str(), &webhook_id]).await?;
-    if added == 0 { Err(ShopError::Unknown) } else { Ok(()) }
+    client.execute(&sql::intake::INSERT_WEBHOOK, &[&shop.as_str(), &webhook_id]).await?;
+    is_there(database, shop).await
+}
+
+async fn is_there(database: &Database, shop: &ShopId) -> Result<(), ShopError> {
+    let rows = database.client().await?.query(&sql::intake::GET_SHOP, &[&shop.as_str()]).await?;
+    if rows.is_empty() { Err(ShopError::Unknown) } else { Ok(()) }
 }
 
 fn check_webhook_id(environment: Environment, webhook_id: &str) -> Result<(), ShopError> {
@@ -170,20 +175,22 @@ pub async fn allow_webhook(
 ) -> Result<(), ShopError> {
     check_webhook_id(environment, webhook_id)?;
     let allowed = act(&sql::intake::INSERT_WEBHOOK, shop, webhook_id, "added");
-    allowed.carry_out(database, shop, operator).await?.map(drop).ok_or(ShopError::Unknown)
+    allowed.carry_out(database, shop, operator).await?;
+    is_there(database, shop).await
 }
 
-/// Takes no more callbacks of this webhook id, and notes who has said so; whether there was one.
+/// Takes no more callbacks of this webhook id, and notes who has said so; whether there was one. It is done also where it
+/// cannot be noted.
 ///
 /// # Errors
-/// What the database says; a log that has forked.
+/// What the database says.
 pub async fn remove_webhook(
     operator: &Operator,
     database: &Database,
     shop: &ShopId,
     webhook_id: &str,
 ) -> Result<bool, ShopError> {
-    let removed = act(&sql::intake::DELETE_WEBHOOK, shop, webhook_id, "removed");
+    let removed = act(&sql::intake::DELETE_WEBHOOK, shop, webhook_id, "removed").urgent();
     Ok(removed.carry_out(database, shop, operator).await?.is_some())
 }
 

@@ -5,5 +5,5 @@ INSERT INTO counterfoil.webhooks (shop_id, webhook_id)
 SELECT s.shop_id, $2
   FROM counterfoil.shops AS s
  WHERE s.shop_id = $1
-ON CONFLICT (shop_id, webhook_id) DO UPDATE SET webhook_id = excluded.webhook_id
+ON CONFLICT (shop_id, webhook_id) DO NOTHING
 RETURNING webhook_id

@@ -109,7 +109,7 @@ async fn append(guard: &Guard, client: &Client, shop: &ShopId, change: &Change) 
     let hold = in_force(&notes).into_iter().find(|hold| hold.case == change.case);
     match (change.kind, hold) {
         (NoteType::HoldPlaced, Some(hold)) => {
-            return Ok(NotedAt { position: hold.position, was_known: true });
+            return Ok(NotedAt::known(hold.position));
         }
         (NoteType::HoldLifted, None) => {
             return Err(Error::NoHold { buyer: change.buyer.clone(), case: change.case.clone() });

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use database::{Database, sql};
+use database::{Client, Database, READ_COMMITTED, Statement, sql};
 use domain::{Position, ShopId};
 use futures_util::{TryStreamExt, pin_mut};
 use relay::Lease;
@@ -140,10 +140,31 @@ impl Integrator {
     async fn read(&mut self, most: usize) -> Result<Option<Read>, Error> {
         let client = self.database.client().await?;
         let statement = client.prepare(&sql::audit::READ_LEAVES).await?;
+        if !client.database().is_pooled() {
+            return self.take(&client, &statement, most).await;
+        }
+        // A stream has its time-outs from a transaction there.
+        client.begin(READ_COMMITTED).await?;
+        let read = self.take(&client, &statement, most).await;
+        match client.commit_or_roll_back().await {
+            Ok(()) => read,
+            Err(error) => {
+                client.discard();
+                read.and(Err(error.into()))
+            }
+        }
+    }
+
+    async fn take(
+        &mut self,
+        client: &Client,
+        statement: &Statement,
+        most: usize,
+    ) -> Result<Option<Read>, Error> {
         let first = signed(self.growth.size());
         let (shop, most) = (self.lease.shop.as_str(), i64::try_from(most).unwrap_or(i64::MAX));
         let parameters: [&(dyn ToSql + Sync); 3] = [&shop, &first, &most];
-        let rows = statement.stream(&client, &parameters).await?;
+        let rows = statement.stream(client, &parameters).await?;
         pin_mut!(rows);
         let (mut read, mut bytes) = (Read { events: 0, epoch: 0, is_cut: false }, 0);
         while let Some(row) = rows.try_next().await? {

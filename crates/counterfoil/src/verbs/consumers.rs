@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::acting::Why;
 use crate::api_client::ApiClient;
 use crate::cli::Globals;
 use crate::config::ApiArgs;
@@ -74,14 +75,6 @@ pub(crate) struct One {
     name: String,
 }
 
-/// Why it is changed.
-#[derive(Debug, Args)]
-pub(crate) struct Why {
-    /// Why: it stands in the log, sealed
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-}
-
 impl Consumers {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
         let find = |api: &ApiArgs| ApiClient::find(api, globals.project.as_deref());
@@ -96,15 +89,15 @@ impl Consumers {
                 find(&one.api)?.put(&["v1", "consumers", &one.name], &json!({ "cursor": from })).await?
             }
             Self::Reset { one, to, why } => {
-                let body = json!({ "to": to, "reason": why.reason });
+                let body = why.body(json!({ "to": to }));
                 find(&one.api)?.command(&["v1", "consumers", &one.name, "reset"], &body).await?
             }
             Self::Lose { one, why } => {
-                let body = json!({ "reason": why.reason });
+                let body = why.body(json!({}));
                 find(&one.api)?.command(&["v1", "consumers", &one.name, "lose"], &body).await?
             }
             Self::Delete { one, why } => {
-                let body = json!({ "reason": why.reason });
+                let body = why.body(json!({}));
                 find(&one.api)?.delete(&["v1", "consumers", &one.name], &body).await?;
                 return Ok(Exit::Ok);
             }

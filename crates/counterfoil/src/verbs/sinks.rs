@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
+use crate::acting::Why;
 use crate::api_client::ApiClient;
 use crate::cli::Globals;
 use crate::config::{self, ApiArgs};
@@ -139,19 +140,8 @@ pub(crate) struct One {
 pub(crate) struct Changed {
     #[command(flatten)]
     one: One,
-    /// Why: it stands in the log, sealed; of a pause, beside the sink too
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-}
-
-impl Changed {
-    /// What is sent of it: `more`, and why.
-    fn body(&self, mut more: Value) -> Value {
-        if let Some(reason) = &self.reason {
-            more["reason"] = reason.as_str().into();
-        }
-        more
-    }
+    #[command(flatten)]
+    why: Why,
 }
 
 /// A new one.
@@ -189,7 +179,7 @@ impl Sinks {
             find(&one.api)?.command(&["v1", "sinks", &one.name, verb], &body).await
         };
         let change = async |changed: Changed, verb: &str, more: Value| {
-            act(&changed.one, verb, changed.body(more)).await
+            act(&changed.one, verb, changed.why.body(more)).await
         };
         let answer = match self {
             Self::List { api } => {
@@ -219,7 +209,7 @@ impl Sinks {
                 return Ok(Exit::Ok);
             }
             Self::Delete { changed } => {
-                let (one, body) = (&changed.one, changed.body(json!({})));
+                let (one, body) = (&changed.one, changed.why.body(json!({})));
                 find(&one.api)?.delete(&["v1", "sinks", &one.name], &body).await?;
                 return Ok(Exit::Ok);
             }
@@ -254,7 +244,7 @@ impl Create {
         if !self.retry.is_empty() {
             body["retry_s"] = json!(self.retry);
         }
-        Ok(self.changed.body(body))
+        Ok(self.changed.why.body(body))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What operators do to sinks: each is one statement, and a note of the log that says who did it and why.
 //!
-//! All of them fail as [`Act::carry_out`] does: what cannot be noted, as in a log that has forked, is not done.
+//! All of them fail as [`Act::carry_out`] does: what cannot be noted, as in a log that has forked, is not done; but for a pause.
 
 use database::{Query, sql};
 use domain::ShopId;
@@ -103,6 +103,7 @@ impl Sinks {
         shown: Option<&str>,
     ) -> Result<bool, Error> {
         let act = act(&sql::delivery::SET_SINK_STATE, shop, name, ("paused", json!({})))
+            .urgent()
             .with(State::Paused.name())
             .with(shown.map(str::to_owned));
         self.carry_out(act, shop, operator).await

@@ -130,10 +130,14 @@ fn moves(schemas: &mut Schemas) -> Vec<Operation> {
         "properties": { "redriven": { "type": "integer", "minimum": 0 }, "dry_run": { "type": "boolean" } },
     });
     vec![
-        post("/v1/sinks/{name}/pause", "pause_sink", "Stops a sink.")
-            .by(CHANGERS)
-            .json(body::<Why>())
-            .answer(200, "It is paused.", Some(sink.clone())),
+        post(
+            "/v1/sinks/{name}/pause",
+            "pause_sink",
+            "Stops a sink. Why also stands beside it, for all who may read.",
+        )
+        .by(CHANGERS)
+        .json(body::<Why>())
+        .answer(200, "It is paused.", Some(sink.clone())),
         post("/v1/sinks/{name}/resume", "resume_sink", "Has it run again.")
             .by(CHANGERS)
             .json(body::<Why>())
