@@ -82,7 +82,7 @@ impl Sink {
 pub(crate) async fn deliver(world: World, options: Options) {
     loop {
         if let Ok(Some((epoch, checkpoint))) = lease::acquire(&world, Consumer::Sink, options.lease).await {
-            let undelivered = waiting(&world);
+            let undelivered = undelivered(&world, Position(checkpoint));
             let course = Course::new(Position(checkpoint), undelivered, RETRY_S.to_vec());
             let leader = Leader { world: &world, options: &options, epoch, checkpoint, course, failures: 0 };
             // Whoever begins anew reads where it stands.
@@ -93,14 +93,15 @@ pub(crate) async fn deliver(world: World, options: Options) {
     }
 }
 
-fn waiting(world: &World) -> Undelivered {
+fn undelivered(world: &World, checkpoint: Position) -> Undelivered {
     let now = world.now();
     let state = world.state();
     let waiting = state.sink.aside.iter().filter(|(_, aside)| !aside.is_dead).map(|(position, aside)| {
         let next = now + aside.next.saturating_sub(state.now);
         (aside.key.clone(), Waiting { position: *position, attempts: aside.attempts, next })
     });
-    Undelivered::of(waiting)
+    let ahead = state.sink.aside.keys().copied().filter(|position| *position > checkpoint);
+    Undelivered::of(waiting, ahead)
 }
 
 struct Leader<'a> {

@@ -1,5 +1,6 @@
 -- reset_sink
--- Elsewhere it begins anew: whoever leads it is fenced off, and what was set aside is forgotten.
+-- Elsewhere it begins anew: whoever leads it is fenced off, and what was set aside is forgotten, but for the dead letters that
+-- it does not come by again.
 -- $1 shop_id text
 -- $2 name text
 -- $3 position bigint
@@ -12,7 +13,7 @@ WITH there AS (
     RETURNING name
 ), forgotten AS (
     DELETE FROM counterfoil.undelivered AS u USING there AS t
-    WHERE u.shop_id = $1 AND u.sink = t.name AND u.state = 'waiting'
+    WHERE u.shop_id = $1 AND u.sink = t.name AND (u.state = 'waiting' OR u.position > $3)
 )
 INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position, progressed_at)
 SELECT $1, 'sink:' || name, $3, clock_timestamp() FROM there

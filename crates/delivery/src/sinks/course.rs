@@ -73,11 +73,14 @@ impl Course {
         self.undelivered.is_full()
     }
 
-    /// What is to be published now. What comes behind something that was set aside is set aside too.
+    /// What is to be published now. What comes behind something that was set aside is set aside too; what was set aside
+    /// already, by a leader of before, is not taken up a second time.
     pub fn begin(&mut self, rows: &mut Rows, now: Instant) -> Round {
         let mut round = Round::new();
         for (place, message) in self.suspects.last(self.window.open(usize::MAX)) {
-            if !self.undelivered.holds_back(&message.key) {
+            if self.undelivered.take_ahead(message.position) {
+                self.window.done(place);
+            } else if !self.undelivered.holds_back(&message.key) {
                 if round.len() < BATCH {
                     round.push((place, message));
                 }
@@ -175,5 +178,61 @@ impl Course {
     /// with it.
     pub fn passed(&mut self) -> Position {
         self.window.settle()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sinks::Waiting;
+
+    fn message(position: i64, key: &str) -> Message {
+        Message {
+            epoch: 0,
+            position: Position(position),
+            id: Uuid::nil(),
+            type_name: "order.paid".to_owned(),
+            aggregate_type: "order".to_owned(),
+            aggregate_id: key.to_owned(),
+            key: format!("order:{key}"),
+            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
+            payload: "{}".to_owned(),
+        }
+    }
+
+    fn page(messages: impl IntoIterator<Item = (i64, &'static str)>) -> Page {
+        let messages: Vec<Message> =
+            messages.into_iter().map(|(position, key)| message(position, key)).collect();
+        let seen = messages.last().unwrap().position;
+        Page { messages, seen, is_end: true }
+    }
+
+    /// The leader before held its checkpoint at 0 for the sake of 1, and had set aside 2 and 3 of another key, and buried 4.
+    #[tokio::test]
+    async fn given_what_was_set_aside_ahead_of_the_checkpoint_when_it_is_read_again_then_it_is_done_with() {
+        let now = Instant::now();
+        let waiting = |position| Waiting { position: Position(position), attempts: 2, next: now };
+        let undelivered = Undelivered::of(
+            [("order:b".to_owned(), waiting(2)), ("order:b".to_owned(), waiting(3))],
+            [2, 3, 4].map(Position),
+        );
+        let (mut course, mut rows) = (Course::new(Position(0), undelivered, vec![1]), Rows::default());
+        course.read(Some(page([(1, "a"), (2, "b"), (3, "b"), (4, "c"), (5, "c"), (6, "b")])));
+        let round = course.begin(&mut rows, now);
+        let published: Vec<i64> = round.iter().map(|(_, message)| message.position.0).collect();
+        assert_eq!((published.as_slice(), rows.positions.as_slice()), (&[1, 5][..], &[6][..]));
+
+        let mut order = Vec::new();
+        while let [due] = course.due(now)[..] {
+            order.push(due.0);
+            let retried = [Arc::new(message(due.0, "b"))];
+            course.end_retry(&mut rows, &retried, vec![Delivery::Confirmed], now);
+        }
+        assert_eq!(order, [2, 3, 6], "each once, in order");
+        course.end(&mut rows, round, vec![Delivery::Confirmed, Delivery::Confirmed], now);
+        assert_eq!(course.passed(), Position(6));
     }
 }

@@ -1,6 +1,6 @@
 //! What a sink has passed and not delivered: kept in its table, and here as far as its leader must know.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use database::{Database, sql};
@@ -32,6 +32,8 @@ pub struct Waiting {
 pub struct Undelivered {
     by_key: HashMap<String, VecDeque<Waiting>>,
     count: usize,
+    /// Set aside by a leader of before, ahead of its checkpoint: they are read again, and are done with.
+    ahead: HashSet<Position>,
 }
 
 /// Rows to be written, as columns.
@@ -74,24 +76,40 @@ impl Rows {
 }
 
 impl Undelivered {
-    /// Those that wait, by key, in the order of the log.
-    pub fn of(waiting: impl IntoIterator<Item = (String, Waiting)>) -> Self {
-        let mut undelivered = Self::default();
+    /// Those that wait, by key, in the order of the log; and all that were set aside ahead of the checkpoint, dead ones too.
+    pub fn of(
+        waiting: impl IntoIterator<Item = (String, Waiting)>,
+        ahead: impl IntoIterator<Item = Position>,
+    ) -> Self {
+        let mut undelivered = Self { ahead: ahead.into_iter().collect(), ..Self::default() };
         waiting.into_iter().for_each(|(key, waiting)| undelivered.add(key, waiting));
         undelivered
     }
 
-    /// What the table has.
-    pub(crate) async fn load(database: &Database, shop: &ShopId, sink: &str) -> Result<Self, Error> {
+    /// What the table has, where the checkpoint stands there.
+    pub(crate) async fn load(
+        database: &Database,
+        shop: &ShopId,
+        sink: &str,
+        checkpoint: Position,
+    ) -> Result<Self, Error> {
         let client = database.client().await?;
         // One more than is ever set aside, by leaders of before and an operator's redrive.
         let limit = 10 * MOST as i64;
-        let rows = client.query(&sql::delivery::LOAD_WAITING, &[&shop.as_str(), &sink, &limit]).await?;
+        let parameters: database::Parameters<'_> = &[&shop.as_str(), &sink, &checkpoint.0, &limit];
+        let rows = client.query(&sql::delivery::LOAD_UNDELIVERED, parameters).await?;
         let (mut undelivered, now) = (Self::default(), Instant::now());
         for row in rows {
+            let position = Position(row.try_get("position")?);
+            if position > checkpoint {
+                undelivered.ahead.insert(position);
+            }
+            if row.try_get::<_, &str>("state")? != "waiting" {
+                continue;
+            }
             let in_ms: i64 = row.try_get("in_ms")?;
             let waiting = Waiting {
-                position: Position(row.try_get("position")?),
+                position,
                 attempts: u32::try_from(row.try_get::<_, i32>("attempts")?).unwrap_or(0),
                 next: now + Duration::from_millis(u64::try_from(in_ms).unwrap_or(0)),
             };
@@ -103,6 +121,11 @@ impl Undelivered {
     fn add(&mut self, key: String, waiting: Waiting) {
         self.by_key.entry(key).or_default().push_back(waiting);
         self.count += 1;
+    }
+
+    /// Whether a leader of before has set it aside already: it is asked for each once.
+    pub(crate) fn take_ahead(&mut self, position: Position) -> bool {
+        self.ahead.remove(&position)
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -110,7 +110,7 @@ impl Worker {
         };
         let selection =
             settings.selection().map_err(|error| Error::Corrupt(format!("sinks.settings: {error}")))?;
-        let undelivered = Undelivered::load(&sinks.database, &lease.shop, &name).await?;
+        let undelivered = Undelivered::load(&sinks.database, &lease.shop, &name, checkpoint).await?;
         let retry_s = settings.retry_s.clone();
         let told = sinks.get(&lease.shop, &name).await?.and_then(|sink| sink.error);
         Ok(Some(Self {
