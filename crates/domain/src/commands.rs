@@ -216,6 +216,15 @@ pub struct Redrive {
     pub of: Position,
 }
 
+impl Redrive {
+    /// What a timer calls the redrive behind this failure of a group. A group that gets on has all its attempts before it
+    /// again, so that their number alone would name two.
+    #[must_use]
+    pub fn timer_id(of: Position, attempts: u32, failed_at: Timestamp) -> String {
+        format!("{of}/{attempts}/{failed_at}")
+    }
+}
+
 impl Tender {
     /// The capture id that stands for it: `<provider>:<payment>`.
     ///

@@ -79,9 +79,10 @@ impl Projection for ReadModels {
         let groups =
             client.query(&sql::read_models::LIST_REDRIVES_DUE, &[&shop.as_str(), &after, &DUE_MAX]).await?;
         for row in groups {
-            let (of, attempt): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-            let id = format!("{of}/{attempt}");
-            due.push(Timer { fact: Fact::EventRedriven(Redrive { of: Position(of) }), id });
+            let (of, failed_at) = (Position(row.try_get(0)?), Timestamp::new(row.try_get(2)?));
+            let attempts = u32::try_from(row.try_get::<_, i64>(1)?).unwrap_or(u32::MAX);
+            let id = Redrive::timer_id(of, attempts, failed_at);
+            due.push(Timer { fact: Fact::EventRedriven(Redrive { of }), id });
         }
         Ok(due)
     }

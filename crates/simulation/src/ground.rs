@@ -52,10 +52,10 @@ impl Led {
             let after = usize::try_from(group.attempts).ok().and_then(|attempts| REDRIVES.get(attempts));
             let at =
                 after.and_then(|after| group.failed_at?.plus_seconds(i64::try_from(after.as_secs()).ok()?));
-            if let (Some(at), Some(of)) = (at, group.members.keys().next())
+            if let (Some(at), Some(failed_at), Some(of)) = (at, group.failed_at, group.members.keys().next())
                 && at <= now
             {
-                let id = format!("{of}/{}", group.attempts);
+                let id = Redrive::timer_id(*of, group.attempts, failed_at);
                 due.push((Fact::EventRedriven(Redrive { of: *of }), id));
             }
         }

@@ -72,6 +72,16 @@ fn ten_thousand_histories_keep_every_promise() {
     assert!(told.crashes > count && told.unknown_commits > count / 2 && told.epochs > 2 * count, "{told:?}");
 }
 
+/// What the million has found, and was mended: a dead letter that was still under way from a leader that was overtaken; one that
+/// was taken up again by the next leader; a group that nobody tried again once one of it was dismissed.
+#[test]
+fn histories_that_broke_a_promise_keep_it_now() {
+    for (seed, facts) in [(30126673244462804, 13), (30126674821613259, 19), (30126688143229293, 18)] {
+        let history = History { facts, ..History::of(seed) };
+        history.run().unwrap_or_else(|why| panic!("{history:?}: {why}"));
+    }
+}
+
 /// A million, of seeds that nobody has seen, in at most `COUNTERFOIL_HUNT_SECONDS`.
 #[test]
 #[ignore = "takes long: make hunt"]
