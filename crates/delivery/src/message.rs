@@ -151,6 +151,22 @@ fn source(shop: &ShopId) -> String {
     format!("/shops/{shop}")
 }
 
+/// A message about an order, for tests.
+#[cfg(test)]
+pub(crate) fn of_order(position: i64, order: &str) -> Message {
+    Message {
+        epoch: 0,
+        position: Position(position),
+        id: Uuid::from_u128(position.unsigned_abs().into()),
+        type_name: "order.paid".to_owned(),
+        aggregate_type: "order".to_owned(),
+        aggregate_id: order.to_owned(),
+        key: format!("order:{order}"),
+        at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
+        payload: "{}".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

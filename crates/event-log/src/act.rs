@@ -96,8 +96,11 @@ impl Act {
             // It may be done.
             Err(error @ Error::Database(database::Error::CommitUnknown(_))) => Err(error),
             Err(error) if is_urgent => {
-                tracing::error!(%shop, what = kind.name(), %error, "it is done, and cannot be noted in the log");
-                change.alone(database).await
+                let done = change.alone(database).await?;
+                if done.is_some() {
+                    tracing::error!(%shop, what = kind.name(), %error, "it is done, and cannot be noted in the log");
+                }
+                Ok(done)
             }
             done => done,
         }

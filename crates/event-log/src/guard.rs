@@ -107,6 +107,18 @@ impl Through {
     }
 }
 
+/// The log ends before what is remembered of it, as this session sees it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the log ends before what this process has written")]
+pub(crate) struct EndsEarly;
+
+impl From<EndsEarly> for Error {
+    /// Once the sessions were compared again it is known whether the log has forked.
+    fn from(why: EndsEarly) -> Self {
+        database::Error::Unavailable(why.to_string()).into()
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Last {
     point: Point,
@@ -218,7 +230,7 @@ impl Guard {
 
     /// Whether the next position can be this one, under the shop's lock. Where it cannot, every session is compared again
     /// before it is used; the caller rolls back.
-    pub(crate) fn expects(&self, shop: &ShopId, epoch: i32, next: i64) -> bool {
+    pub(crate) fn expect(&self, shop: &ShopId, epoch: i32, next: i64) -> Result<(), EndsEarly> {
         let mut shops = self.shops();
         let known = shops.entry(shop.clone()).or_default();
         let ends_early =
@@ -226,7 +238,7 @@ impl Guard {
         if ends_early {
             known.doubt();
         }
-        !ends_early
+        if ends_early { Err(EndsEarly) } else { Ok(()) }
     }
 
     /// Has every session compared again before it is used: somebody remembers something new.

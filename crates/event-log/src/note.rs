@@ -131,10 +131,7 @@ pub async fn append_note(
     let head = client.query_one(&sql::event_log::FIND_HEAD, &[&name]).await?;
     let (position, at) = next_of(&head)?;
     let epoch = locked.try_get("feed_epoch")?;
-    if !guard.expects(shop, epoch, position) {
-        let why = "the log ends before what this process has written".to_owned();
-        return Err(database::Error::Unavailable(why).into());
-    }
+    guard.expect(shop, epoch, position)?;
     let leaf_hash = written.insert(client, shop, position, at).await?;
     let position = Position(position);
     Ok(NotedAt { position, was_known: false, point: Some(Point { epoch, position, leaf_hash }) })

@@ -85,10 +85,7 @@ impl OutcomeAppend {
         let (locked, head) = join!(lock.query_opt(client, &parameters), head.query_opt(client, &parameters));
         let epoch = locked?.ok_or(Error::UnknownShop)?.try_get("feed_epoch")?;
         let (first, at) = next_of(&head?.ok_or(Error::UnknownShop)?)?;
-        if !guard.expects(shop, epoch, first) {
-            let why = "the log ends before what this process has written".to_owned();
-            return Err(database::Error::Unavailable(why).into());
-        }
+        guard.expect(shop, epoch, first)?;
         let (columns, causes) = self.columns(first, at);
         Ok(Placed { insert: Some((at, insert)), epoch, columns, causes })
     }

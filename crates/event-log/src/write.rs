@@ -105,10 +105,11 @@ impl Session {
             Trust::Nothing => Asked::of(batch),
             Trust::Reimported => Asked { ids: ids(batch), ..Asked::of(batch) },
         };
-        let result = match self.ask(guard, shop, &asked).await {
-            Ok(known) if !guard.expects(shop, known.epoch, known.next) => {
-                Err(Failure::Again("the log ends before what this process has written".to_owned()))
-            }
+        let expected = self.ask(guard, shop, &asked).await.and_then(|known| {
+            let ends = guard.expect(shop, known.epoch, known.next);
+            ends.map(|()| known).map_err(|why| Failure::Again(why.to_string()))
+        });
+        let result = match expected {
             Ok(known) if known.has_reimported && trust != Trust::Reimported => Err(Failure::Reimported),
             asked => asked,
         };

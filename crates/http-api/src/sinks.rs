@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use access::{Identity, Role};
 use actix_web::{HttpRequest, HttpResponse, web};
-use delivery::sinks::{InvalidSettings, Letters, Secrets, Settings};
+use delivery::sinks::{InvalidSettings, Letters, Secrets, Settings, Sinks};
 use delivery::{Cursor, Selection, To};
 use domain::{Key, ShopId};
 use event_log::Operator;
@@ -199,17 +199,10 @@ async fn pause(
     let (identity, operator, reason) = who_and_why(&api, &request, payload).await?;
     let reason: String = reason.unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
     let shown = format!("paused by {}{}{reason}", identity.key_id, if reason.is_empty() { "" } else { ": " });
-    let Identity { shop, key_id, .. } = identity;
-    let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
-    let paused = {
-        let (shop, name) = (shop.clone(), name.clone());
-        api.run(async move { sinks.pause(&operator, &shop, &name, Some(&shown)).await }).await?
+    let act = async move |sinks: Sinks, shop: ShopId, name: String| {
+        sinks.pause(&operator, &shop, &name, Some(&shown)).await
     };
-    if !paused.map_err(|error| downstream::problem(&error))? {
-        return Err(unknown());
-    }
-    tracing::info!(%shop, sink = name, by = key_id, "a sink was paused");
-    show(&api, shop, name, HttpResponse::Ok).await
+    acted(&api, identity, path.into_inner(), "a sink was paused", act).await
 }
 
 async fn resume(
@@ -218,17 +211,29 @@ async fn resume(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (Identity { shop, key_id, .. }, operator, _) = who_and_why(&api, &request, payload).await?;
-    let (sinks, name) = (api.delivery.sinks.clone(), path.into_inner());
-    let resumed = {
-        let (shop, name) = (shop.clone(), name.clone());
-        api.run(async move { sinks.resume(&operator, &shop, &name).await }).await?
-    };
-    if !resumed.map_err(|error| downstream::problem(&error))? {
+    let (identity, operator, _) = who_and_why(&api, &request, payload).await?;
+    let act =
+        async move |sinks: Sinks, shop: ShopId, name: String| sinks.resume(&operator, &shop, &name).await;
+    acted(&api, identity, path.into_inner(), "a sink was resumed", act).await
+}
+
+/// Does something to a sink, and shows it as it is then.
+async fn acted<F>(
+    api: &Api,
+    Identity { shop, key_id, .. }: Identity,
+    name: String,
+    done: &str,
+    act: impl FnOnce(Sinks, ShopId, String) -> F,
+) -> Result<HttpResponse, Problem>
+where
+    F: Future<Output = Result<bool, delivery::Error>> + Send + 'static,
+{
+    let act = act(api.delivery.sinks.clone(), shop.clone(), name.clone());
+    if !api.run(act).await?.map_err(|error| downstream::problem(&error))? {
         return Err(unknown());
     }
-    tracing::info!(%shop, sink = name, by = key_id, "a sink was resumed");
-    show(&api, shop, name, HttpResponse::Ok).await
+    tracing::info!(%shop, sink = name, by = key_id, "{done}");
+    show(api, shop, name, HttpResponse::Ok).await
 }
 
 /// Who may change a sink and asks for it, and why.
@@ -252,17 +257,10 @@ async fn reset(
     let identity = request::authorize(&api, &request, CHANGERS).await?;
     let Reset { to, reason } = downstream::json(&api, &request, payload).await?;
     let operator = downstream::operator(&api, &identity, reason.as_deref())?;
-    let Identity { shop, key_id, .. } = identity;
-    let (sinks, name, to) = (api.delivery.sinks.clone(), path.into_inner(), self::to(&to)?);
-    let moved = {
-        let (shop, name) = (shop.clone(), name.clone());
-        api.run(async move { sinks.reset(&operator, &shop, &name, to).await }).await?
-    };
-    if !moved.map_err(|error| downstream::problem(&error))? {
-        return Err(unknown());
-    }
-    tracing::info!(%shop, sink = name, ?to, by = key_id, "a sink was reset");
-    show(&api, shop, name, HttpResponse::Ok).await
+    let to = self::to(&to)?;
+    let act =
+        async move |sinks: Sinks, shop: ShopId, name: String| sinks.reset(&operator, &shop, &name, to).await;
+    acted(&api, identity, path.into_inner(), "a sink was reset", act).await
 }
 
 /// Opens the way to the sink, from this instance, and says what is wrong.

@@ -183,25 +183,9 @@ impl Course {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
-    use uuid::Uuid;
-
     use super::*;
+    use crate::message::of_order as message;
     use crate::sinks::Waiting;
-
-    fn message(position: i64, key: &str) -> Message {
-        Message {
-            epoch: 0,
-            position: Position(position),
-            id: Uuid::nil(),
-            type_name: "order.paid".to_owned(),
-            aggregate_type: "order".to_owned(),
-            aggregate_id: key.to_owned(),
-            key: format!("order:{key}"),
-            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
-            payload: "{}".to_owned(),
-        }
-    }
 
     fn page(messages: impl IntoIterator<Item = (i64, &'static str)>) -> Page {
         let messages: Vec<Message> =

@@ -57,23 +57,11 @@ where
 mod tests {
     use std::sync::Mutex;
 
-    use domain::{Position, Timestamp};
-    use uuid::Uuid;
-
     use super::*;
+    use crate::message::of_order;
 
     fn message(position: i64, key: &str) -> Arc<Message> {
-        Arc::new(Message {
-            epoch: 0,
-            position: Position(position),
-            id: Uuid::from_u128(position as u128),
-            type_name: "order.paid".to_owned(),
-            aggregate_type: "order".to_owned(),
-            aggregate_id: key.to_owned(),
-            key: format!("order:{key}"),
-            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
-            payload: "{}".to_owned(),
-        })
+        Arc::new(of_order(position, key))
     }
 
     #[tokio::test]

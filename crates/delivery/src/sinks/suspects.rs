@@ -45,24 +45,11 @@ impl Suspects {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
-    use uuid::Uuid;
-
     use super::*;
+    use crate::message::of_order;
 
     fn placed(place: usize, key: &str) -> Placed {
-        let message = Message {
-            epoch: 0,
-            position: Position(place as i64),
-            id: Uuid::nil(),
-            type_name: "order.paid".to_owned(),
-            aggregate_type: "order".to_owned(),
-            aggregate_id: key.to_owned(),
-            key: format!("order:{key}"),
-            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
-            payload: "{}".to_owned(),
-        };
-        (place, Arc::new(message))
+        (place, Arc::new(of_order(place as i64, key)))
     }
 
     #[test]

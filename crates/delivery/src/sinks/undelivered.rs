@@ -228,24 +228,8 @@ fn pause(schedule: &[u32], attempts: u32, retry_after: Option<Duration>, of: Pos
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
-    use uuid::Uuid;
-
     use super::*;
-
-    fn message(position: i64, key: &str) -> Message {
-        Message {
-            epoch: 0,
-            position: Position(position),
-            id: Uuid::nil(),
-            type_name: "order.paid".to_owned(),
-            aggregate_type: "order".to_owned(),
-            aggregate_id: key.to_owned(),
-            key: format!("order:{key}"),
-            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
-            payload: "{}".to_owned(),
-        }
-    }
+    use crate::message::of_order as message;
 
     fn in_an_hour() -> Instant {
         Instant::now() + Duration::from_secs(3600)

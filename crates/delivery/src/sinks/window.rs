@@ -81,24 +81,8 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
-    use uuid::Uuid;
-
     use super::*;
-
-    fn message(position: i64) -> Message {
-        Message {
-            epoch: 0,
-            position: Position(position),
-            id: Uuid::nil(),
-            type_name: "order.paid".to_owned(),
-            aggregate_type: "order".to_owned(),
-            aggregate_id: "1".to_owned(),
-            key: "order:1".to_owned(),
-            at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
-            payload: "{}".to_owned(),
-        }
-    }
+    use crate::message::of_order;
 
     fn page(messages: Vec<Message>, seen: i64) -> Option<Page> {
         Some(Page { messages, seen: Position(seen), is_end: true })
@@ -107,7 +91,7 @@ mod tests {
     #[test]
     fn the_front_passes_nothing_that_is_not_done_with() {
         let mut window = Window::new(Position(9));
-        window.add(page(vec![message(11), message(13), message(15)], 16));
+        window.add(page(vec![of_order(11, "1"), of_order(13, "1"), of_order(15, "1")], 16));
         assert_eq!(window.settle(), Position(10), "all before the first is done with");
         window.done(1);
         assert_eq!(window.settle(), Position(10));
@@ -122,7 +106,7 @@ mod tests {
     #[test]
     fn it_is_bounded_by_rows() {
         let mut window = Window::new(Position(-1));
-        window.add(page((0..ROWS as i64).map(message).collect(), ROWS as i64));
+        window.add(page((0..ROWS as i64).map(|n| of_order(n, "1")).collect(), ROWS as i64));
         assert_eq!(window.room(), 0);
     }
 }
