@@ -252,3 +252,18 @@ async fn beside_a_log_that_has_forked_nothing_is_changed_but_what_stops_somethin
     assert_eq!((webhooks.len(), notes(&served).await.len()), (0, 0));
     served.stop().await;
 }
+
+/// Sessions outlive what was done to the tables under them, and were compared before: the end of the log tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_not_appended_where_the_log_ends_before_the_last_one() {
+    let served = Served::start(Limits::default()).await;
+    let sink = json!({ "name": "books", "kind": "nats", "target": { "servers": "127.0.0.1:9" } });
+    assert_eq!(send(&served, Method::POST, "/v1/sinks", Some(sink)).await, 201);
+    let gone = "ALTER TABLE counterfoil.events DISABLE TRIGGER events_never_change;
+        DELETE FROM counterfoil.events; DELETE FROM counterfoil.outbox";
+    served.test_superuser().await.batch_execute(gone).await.unwrap();
+    assert_eq!(send(&served, Method::DELETE, "/v1/sinks/books", None).await, 503);
+    let (status, _) = served.get("/v1/sinks/books", &served.operator_key).await;
+    assert_eq!((status, notes(&served).await.len()), (200, 0));
+    served.stop().await;
+}

@@ -162,7 +162,8 @@ impl Dev {
         })?;
         note(&format!(
             "Counterfoil for development at {url}, shop {SHOP}.\n\
-             Callbacks are signed by the development CA in {}, which is trusted in this mode only.",
+             Callbacks are signed by the development CA in {}, which is trusted in this mode only.\n\
+             The day has one callback that is forged, on purpose: it is refused.",
             project.path("paypal").display()
         ));
         day::show(url, key, authority).await?;
