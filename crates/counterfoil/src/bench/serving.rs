@@ -93,6 +93,8 @@ impl BenchGround {
             .args((work == Work::Door).then_some("--no-relay"))
             .env("DATABASE_URL", cluster.service_url(database))
             .env("COUNTERFOIL_KEK_FILE", &self.kek)
+            // The load is one shop with one key.
+            .env("COUNTERFOIL_KEY_RATE", "1000000/1000000")
             .env("COUNTERFOIL_LOG", "info")
             .stderr(Stdio::null())
             .stdin(Stdio::null())
