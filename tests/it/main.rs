@@ -48,6 +48,7 @@ mod rest_client;
 mod restart;
 mod schema;
 mod security;
+mod shards;
 mod serve;
 mod served;
 mod settlement;
