@@ -18,6 +18,7 @@ mod backoff;
 mod batch;
 mod error;
 mod facts;
+mod fair_share;
 mod ground;
 mod health;
 mod leader;

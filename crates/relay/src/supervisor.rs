@@ -1,4 +1,5 @@
-//! Finds the shops, takes the leases that are free, and keeps a leader for each.
+//! Finds the shops, takes the leases that are free, and keeps a leader for each. Where others lead more, it asks them for
+//! some: the right to be a shop's next leader is a lease too, and whoever leads a shop that has a next one hands it over.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,10 @@ use event_log::Appender;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::fair_share::{Seen, to_ask_for};
 use crate::leader::Leader;
 use crate::lease::{Lease, end_stale_leaders};
 use crate::led::Led;
@@ -19,6 +22,9 @@ use crate::{Error, Health, Projection, Rounds};
 
 /// So many shops are led at a time that were led by nobody: one whose row cannot be had keeps none of the others waiting.
 const TAKEN_AT_ONCE: usize = 4;
+
+/// So many shops are asked for in one round, so that not all of a process's shops change hands at a time.
+const ASKED_AT_ONCE: usize = 16;
 
 /// The most that taking one shop's lease takes; then it is the next round's. Longer than any lock is waited for.
 const TAKING: Duration = Duration::from_secs(3);
@@ -78,6 +84,7 @@ impl Relay {
         let handle = RelayHandle {
             inner: Arc::new(Inner {
                 consumer: projection.consumer(),
+                next: format!("{}:next", projection.consumer()),
                 database,
                 shops: Mutex::default(),
                 rounds: Rounds::default(),
@@ -88,7 +95,7 @@ impl Relay {
         handle.inner.rounds.spawn(listen(handle.clone()));
         handle.inner.rounds.start(every, "the shops cannot be looked through now", move || {
             let supervisor = Arc::clone(&supervisor);
-            async move { supervisor.take_free_leases().await }
+            async move { supervisor.look_through().await }
         });
         handle
     }
@@ -102,6 +109,8 @@ pub struct RelayHandle {
 
 struct Inner {
     consumer: &'static str,
+    /// Of whom the leases are to lead next; `list_shops` has the same name.
+    next: String,
     database: Database,
     shops: Mutex<HashMap<ShopId, Shop>>,
     rounds: Rounds,
@@ -110,7 +119,8 @@ struct Inner {
 struct Shop {
     applied: watch::Sender<i64>,
     wake: Arc<Notify>,
-    is_led: bool,
+    /// Has the leader end after its batch; none: it is not led here.
+    led: Option<CancellationToken>,
 }
 
 impl std::fmt::Debug for RelayHandle {
@@ -130,7 +140,7 @@ impl RelayHandle {
     /// Whether this process leads the shop.
     #[must_use]
     pub fn leads(&self, shop: &ShopId) -> bool {
-        self.with_shop(shop, |state| state.is_led)
+        self.with_shop(shop, |state| state.led.is_some())
     }
 
     /// Every shop's health.
@@ -156,7 +166,7 @@ impl RelayHandle {
         work(self.shops().entry(shop.clone()).or_insert_with(|| Shop {
             applied: watch::Sender::new(-1),
             wake: Arc::new(Notify::new()),
-            is_led: false,
+            led: None,
         }))
     }
 
@@ -174,27 +184,63 @@ struct Supervisor<P> {
 }
 
 impl<P: Projection> Supervisor<P> {
-    async fn take_free_leases(&self) -> Result<(), Error> {
-        let inner = &self.handle.inner;
-        let rows = inner.database.client().await?.query(&sql::relay::LIST_SHOPS, &[&inner.consumer]).await?;
-        let mut free = Vec::new();
-        for row in rows {
-            let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
-            let (position, is_free): (i64, bool) = (row.try_get("position")?, row.try_get("is_free")?);
-            let is_led = self.handle.with_shop(&shop, |state| {
+    async fn look_through(&self) -> Result<(), Error> {
+        let (mut free, mut shops) = (Vec::new(), Vec::new());
+        for (seen, position) in self.see().await? {
+            let is_ours = seen.next.as_ref().is_none_or(|next| *next == self.options.holder);
+            let led = self.handle.with_shop(&seen.shop, |state| {
                 state.applied.send_if_modified(|applied| {
                     let moved = position > *applied;
                     *applied = position.max(*applied);
                     moved
                 });
-                state.is_led
+                state.led.clone()
             });
-            if is_free && !is_led {
-                free.push(shop);
+            match led {
+                Some(led) if !is_ours && !led.is_cancelled() => {
+                    tracing::info!(shop = %seen.shop, next = ?seen.next, "hands over");
+                    led.cancel();
+                }
+                None if is_ours && seen.leader.is_none() => free.push(seen.shop.clone()),
+                _ => {}
             }
+            shops.push(seen);
         }
         stream::iter(free).for_each_concurrent(TAKEN_AT_ONCE, |shop| self.try_to_lead(shop)).await;
+        let asked = to_ask_for(&self.options.holder, &shops);
+        stream::iter(asked.into_iter().take(ASKED_AT_ONCE))
+            .for_each_concurrent(TAKEN_AT_ONCE, |shop| self.ask_for(shop))
+            .await;
         Ok(())
+    }
+
+    /// Every shop, and up to where it is decided.
+    async fn see(&self) -> Result<Vec<(Seen, i64)>, Error> {
+        let inner = &self.handle.inner;
+        let client = inner.database.client().await?;
+        let rows = client.query(&sql::relay::LIST_SHOPS, &[&inner.consumer]).await?;
+        let mut shops = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Ok(shop) = ShopId::parse(row.try_get("shop_id")?) else { continue };
+            let is_free: bool = row.try_get("is_free")?;
+            let leader = row.try_get::<_, Option<String>>("lease_holder")?.filter(|_| !is_free);
+            shops.push((Seen { shop, leader, next: row.try_get("next")? }, row.try_get("position")?));
+        }
+        Ok(shops)
+    }
+
+    /// Whoever leads the shop sees it in the next round. The lease to be next is not renewed: a leader that does not hear of it
+    /// is asked again, and of one who asks and dies nothing stays.
+    async fn ask_for(&self, shop: &ShopId) {
+        let (inner, Options { holder, lease, .. }) = (&self.handle.inner, &self.options);
+        let asked = Lease::acquire(&inner.database, shop, &inner.next, holder, *lease);
+        match timeout(TAKING, asked).await {
+            Ok(Ok(Some(_))) => tracing::info!(%shop, "asks to lead next"),
+            // Another was quicker.
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(%shop, %error, "the shop cannot be asked for now"),
+            Err(_) => tracing::warn!(%shop, "the shop cannot be asked for now: the database takes too long"),
+        }
     }
 
     /// Takes the shop's lease, or leaves it for the next round.
@@ -224,8 +270,9 @@ impl<P: Projection> Supervisor<P> {
 
     fn lead(&self, shop: &ShopId, lease: Lease, checkpoint: i64) {
         let inner = &self.handle.inner;
+        let stop = inner.rounds.stopping().child_token();
         let (applied, wake) = self.handle.with_shop(shop, |state| {
-            state.is_led = true;
+            state.led = Some(stop.clone());
             (state.applied.clone(), Arc::clone(&state.wake))
         });
         let led = Led {
@@ -237,7 +284,7 @@ impl<P: Projection> Supervisor<P> {
             lease,
             applied,
             wake,
-            stop: inner.rounds.stopping().clone(),
+            stop,
         };
         tracing::info!(%shop, epoch = led.lease.epoch, checkpoint, "leads");
         let leading = tracing::error_span!("leader", %shop, epoch = led.lease.epoch);
@@ -258,7 +305,7 @@ struct Leads {
 
 impl Drop for Leads {
     fn drop(&mut self) {
-        self.handle.with_shop(&self.shop, |state| state.is_led = false);
+        self.handle.with_shop(&self.shop, |state| state.led = None);
     }
 }
 
