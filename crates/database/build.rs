@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 fn main() {
     let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql");
-    for dir in ["bench", "migrations", "queries", "roles", "setup"] {
+    for dir in ["bench", "citus", "migrations", "queries", "roles", "setup"] {
         println!("cargo::rerun-if-changed={}", sql.join(dir).display());
     }
     let mut code = String::new();
@@ -47,7 +47,7 @@ fn main() {
         );
     }
     code.push_str("}\n");
-    for dir in ["migrations", "roles", "setup"] {
+    for dir in ["citus", "migrations", "roles", "setup"] {
         let _ = writeln!(code, "pub(crate) static {}: &[Query] = &[", dir.to_uppercase());
         for file in sql_files(&sql.join(dir)) {
             let file = name(&file);

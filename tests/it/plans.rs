@@ -45,7 +45,11 @@ fn lookups() -> Vec<Lookup> {
                 ("outbox_retention_pkey", &["shop_id"]),
             ],
         ),
-        (&delivery::READ_HEADS, "ARRAY['shop']", &[("events_pkey", &["shop_id"])]),
+        (
+            &delivery::READ_HEADS,
+            "ARRAY['shop']",
+            &[("shops_pkey", &["shop_id"]), ("events_pkey", &["shop_id"])],
+        ),
         (&delivery::READ_PRUNED, "'shop'", &[("outbox_retention_pkey", &["shop_id"])]),
         (&log::FIND_CALLBACKS, TEXTS_AND_MACS, &[("callbacks_pkey", &["shop_id", "event_key"])]),
         (
@@ -99,7 +103,11 @@ fn lookups() -> Vec<Lookup> {
             &audit::GROW_TREE,
             "'shop', 'tree', 1, 3000, 5, 6, '\\x00', 0, 'note', ARRAY[0]::smallint[], ARRAY[0]::bigint[],
              ARRAY[6]::smallint[], ARRAY['\\x00']::bytea[]",
-            &[("checkpoints_pkey", &["shop_id", "consumer"]), ("trees_pkey", &["shop_id"])],
+            &[
+                ("checkpoints_pkey", &["shop_id", "consumer"]),
+                ("trees_pkey", &["shop_id"]),
+                ("shops_pkey", &["shop_id"]),
+            ],
         ),
         (
             &audit::PUBLISH_CHECKPOINT,

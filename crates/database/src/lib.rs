@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+mod citus;
 mod clock;
 mod config;
 mod error;
@@ -18,6 +19,7 @@ mod statement;
 mod tls;
 mod transaction;
 
+pub use citus::{Distributed, citus_version, distribute};
 pub use clock::{Clock, SettableClock, SystemClock};
 pub use config::Config;
 pub use error::{Class, Error, classify};

@@ -13,7 +13,6 @@ use crate::{Error, Query, sql};
 
 /// Held while migrating; any number will do that nobody else uses ("counterf" in ASCII).
 const LOCK_KEY: i64 = 0x636f_756e_7465_7266;
-/// The role of which the service's login is a member.
 /// The roles that are granted to, and what creates each.
 const ROLES: [(&str, &str); 2] =
     [("counterfoil_service", "create_service_role"), ("counterfoil_reader", "create_reader_role")];
@@ -47,18 +46,7 @@ pub struct MigrationStatus {
 /// Applies the migrations that are missing, one process at a time, and the grants. The login must be the one that owns
 /// the schema.
 pub async fn migrate(url: &SecretString, schema: &str) -> Result<MigrationReport, Error> {
-    check_schema_name(schema)?;
-    let session = migration_session(url)?;
-    if session.is_pooled {
-        return Err(Error::Refused(
-            "migrations need a session of their own: give the server's URL, not its pooler's (without \
-             pooler=transaction)"
-                .to_owned(),
-        ));
-    }
-    let mut client = connect(session).await?;
-    // The lock goes with the session, also when this fails half way.
-    client.query_one(sql::database::LOCK_MIGRATIONS.text(), &[&LOCK_KEY]).await?;
+    let mut client = session_of_the_owner(url, schema).await?;
     create_schema(&client, schema).await?;
 
     let migrations = migrations(schema)?;
@@ -96,6 +84,23 @@ pub async fn migration_status(url: &SecretString, schema: &str) -> Result<Migrat
         pending: pending.map(file_name).collect(),
         newer: version > latest,
     })
+}
+
+/// A session that migrates, of one process at a time.
+pub(crate) async fn session_of_the_owner(url: &SecretString, schema: &str) -> Result<Client, Error> {
+    check_schema_name(schema)?;
+    let session = migration_session(url)?;
+    if session.is_pooled {
+        return Err(Error::Refused(
+            "migrations need a session of their own: give the server's URL, not its pooler's (without \
+             pooler=transaction)"
+                .to_owned(),
+        ));
+    }
+    let client = connect(session).await?;
+    // The lock goes with the session, also when this fails half way.
+    client.query_one(sql::database::LOCK_MIGRATIONS.text(), &[&LOCK_KEY]).await?;
+    Ok(client)
 }
 
 async fn connect(session: Session) -> Result<Client, Error> {
@@ -178,7 +183,7 @@ fn is_duplicate(error: &tokio_postgres::Error) -> bool {
     matches!(error.code(), Some(&SqlState::DUPLICATE_OBJECT | &SqlState::UNIQUE_VIOLATION))
 }
 
-async fn in_one_transaction(client: &Client, text: &str) -> Result<(), Error> {
+pub(crate) async fn in_one_transaction(client: &Client, text: &str) -> Result<(), Error> {
     let result = client.batch_execute(&format!("BEGIN;\n{text}\nCOMMIT;")).await;
     if result.is_err() {
         let _ = client.batch_execute("ROLLBACK").await;
@@ -187,8 +192,12 @@ async fn in_one_transaction(client: &Client, text: &str) -> Result<(), Error> {
 }
 
 fn setup(name: &str) -> Result<&'static Query, Error> {
-    let found = sql::SETUP.iter().find(|file| file.name() == name);
-    found.ok_or_else(|| Error::Refused(format!("sql/setup/{name}.sql is not there")))
+    named(sql::SETUP, name)
+}
+
+pub(crate) fn named(files: &'static [Query], name: &str) -> Result<&'static Query, Error> {
+    let found = files.iter().find(|file| file.name() == name);
+    found.ok_or_else(|| Error::Refused(format!("the file {name}.sql is not there")))
 }
 
 /// The tool wraps the driver's errors; what it says of its own is about files, not values.

@@ -32,6 +32,8 @@ struct Inner {
     distrust: Arc<Distrust>,
     /// What is set behind each BEGIN; none where sessions are ours and have it already.
     pooled: Option<String>,
+    /// Whether the server plans each statement for its parameters.
+    plans_as_given: Arc<AtomicBool>,
 }
 
 /// Sessions that were opened before this are not used again.
@@ -68,7 +70,13 @@ impl Database {
         let pooled = session.is_pooled.then(transaction_settings);
         let manager = Manager::from_config(session.config, session.tls, recycling);
         let distrust = Arc::new(Distrust::default());
-        let pool = Pool::builder(manager)
+        // Behind a pooler every plan is as given.
+        let plans_as_given = Arc::new(AtomicBool::new(pooled.is_some()));
+        let mut builder = Pool::builder(manager);
+        if pooled.is_none() {
+            builder = builder.post_create(plan_as_given_on_citus(Arc::clone(&plans_as_given)));
+        }
+        let pool = builder
             .pre_recycle(Hook::sync_fn({
                 let distrust = Arc::clone(&distrust);
                 move |_, metrics| match *distrust.since() {
@@ -93,7 +101,7 @@ impl Database {
                 texts.insert(query.name(), sql::with_schema(query.text(), &config.schema));
             }
         }
-        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust, pooled }) })
+        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust, pooled, plans_as_given }) })
     }
 
     /// A session of the pool; [`Error::Unavailable`] when none becomes free in time.
@@ -160,6 +168,21 @@ impl Database {
     }
 }
 
+/// Citus sends a statement to the node of a parameter's value, and so plans it for that: a session that insists on one plan
+/// for all values would have none.
+fn plan_as_given_on_citus(plans_as_given: Arc<AtomicBool>) -> Hook {
+    Hook::async_fn(move |client, _| {
+        let plans_as_given = Arc::clone(&plans_as_given);
+        Box::pin(async move {
+            let plan = sql::database::PLAN_AS_GIVEN_ON_CITUS.text();
+            if !client.query_typed(plan, &[]).await.map_err(HookError::Backend)?.is_empty() {
+                plans_as_given.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        })
+    })
+}
+
 /// The parameters of a query.
 pub type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -203,8 +226,7 @@ impl Client {
     /// All rows, by a plan that is made for these parameters alone: for lists with optional filters, which go by another
     /// index with each. Never within a transaction.
     pub async fn query_as_given(&self, query: &Query, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
-        if self.database.is_pooled() {
-            // As every plan there.
+        if self.database.inner.plans_as_given.load(Ordering::Relaxed) {
             return self.query(query, parameters).await;
         }
         let statement = self.prepare(query).await?;

@@ -10,6 +10,7 @@
 
 pub mod brokers;
 mod build_dir;
+mod citus;
 pub mod foreign;
 mod missing;
 mod omniwitness;
@@ -21,7 +22,7 @@ mod witness;
 
 pub use missing::skip;
 pub use omniwitness::Omniwitness;
-pub use server::{Server, use_server};
+pub use server::Server;
 pub use test_database::{Backup, TestDatabase};
 pub use wait::wait_until;
 pub use witness::{AnyWitness, TestWitness};

@@ -8,10 +8,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use private_postgres::{Binaries, Cluster, Options};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::build_dir::build_dir;
+use crate::citus;
 
 /// The service's login in every test: a member of counterfoil_service that owns nothing.
 pub(crate) const SERVICE_LOGIN: &str = "test_service";
@@ -20,18 +21,14 @@ pub(crate) const OWNER_LOGIN: &str = "test_owner";
 const SERVICE_ROLE: &str = "counterfoil_service";
 const PASSWORD: &str = "test";
 
-static GIVEN: OnceLock<SecretString> = OnceLock::new();
 static SERVER: OnceLock<Arc<Server>> = OnceLock::new();
-
-/// Uses this server instead of one of our own; call it before the first database is made. Its login must be a superuser.
-pub fn use_server(url: SecretString) {
-    let _ = GIVEN.set(url);
-}
 
 /// A server: that of this process, or one test's own. The latter ends when it is dropped.
 pub struct Server {
     /// Key words and values of a superuser's session, without a database.
     config: Config,
+    /// The other nodes of a Citus cluster.
+    nodes: Vec<Config>,
     template: String,
     cluster: Option<Mutex<Cluster>>,
     /// Held, and so locked, for the life of the process.
@@ -42,8 +39,8 @@ impl Server {
     /// That of this process; starts it when it is not there yet. Blocks.
     pub fn get() -> Arc<Self> {
         let start = || {
-            Self::start(|| match GIVEN.get() {
-                Some(url) => (url.expose_secret().parse().expect("the given URL can be read"), None, None),
+            Self::start(|| match citus::given() {
+                Some(config) => (config, None, None),
                 None => our_own(),
             })
         };
@@ -90,7 +87,8 @@ impl Server {
     }
 
     async fn prepare((config, cluster, slot): Place) -> Self {
-        let mut server = Self { config, template: String::new(), cluster, slot };
+        let nodes = if cluster.is_none() { citus::nodes(&config).await } else { Vec::new() };
+        let mut server = Self { config, nodes, template: String::new(), cluster, slot };
         server.create_logins().await;
         // Only a slot's server has what killed processes left.
         if server.slot.is_some() {
@@ -103,11 +101,26 @@ impl Server {
 
     /// A superuser's session with this database.
     pub(crate) async fn superuser(&self, dbname: &str) -> Client {
-        let mut config = self.config.clone();
-        let (client, connection) =
-            config.dbname(dbname).connect(NoTls).await.expect("the test server answers");
-        tokio::spawn(connection);
-        client
+        superuser(&self.config, dbname).await
+    }
+
+    /// Runs each of these by itself, on every node.
+    pub(crate) async fn on_every_node(&self, statements: &[&str]) {
+        for config in std::iter::once(&self.config).chain(&self.nodes) {
+            let client = superuser(config, "postgres").await;
+            if !self.nodes.is_empty() {
+                client.batch_execute("SET citus.enable_ddl_propagation = off").await.unwrap();
+            }
+            for statement in statements {
+                let done = client.batch_execute(statement).await;
+                done.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+            }
+        }
+    }
+
+    /// On every node, if it is there.
+    pub(crate) async fn drop_database(&self, name: &str) {
+        self.on_every_node(&[&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")]).await;
     }
 
     /// What this login connects with.
@@ -127,7 +140,8 @@ impl Server {
     }
 
     async fn create_logins(&self) {
-        let client = self.superuser("postgres").await;
+        // In the database that knows the other nodes, roles are made on all of them.
+        let client = self.superuser(self.config.get_dbname().unwrap_or("postgres")).await;
         let statements = [
             format!("CREATE ROLE {SERVICE_ROLE} NOLOGIN"),
             format!("CREATE ROLE {SERVICE_LOGIN} LOGIN PASSWORD '{PASSWORD}' IN ROLE {SERVICE_ROLE}"),
@@ -165,20 +179,39 @@ impl Server {
             return;
         }
         let making = format!("{}_making", self.template);
-        client.batch_execute(&format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)")).await.unwrap();
-        let create =
-            format!("CREATE DATABASE {making} OWNER {OWNER_LOGIN} TEMPLATE template0 ENCODING 'UTF8'");
-        client.batch_execute(&create).await.unwrap();
-        let report = database::migrate(&self.url(OWNER_LOGIN, &making), database::sql::DEFAULT_SCHEMA)
+        self.drop_database(&making).await;
+        self.on_every_node(&[&format!(
+            "CREATE DATABASE {making} OWNER {OWNER_LOGIN} TEMPLATE template0 ENCODING 'UTF8'"
+        )])
+        .await;
+        let (url, schema) = (self.url(OWNER_LOGIN, &making), database::sql::DEFAULT_SCHEMA);
+        if !self.nodes.is_empty() {
+            citus::join(&self.config, &self.nodes, &making).await;
+        }
+        let report = database::migrate(&url, schema)
             .await
             .unwrap_or_else(|error| panic!("the template cannot be migrated: {error}"));
         assert!(report.statements.is_empty(), "the owner may not grant: {:?}", report.statements);
-        // The migration's session may take a moment to end, and a database in use cannot be renamed.
-        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
-        client.query(end, &[&making]).await.unwrap();
-        let rename = format!("ALTER DATABASE {making} RENAME TO {}", self.template);
-        client.batch_execute(&rename).await.unwrap();
+        if !self.nodes.is_empty() {
+            database::distribute(&url, schema).await.expect("the template can be distributed");
+        }
+        // The migration's session may take a moment to end, and a database in use can be neither renamed nor copied.
+        self.on_every_node(&[
+            &format!("ALTER DATABASE {making} ALLOW_CONNECTIONS false"),
+            &format!(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{making}'"
+            ),
+            &format!("ALTER DATABASE {making} RENAME TO {}", self.template),
+        ])
+        .await;
     }
+}
+
+pub(crate) async fn superuser(config: &Config, dbname: &str) -> Client {
+    let mut config = config.clone();
+    let (client, connection) = config.dbname(dbname).connect(NoTls).await.expect("the test server answers");
+    tokio::spawn(connection);
+    client
 }
 
 /// How to reach a server, and what it stands on when it is our own.

@@ -49,10 +49,9 @@ impl TestDatabase {
 
     async fn copy(server: Arc<Server>, template: &str) -> Self {
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let client = server.superuser("postgres").await;
-        let create = format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN} TEMPLATE {template}");
-        client.batch_execute(&create).await.unwrap_or_else(|error| panic!("{create}: {error:?}"));
-        drop(client);
+        server
+            .on_every_node(&[&format!("CREATE DATABASE {name} OWNER {OWNER_LOGIN} TEMPLATE {template}")])
+            .await;
         Self { name, server }
     }
 
@@ -140,8 +139,7 @@ impl Drop for TestDatabase {
         let drop = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let client = server.superuser("postgres").await;
-                let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                server.drop_database(&name).await;
             });
         });
         let _ = drop.join();

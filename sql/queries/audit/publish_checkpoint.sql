@@ -13,14 +13,14 @@ WITH led AS (
 ), before AS (
     SELECT coalesce(t.published_size, 0) AS size FROM counterfoil.trees AS t WHERE t.shop_id = $1
 ), published AS (
-    UPDATE counterfoil.trees AS t SET published_size = $4, published_at = clock_timestamp()
+    UPDATE counterfoil.trees AS t SET published_size = $4, published_at = statement_timestamp()
     FROM led
     WHERE t.shop_id = $1 AND t.shop_id = led.shop_id
         AND (t.published_size IS NULL OR t.published_size < $4)
-        AND (t.published_at IS NULL OR t.published_at <= clock_timestamp() - $5::bigint * interval '1 ms')
+        AND (t.published_at IS NULL OR t.published_at <= statement_timestamp() - $5::bigint * interval '1 ms')
     RETURNING t.shop_id
 ), marked AS (
-    UPDATE counterfoil.tree_checkpoints AS c SET published_at = clock_timestamp()
+    UPDATE counterfoil.tree_checkpoints AS c SET published_at = statement_timestamp()
     FROM published
     WHERE c.shop_id = $1 AND c.size = $4 AND c.shop_id = published.shop_id
 ), thinned AS (

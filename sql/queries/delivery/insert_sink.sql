@@ -12,9 +12,13 @@ WITH made AS (
     VALUES ($1, $2, $3, $4::text::jsonb, $5, $6, 'running')
     ON CONFLICT (shop_id, name) DO NOTHING
     RETURNING name
+), begun AS (
+    INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position)
+    SELECT s.shop_id, 'sink:' || m.name, $7
+    FROM counterfoil.shops AS s CROSS JOIN made AS m
+    WHERE s.shop_id = $1
+    ON CONFLICT (shop_id, consumer) DO UPDATE
+    SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL
+    RETURNING position
 )
-INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position)
-SELECT $1, 'sink:' || name, $7 FROM made
-ON CONFLICT (shop_id, consumer) DO UPDATE
-SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL
-RETURNING position;
+SELECT position FROM begun;

@@ -1,6 +1,6 @@
 -- list_readers
 -- Every sink and consumer of every shop, with what it has before it: for whoever watches.
-SELECT r.shop_id, r.kind, r.name, r.state, r.error, r.waiting, r.dead, greatest(h.head - r.position, 0) AS lag_events,
+SELECT r.shop_id, r.kind, r.name, r.state, r.error, r.waiting, r.dead, greatest(h.position - r.position, 0) AS lag_events,
     coalesce((extract(epoch FROM clock_timestamp() - n.at) * 1000)::bigint, 0) AS lag_ms
 FROM (
     SELECT c.shop_id, 'consumer' AS kind, c.name, c.position,
@@ -19,11 +19,9 @@ FROM (
         FROM counterfoil.undelivered GROUP BY shop_id, sink
     ) AS u ON u.shop_id = s.shop_id AND u.sink = s.name
 ) AS r
-CROSS JOIN LATERAL (
-    SELECT coalesce((
-        SELECT e.position FROM counterfoil.events AS e WHERE e.shop_id = r.shop_id ORDER BY e.position DESC LIMIT 1
-    ), -1) AS head
-) AS h
+LEFT JOIN LATERAL (
+    SELECT e.position FROM counterfoil.events AS e WHERE e.shop_id = r.shop_id ORDER BY e.position DESC LIMIT 1
+) AS h ON true
 LEFT JOIN LATERAL (
     SELECT e.at FROM counterfoil.events AS e
     WHERE e.shop_id = r.shop_id AND e.position > r.position ORDER BY e.position LIMIT 1

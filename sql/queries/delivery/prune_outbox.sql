@@ -5,7 +5,7 @@
 -- $3 through bigint
 WITH pruned AS (
     INSERT INTO counterfoil.outbox_retention AS r (shop_id, pruned_through, pruned_at)
-    VALUES ($1, $3, clock_timestamp())
+    VALUES ($1, $3, statement_timestamp())
     ON CONFLICT (shop_id) DO UPDATE
     SET pruned_through = greatest(r.pruned_through, excluded.pruned_through), pruned_at = excluded.pruned_at
 )

@@ -7,5 +7,5 @@
 -- $5 was epoch integer
 -- $6 was position bigint
 UPDATE counterfoil.consumers
-SET epoch = $3, position = $4, moved_at = clock_timestamp(), lost_at = NULL
+SET epoch = $3, position = $4, moved_at = statement_timestamp(), lost_at = NULL
 WHERE shop_id = $1 AND name = $2 AND epoch = $5 AND position = $6;

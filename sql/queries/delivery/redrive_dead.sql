@@ -5,7 +5,7 @@
 -- $4 key text (null: all)
 WITH redriven AS (
     UPDATE counterfoil.undelivered
-    SET state = 'waiting', attempts = 0, next_at = clock_timestamp()
+    SET state = 'waiting', attempts = 0, next_at = statement_timestamp()
     WHERE shop_id = $1 AND sink = $2 AND state = 'dead'
         AND (cardinality($3::text[]) = 0 OR type LIKE ANY ($3)) AND ($4::text IS NULL OR key = $4)
     RETURNING position

@@ -14,10 +14,14 @@ WITH there AS (
 ), forgotten AS (
     DELETE FROM counterfoil.undelivered AS u USING there AS t
     WHERE u.shop_id = $1 AND u.sink = t.name AND (u.state = 'waiting' OR u.position > $3)
+), begun AS (
+    INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position, progressed_at)
+    SELECT s.shop_id, 'sink:' || t.name, $3, statement_timestamp()
+    FROM counterfoil.shops AS s CROSS JOIN there AS t
+    WHERE s.shop_id = $1
+    ON CONFLICT (shop_id, consumer) DO UPDATE
+    SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL,
+        progressed_at = excluded.progressed_at
+    RETURNING position
 )
-INSERT INTO counterfoil.checkpoints AS c (shop_id, consumer, position, progressed_at)
-SELECT $1, 'sink:' || name, $3, clock_timestamp() FROM there
-ON CONFLICT (shop_id, consumer) DO UPDATE
-SET position = excluded.position, epoch = c.epoch + 1, lease_holder = NULL, lease_expires_at = NULL,
-    progressed_at = excluded.progressed_at
-RETURNING position;
+SELECT position FROM begun;

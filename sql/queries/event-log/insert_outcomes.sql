@@ -5,16 +5,20 @@
 -- outbox: $10 aggregate types text[], $11 aggregate ids text[], $12 payloads text[]
 WITH appended AS (
     INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, cause, entry, leaf_hash)
-    SELECT $1, position, id, 'outcome', type, key, $2, cause, entry, leaf_hash
-    FROM (
+    SELECT s.shop_id, position, id, 'outcome', type, key, $2, cause, entry, leaf_hash
+    FROM counterfoil.shops AS s CROSS JOIN (
         SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
             unnest($6::text[]) AS key, unnest($7::bigint[]) AS cause, unnest($8::text[]) AS entry,
             unnest($9::bytea[]) AS leaf_hash
     ) AS e
+    WHERE s.shop_id = $1
+), announced AS (
+    INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
+    SELECT s.shop_id, position, id, aggregatetype, aggregateid, type, payload
+    FROM counterfoil.shops AS s CROSS JOIN (
+        SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
+            unnest($10::text[]) AS aggregatetype, unnest($11::text[]) AS aggregateid, unnest($12::text[]) AS payload
+    ) AS o
+    WHERE s.shop_id = $1
 )
-INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
-SELECT $1, position, id, aggregatetype, aggregateid, type, payload
-FROM (
-    SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
-        unnest($10::text[]) AS aggregatetype, unnest($11::text[]) AS aggregateid, unnest($12::text[]) AS payload
-) AS o
+SELECT 1

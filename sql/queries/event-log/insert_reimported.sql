@@ -8,24 +8,28 @@ WITH marked AS (
     UPDATE counterfoil.shops SET has_reimported = true WHERE shop_id = $1
 ), appended AS (
     INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, cause, entry, leaf_hash)
-    SELECT $1, position, id, kind, type, key, at, cause, entry, leaf_hash
-    FROM (
+    SELECT s.shop_id, position, id, kind, type, key, at, cause, entry, leaf_hash
+    FROM counterfoil.shops AS s CROSS JOIN (
         SELECT unnest($2::bigint[]) AS position, unnest($3::uuid[]) AS id, unnest($4::text[]) AS kind,
             unnest($5::text[]) AS type, unnest($6::text[]) AS key, unnest($7::timestamptz[]) AS at,
             unnest($8::bigint[]) AS cause, unnest($9::text[]) AS entry, unnest($10::bytea[]) AS leaf_hash
     ) AS e
+    WHERE s.shop_id = $1
 ), known AS (
     INSERT INTO counterfoil.reimported (shop_id, id, position)
-    SELECT $1, id, position
-    FROM (
+    SELECT s.shop_id, id, position
+    FROM counterfoil.shops AS s CROSS JOIN (
         SELECT unnest($2::bigint[]) AS position, unnest($3::uuid[]) AS id, unnest($4::text[]) AS kind
     ) AS r
-    WHERE kind <> 'outcome'
+    WHERE s.shop_id = $1 AND kind <> 'outcome'
     ON CONFLICT (shop_id, id) DO NOTHING
+), announced AS (
+    INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
+    SELECT s.shop_id, position, id, aggregatetype, aggregateid, type, payload
+    FROM counterfoil.shops AS s CROSS JOIN (
+        SELECT unnest($2::bigint[]) AS position, unnest($3::uuid[]) AS id, unnest($5::text[]) AS type,
+            unnest($11::text[]) AS aggregatetype, unnest($12::text[]) AS aggregateid, unnest($13::text[]) AS payload
+    ) AS o
+    WHERE s.shop_id = $1
 )
-INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
-SELECT $1, position, id, aggregatetype, aggregateid, type, payload
-FROM (
-    SELECT unnest($2::bigint[]) AS position, unnest($3::uuid[]) AS id, unnest($5::text[]) AS type,
-        unnest($11::text[]) AS aggregatetype, unnest($12::text[]) AS aggregateid, unnest($13::text[]) AS payload
-) AS o
+SELECT 1

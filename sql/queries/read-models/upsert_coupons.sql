@@ -13,14 +13,15 @@ INSERT INTO counterfoil.coupons (
     shop_id, code, max_uses, max_per_buyer, valid_from, valid_until, voided, held, used, position
 )
 SELECT
-    $1, r.code, r.max_uses, r.max_per_buyer, r.valid_from, r.valid_until, r.voided, r.held, r.used,
+    s.shop_id, r.code, r.max_uses, r.max_per_buyer, r.valid_from, r.valid_until, r.voided, r.held, r.used,
     r.position
-FROM (
+FROM counterfoil.shops AS s CROSS JOIN (
     SELECT unnest($2::text[]) AS code, unnest($3::bigint[]) AS max_uses, unnest($4::bigint[]) AS max_per_buyer,
         unnest($5::timestamptz[]) AS valid_from, unnest($6::timestamptz[]) AS valid_until,
         unnest($7::boolean[]) AS voided, unnest($8::bigint[]) AS held, unnest($9::bigint[]) AS used,
         unnest($10::bigint[]) AS position
 ) AS r
+WHERE s.shop_id = $1
 ON CONFLICT (shop_id, code) DO UPDATE SET
     max_uses = excluded.max_uses, max_per_buyer = excluded.max_per_buyer,
     valid_from = excluded.valid_from, valid_until = excluded.valid_until, voided = excluded.voided,

@@ -27,14 +27,14 @@ INSERT INTO counterfoil.orders (
     points_revoked, given_back, shipped, position, at
 )
 SELECT
-    $1, r.order_id, r.currency, r.total_minor, r.state, r.fulfilment,
+    s.shop_id, r.order_id, r.currency, r.total_minor, r.state, r.fulfilment,
     CASE r.reasons WHEN '[]' THEN '[]'::jsonb ELSE r.reasons::jsonb END,
     CASE r.refusals WHEN '[]' THEN '[]'::jsonb ELSE r.refusals::jsonb END,
     CASE r.flags WHEN '' THEN '{}'::text[] ELSE string_to_array(r.flags, E'\n') END, r.captured_minor,
     r.refunded_minor, r.reversed_minor, r.refund_due_minor, r.held_until, r.paid_at, r.points_revoked,
     CASE r.given_back WHEN '' THEN '{}'::text[] ELSE string_to_array(r.given_back, E'\n') END,
     CASE r.shipped WHEN '[]' THEN '[]'::jsonb ELSE r.shipped::jsonb END, r.position, r.at
-FROM (
+FROM counterfoil.shops AS s CROSS JOIN (
     SELECT unnest($2::text[]) AS order_id, unnest($3::text[]) AS currency,
         unnest($4::bigint[]) AS total_minor, unnest($5::text[]) AS state,
         unnest($6::text[]) AS fulfilment, unnest($7::text[]) AS reasons,
@@ -46,6 +46,7 @@ FROM (
         unnest($18::text[]) AS shipped, unnest($19::bigint[]) AS position,
         unnest($20::timestamptz[]) AS at
 ) AS r
+WHERE s.shop_id = $1
 ON CONFLICT (shop_id, order_id) DO UPDATE SET
     currency = excluded.currency, total_minor = excluded.total_minor, state = excluded.state,
     fulfilment = excluded.fulfilment, reasons = excluded.reasons, refusals = excluded.refusals,

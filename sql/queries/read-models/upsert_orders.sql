@@ -37,7 +37,7 @@ INSERT INTO counterfoil.orders (
     paypal_order_id, ship_to, tracks, hold_s, placed_at
 )
 SELECT
-    $1, r.order_id, r.currency, r.total_minor, r.state, r.fulfilment,
+    s.shop_id, r.order_id, r.currency, r.total_minor, r.state, r.fulfilment,
     CASE r.reasons WHEN '[]' THEN '[]'::jsonb ELSE r.reasons::jsonb END,
     CASE r.refusals WHEN '[]' THEN '[]'::jsonb ELSE r.refusals::jsonb END,
     CASE r.flags WHEN '' THEN '{}'::text[] ELSE string_to_array(r.flags, E'\n') END, r.captured_minor,
@@ -46,7 +46,7 @@ SELECT
     CASE r.shipped WHEN '[]' THEN '[]'::jsonb ELSE r.shipped::jsonb END, r.position, r.at, r.revision,
     r.buyer_id, r.lines::jsonb, r.coupons::jsonb, r.points::jsonb, r.paypal_order_id, r.ship_to,
     string_to_array(r.tracks, E'\n'), r.hold_s, r.placed_at
-FROM (
+FROM counterfoil.shops AS s CROSS JOIN (
     SELECT unnest($2::text[]) AS order_id, unnest($3::text[]) AS currency,
         unnest($4::bigint[]) AS total_minor, unnest($5::text[]) AS state,
         unnest($6::text[]) AS fulfilment, unnest($7::text[]) AS reasons,
@@ -63,6 +63,7 @@ FROM (
         unnest($28::text[]) AS tracks, unnest($29::bigint[]) AS hold_s,
         unnest($30::timestamptz[]) AS placed_at
 ) AS r
+WHERE s.shop_id = $1
 ON CONFLICT (shop_id, order_id) DO UPDATE SET
     currency = excluded.currency, total_minor = excluded.total_minor, state = excluded.state,
     fulfilment = excluded.fulfilment, reasons = excluded.reasons, refusals = excluded.refusals,

@@ -26,10 +26,10 @@ INSERT INTO counterfoil.payments (
     payee, is_final, outcome, position, at
 )
 SELECT
-    $1, r.id_kind, r.id, r.kind, r.state, r.standing, r.order_id, r.other_order_id, r.assigned,
+    s.shop_id, r.id_kind, r.id, r.kind, r.state, r.standing, r.order_id, r.other_order_id, r.assigned,
     r.paypal_order_id, r.authorization_id, CASE r.captures WHEN '' THEN '{}'::text[] ELSE string_to_array(r.captures, E'\n') END, r.amount_minor,
     r.currency, r.fee_minor, r.net_minor, r.payee, r.is_final, r.outcome, r.position, r.at
-FROM (
+FROM counterfoil.shops AS s CROSS JOIN (
     SELECT unnest($2::text[]) AS id_kind, unnest($3::text[]) AS id, unnest($4::text[]) AS kind,
         unnest($5::text[]) AS state, unnest($6::text[]) AS standing, unnest($7::text[]) AS order_id,
         unnest($8::text[]) AS other_order_id, unnest($9::boolean[]) AS assigned,
@@ -40,6 +40,7 @@ FROM (
         unnest($18::boolean[]) AS is_final, unnest($19::text[]) AS outcome,
         unnest($20::bigint[]) AS position, unnest($21::timestamptz[]) AS at
 ) AS r
+WHERE s.shop_id = $1
 ON CONFLICT (shop_id, id_kind, id) DO UPDATE SET
     kind = excluded.kind, state = excluded.state, standing = excluded.standing,
     order_id = excluded.order_id, other_order_id = excluded.other_order_id,

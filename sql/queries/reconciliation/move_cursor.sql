@@ -7,7 +7,7 @@
 -- $5 listed bigint
 -- $6 appended bigint
 INSERT INTO counterfoil.reconciliation AS r (shop_id, listed_through, listed, appended)
-SELECT $1, $4, $5, $6
+SELECT c.shop_id, $4, $5, $6
 FROM counterfoil.checkpoints AS c
 WHERE c.shop_id = $1 AND c.consumer = $2 AND c.epoch = $3
 ON CONFLICT (shop_id) DO UPDATE

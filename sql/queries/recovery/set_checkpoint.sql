@@ -4,5 +4,5 @@
 -- $2 consumer text
 -- $3 position bigint
 UPDATE counterfoil.checkpoints
-SET position = $3, epoch = epoch + 1, lease_holder = NULL, lease_expires_at = NULL, progressed_at = clock_timestamp()
+SET position = $3, epoch = epoch + 1, lease_holder = NULL, lease_expires_at = NULL, progressed_at = statement_timestamp()
 WHERE shop_id = $1 AND consumer = $2

@@ -7,6 +7,6 @@
 -- $5 to bigint
 -- $6 lease_ms bigint
 UPDATE counterfoil.checkpoints
-SET position = $5, lease_expires_at = clock_timestamp() + $6::bigint * interval '1 ms',
-    heartbeat_at = clock_timestamp(), progressed_at = clock_timestamp()
+SET position = $5, lease_expires_at = statement_timestamp() + $6::bigint * interval '1 ms',
+    heartbeat_at = statement_timestamp(), progressed_at = statement_timestamp()
 WHERE shop_id = $1 AND consumer = $2 AND epoch = $3 AND position = $4;

@@ -17,11 +17,15 @@ Several at a time wait for each other; a schema that this program did not make i
 
 Examples:
   MAINTENANCE_DATABASE_URL=postgres://owner@db/shop counterfoil migrate
-  counterfoil migrate --status")]
+  counterfoil migrate --status
+  MAINTENANCE_DATABASE_URL=postgres://owner@coordinator/shop counterfoil migrate --citus")]
 pub(crate) struct Migrate {
     /// Say what is to be done, and do nothing; exit 1 when something is
     #[arg(long)]
     status: bool,
+    /// Then spread the shops over the nodes of a Citus cluster; the URL is that of its coordinator
+    #[arg(long, conflicts_with = "status")]
+    citus: bool,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -42,11 +46,20 @@ impl Migrate {
             )?;
             return Ok(if done { Exit::Ok } else { Exit::Finding });
         }
-        let report = database::migrate(&url, &self.database.schema).await?;
-        output::one(
-            globals.output,
-            &json!({ "schema": self.database.schema, "version": report.version, "applied": report.applied }),
-        )?;
+        let schema = &self.database.schema;
+        if self.citus {
+            // Nothing is done where it is not there.
+            database::citus_version(&url, schema).await?;
+        }
+        let report = database::migrate(&url, schema).await?;
+        let mut done = json!({ "schema": schema, "version": report.version, "applied": report.applied });
+        if self.citus {
+            let spread = database::distribute(&url, schema).await?;
+            done["citus"] = json!(spread.citus);
+            done["distributed"] = json!(spread.now);
+            done["tables"] = json!(spread.tables);
+        }
+        output::one(globals.output, &done)?;
         if report.statements.is_empty() {
             return Ok(Exit::Ok);
         }
