@@ -11,6 +11,7 @@ mod binary;
 mod brokers;
 mod bundle;
 mod bundle_tampered;
+mod citus;
 mod cli;
 mod contract;
 mod crash;
