@@ -71,7 +71,7 @@ async fn tasks(client: &database::Client, query: &Query) -> String {
         return String::new();
     }
     let mut values: Vec<String> = query.types().iter().map(sample).collect();
-    if let Some(first) = values.first_mut() {
+    if let Some(first) = values.first_mut().filter(|first| *first == "'{}'") {
         *first = "'shop'".to_owned();
     }
     let values = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };

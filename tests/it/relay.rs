@@ -39,7 +39,7 @@ async fn a_leader_that_was_fenced_off_changes_nothing() {
     };
     let old = shop.lead_with(never(), deaf);
     shop.settle(&old, "stock.received", json!({"sku": "A", "qty": 1})).await;
-    shop.run("UPDATE counterfoil.checkpoints SET lease_expires_at = clock_timestamp() - interval '1 s'")
+    shop.run("UPDATE counterfoil.checkpoints SET lease_expires_at = statement_timestamp() - interval '1 s'")
         .await;
     let new = shop.lead_with(never(), Options { holder: "new".into(), ..quick() });
     assert!(wait_until(DEADLINE, async || new.leads(&shop.shop)).await);

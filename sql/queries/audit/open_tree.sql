@@ -12,7 +12,7 @@ WITH made AS (
 ), tree AS (
     SELECT size, root FROM made
     UNION ALL
-    SELECT t.size, t.root FROM counterfoil.trees AS t WHERE t.shop_id = $1
+    SELECT t.size, t.root FROM counterfoil.trees AS t WHERE t.shop_id = $1 AND NOT EXISTS (SELECT FROM made)
 ), led AS (
     UPDATE counterfoil.checkpoints AS c SET position = tree.size - 1
     FROM tree

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use audit::{Bundle, Digests, Point, Progress, Run, Snapshot, Source, run};
 use clap::Args;
-use database::Database;
+use database::{Database, sql};
 use domain::ShopId;
 use read_models::{Difference, compare_live, store_state};
 use serde_json::{Value, json};
@@ -107,11 +107,14 @@ pub(crate) async fn scratch(
     migrated.with_context(|| format!("the schema {schema} cannot be made"))?;
     let of_scratch = DatabaseArgs { schema: schema.to_owned() };
     let database = Database::connect(of_scratch.pool(url, "counterfoil scratch", 1)).await?;
-    if !read_models::is_empty(&database.client().await?, shop).await? {
+    let client = database.client().await?;
+    if !read_models::is_empty(&client, shop).await? {
         return Err(exit::finding(format!(
             "the schema {schema} has read models of {shop} already: name another, or drop it"
         )));
     }
+    client.execute(&sql::counterfoil::NAME_SCRATCH_SHOP, &[&shop.as_str()]).await?;
+    drop(client);
     Ok(database)
 }
 
