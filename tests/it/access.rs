@@ -86,7 +86,8 @@ async fn a_key_that_is_rotated_goes_on_through_the_overlap_and_then_ends() {
     );
     assert!(rows[1].expires_at.unwrap() > now + 80 * day);
 
-    let over = "UPDATE counterfoil.api_keys SET expires_at = statement_timestamp() WHERE replaced_by IS NOT NULL";
+    let over =
+        "UPDATE counterfoil.api_keys SET expires_at = statement_timestamp() WHERE replaced_by IS NOT NULL";
     test.superuser().await.batch_execute(over).await.unwrap();
     let elsewhere = ApiKeys::new(test.database());
     assert_eq!(elsewhere.authenticate(old.expose()).await, Err(Denied::Invalid));

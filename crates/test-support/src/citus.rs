@@ -7,7 +7,7 @@ use crate::server::superuser;
 
 /// What the coordinator is reached by, where one is given.
 pub(crate) fn given() -> Option<Config> {
-    let url = std::env::var("CITUS_URL").ok()?;
+    let url = std::env::var_os("CITUS_URL")?.into_string().expect("CITUS_URL is text");
     let config: Config = url.parse().expect("CITUS_URL can be read");
     assert!(config.get_dbname().is_some(), "CITUS_URL names the database in which citus_add_node was called");
     Some(config)
