@@ -279,8 +279,8 @@ async fn keep(guard: &Guard, database: &Database, dir: Option<&Path>) -> anyhow:
     })
 }
 
-/// Who leads, for operators: the host and the process. Two hosts of one name only confuse their readers: the epoch is what
-/// decides.
+/// Who leads, for operators: the host and the process. Two of one name only confuse their readers, and share
+/// no shops with each other: the epoch is what decides.
 pub(crate) fn holder() -> String {
     format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id())
 }
