@@ -4,7 +4,7 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::chunks::Chunks;
@@ -62,6 +62,8 @@ pub(crate) struct Entities {
     /// Places in `hanging` that can be used again.
     free: u32,
     index: HashTable<u32>,
+    /// Its seed differs from process to process: nobody can choose ids that collide.
+    hasher: RandomState,
     record: Vec<u8>,
 }
 
@@ -73,23 +75,15 @@ impl Default for Entities {
             hanging: Chunks::default(),
             free: END,
             index: HashTable::new(),
+            hasher: RandomState::default(),
             record: Vec::new(),
         }
     }
 }
 
-/// Ids of others cannot be chosen so that they collide in the service's tables; an auditor's log has long been written.
-fn hash(head: &[u8]) -> u64 {
-    FixedState::default().hash_one(head)
-}
-
 /// The part of a record that says whose it is, without whether it has a row.
 fn head(record: &[u8]) -> (u8, &[u8]) {
     (record[0] & !HAS_ROW, &record[2..2 + usize::from(record[1])])
-}
-
-fn hash_of(kind: u8, id: &[u8]) -> u64 {
-    hash(id).rotate_left(u32::from(kind) * 5)
 }
 
 impl Entities {
@@ -99,7 +93,7 @@ impl Entities {
             let (its_kind, its_id) = head(self.slab.get(self.entities.get(*number).record));
             its_kind == kind as u8 && its_id == id
         };
-        self.index.find(hash_of(kind as u8, id), is_it).map(|number| Number(*number))
+        self.index.find(self.hasher.hash_one((kind as u8, id)), is_it).map(|number| Number(*number))
     }
 
     /// The number of a thing; it gets one when it is named first.
@@ -113,11 +107,9 @@ impl Entities {
         self.record.extend_from_slice(id);
         let record = self.slab.put(&self.record);
         let number = self.entities.push(Entity { record, first: END });
-        let (entities, slab) = (&self.entities, &self.slab);
-        self.index.insert_unique(hash_of(kind as u8, id), number, |number| {
-            let (kind, id) = head(slab.get(entities.get(*number).record));
-            hash_of(kind, id)
-        });
+        let (entities, slab, hasher) = (&self.entities, &self.slab, &self.hasher);
+        let hash = |number: &u32| hasher.hash_one(head(slab.get(entities.get(*number).record)));
+        self.index.insert_unique(hasher.hash_one((kind as u8, id)), number, hash);
         Number(number)
     }
 
