@@ -4,9 +4,10 @@
 use std::process::{Command, Output};
 
 use audit::{Fold, Model, Point, Progress, Snapshot, Source, Subject, as_of, read_into};
-use domain::{Money, Position, ShopId, State, Timestamp};
+use domain::{Money, Position, ShopId, Timestamp};
 use event_log::{Event, Filter, Kind, NoteType};
 use http_api::Limits;
+use packed_rows::PackedRows;
 use paypal_simulator::{EventKind, Ids, Story};
 use read_models::{Cells, Table};
 use secrecy::ExposeSecret;
@@ -366,25 +367,25 @@ async fn what_was_at_a_point_is_what_the_fold_of_everything_says() {
     ];
     for position in -1..=source.head().0 {
         let through = source.locate(Point::Position(Position(position))).await.unwrap();
-        let fold = read_into(&source, through, Fold::default(), ("folding", &progress)).await.unwrap();
+        let mut fold = read_into(&source, through, Fold::default(), ("folding", &progress)).await.unwrap();
         for (model, key) in subjects {
             let subject = Subject::parse(model, key).unwrap();
             let rows = as_of(&source, through, &subject, &progress).await.unwrap();
-            assert_eq!(rows, whole(fold.state(), model, key), "{key} as of {position}");
+            assert_eq!(rows, whole(fold.rows(), model, key), "{key} as of {position}");
         }
     }
     source.close().await;
     audited.served.stop().await;
 }
 
-fn whole(state: &State, model: Model, key: &str) -> Vec<(&'static str, Cells)> {
+fn whole(all: &PackedRows, model: Model, key: &str) -> Vec<(&'static str, Cells)> {
     let (column, tables): (&str, &[Table]) = match model {
         Model::Order => ("order_id", &[Table::Orders, Table::Payments]),
         Model::Stock => ("sku", &[Table::Stock]),
         Model::Coupon => ("code", &[Table::Coupons, Table::CouponBuyers]),
         Model::Points => ("buyer_id", &[Table::Points]),
     };
-    let rows = tables.iter().flat_map(|table| table.rows(state).map(|cells| (table.name(), cells.unwrap())));
+    let rows = tables.iter().flat_map(|table| table.rows(all).map(|cells| (table.name(), cells.unwrap())));
     rows.filter(|(_, cells)| cells.get(column).is_some_and(|value| value == key)).collect()
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use domain::{BuyerId, Context, CouponCode, Key, OrderId, Position, Sku, State, Timestamp};
 use event_log::Event;
+use packed_rows::PackedRows;
 use read_models::{Cells, Table};
 
 use crate::{Error, Progress, Source};
@@ -63,8 +64,8 @@ impl Subject {
         }
     }
 
-    /// Its rows in a state: the first is its own.
-    fn rows(&self, state: &State) -> Result<Vec<(&'static str, Cells)>, Error> {
+    /// Its rows among all: the first is its own.
+    fn rows(&self, all: &PackedRows) -> Result<Vec<(&'static str, Cells)>, Error> {
         let tables: &[Table] = match self {
             Self::Order(_) => &[Table::Orders, Table::Payments],
             Self::Stock(_) => &[Table::Stock],
@@ -79,7 +80,7 @@ impl Subject {
         };
         let mut rows = Vec::new();
         for table in tables {
-            for cells in table.rows(state) {
+            for cells in table.rows(all) {
                 let cells = cells?;
                 if cells.get(column).is_some_and(|value| value == self.key()) {
                     rows.push((table.name(), cells));
@@ -114,7 +115,7 @@ pub async fn as_of(
         let folded = state.evolve(&context, outcome.kind, &outcome.change);
         folded.map_err(|error| Error::Failed(format!("at {}: {error}", event.position)))?;
     }
-    subject.rows(&state)
+    subject.rows(&PackedRows::of(&state))
 }
 
 async fn mentions(

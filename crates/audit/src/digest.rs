@@ -5,8 +5,9 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use database::Database;
-use domain::{Key, Position, ShopId, State};
+use domain::{Key, Position, ShopId};
 use event_log::{Event, Guard, NewNote, NoteType, NotedAt, canonical_data, record_note};
+use packed_rows::PackedRows;
 use read_models::{Cells, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,12 +39,12 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// Of a state that was folded up to a position.
+    /// Of the rows that were folded up to a position.
     ///
     /// # Errors
     /// A row that cannot be written.
-    pub fn of(state: &State, as_of: Position) -> Result<Self, Error> {
-        let models = DIGESTED.iter().map(|table| digest(state, *table)).collect::<Result<_, _>>()?;
+    pub fn of(all: &PackedRows, as_of: Position) -> Result<Self, Error> {
+        let models = DIGESTED.iter().map(|table| digest(all, *table)).collect::<Result<_, _>>()?;
         Ok(Self { as_of, models })
     }
 }
@@ -57,9 +58,9 @@ pub fn line(cells: Cells) -> Result<String, Error> {
 }
 
 /// What a table's file of an export comes to.
-pub(crate) fn digest(state: &State, table: Table) -> Result<Digest, Error> {
+pub(crate) fn digest(all: &PackedRows, table: Table) -> Result<Digest, Error> {
     let (mut sha256, mut rows) = (Context::new(&SHA256), 0);
-    for cells in table.rows(state) {
+    for cells in table.rows(all) {
         sha256.update(line(cells?)?.as_bytes());
         sha256.update(b"\n");
         rows += 1;
@@ -94,13 +95,13 @@ impl Recorded {
         self.ahead.front().is_some_and(|(_, digests)| digests.as_of <= position)
     }
 
-    /// Compares what is due with a state.
-    pub(crate) fn compare(&mut self, state: &State, position: Position) -> Vec<Mismatch> {
+    /// Compares what is due with a fold.
+    pub(crate) fn compare(&mut self, all: &PackedRows, position: Position) -> Vec<Mismatch> {
         let mut mismatches = Vec::new();
         while self.is_due(position) {
             let Some((noted_at, recorded)) = self.ahead.pop_front() else { break };
             self.compared += 1;
-            match Digests::of(state, recorded.as_of) {
+            match Digests::of(all, recorded.as_of) {
                 Ok(digests) => mismatches.extend(differing(noted_at, &recorded, &digests)),
                 Err(error) => mismatches.push(Mismatch { position: noted_at, what: error.to_string() }),
             }
@@ -145,11 +146,11 @@ pub async fn fold_digests(
     }
     let fold = read_into(&source, as_of, Fold::default(), ("folding", progress)).await?;
     source.close().await;
-    let (state, mismatches) = fold.finish();
+    let (all, mismatches) = fold.finish();
     if let Some(mismatch) = mismatches.first() {
         return Err(Error::Unfoldable(mismatch.clone()));
     }
-    Digests::of(&state, as_of).map(Some)
+    Digests::of(&all, as_of).map(Some)
 }
 
 /// Appends digests as a note; `id` names it, and the same one is appended once.
@@ -224,7 +225,7 @@ mod tests {
         let mut ahead = std::collections::VecDeque::new();
         for event in events {
             fold.push(event.clone());
-            ahead.push_back((event.position, Digests::of(fold.state(), event.position).unwrap()));
+            ahead.push_back((event.position, Digests::of(fold.rows(), event.position).unwrap()));
         }
         let recorded = Recorded { ahead, compared: 0 };
         let mut replay = DigestedReplay { replay: Replay::default(), recorded, mismatches: Vec::new() };

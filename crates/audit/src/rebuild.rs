@@ -97,7 +97,7 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, Error> {
     let source = Source::Snapshot(Snapshot::take(database, shop).await?);
     let as_of = source.head();
-    let fold = read_into(&source, as_of, Fold::default(), ("folding", progress)).await?;
+    let mut fold = read_into(&source, as_of, Fold::default(), ("folding", progress)).await?;
     if let Some(mismatch) = fold.mismatches().first() {
         return Err(Error::Unfoldable(mismatch.clone()));
     }
@@ -113,7 +113,7 @@ pub async fn rebuild(
             found.add(difference);
             ControlFlow::Continue(())
         };
-        compare_table(snapshot.client()?, shop, fold.state(), *table, take).await?;
+        compare_table(snapshot.client()?, shop, fold.rows(), *table, take).await?;
         found.keys.push((*table, keys));
     }
     snapshot.close().await;
@@ -228,7 +228,7 @@ impl Swap {
         let mut replaced = Vec::new();
         for (table, keys) in self.keys.iter() {
             if !keys.is_empty() {
-                replaced.extend(replace_rows(client, &self.shop, (*table, keys), fold.state()).await?);
+                replaced.extend(replace_rows(client, &self.shop, (*table, keys), fold.rows()).await?);
             }
         }
         self.keep(client, &replaced).await?;

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Order, OrderId, Position, RULES_LATEST, Settings, State};
+use domain::{Order, OrderId, Position, RULES_LATEST, Settings};
 use event_log::{Event, Kind};
+use packed_rows::{PackedRows, Workbench};
 use relay::received;
 use serde::Serialize;
 
@@ -57,7 +58,7 @@ pub struct WhatIf {
     /// Every order that would stand elsewhere, by its id.
     pub orders: Vec<OrderDifference>,
     /// The read models as they would be.
-    pub state: State,
+    pub rows: PackedRows,
 }
 
 /// Decides a log anew.
@@ -73,16 +74,17 @@ pub async fn what_if(
     if let Some(rules) = assumptions.rules.filter(|rules| !(1..=RULES_LATEST).contains(rules)) {
         return Err(Error::UnknownRules(rules));
     }
-    let taker = Assumed { assumptions, state: State::empty(), recorded: Fold::default(), facts: 0 };
+    let taker = Assumed { assumptions, bench: Workbench::default(), recorded: Fold::default(), facts: 0 };
     let taker = read_into(source, through, taker, ("deciding otherwise", progress)).await?;
     let (recorded, _) = taker.recorded.finish();
-    let orders = differences(&recorded, &taker.state);
-    Ok(WhatIf { facts: taker.facts, orders, state: taker.state })
+    let assumed = taker.bench.into_rows();
+    let orders = differences(&recorded, &assumed);
+    Ok(WhatIf { facts: taker.facts, orders, rows: assumed })
 }
 
 struct Assumed {
     assumptions: Assumptions,
-    state: State,
+    bench: Workbench,
     recorded: Fold,
     facts: u64,
 }
@@ -91,28 +93,29 @@ impl Take for Assumed {
     fn take(&mut self, event: Event) {
         if event.kind == Kind::Fact {
             self.facts += 1;
-            self.state.mark_stored();
-            if let Some(rules) = self.assumptions.rules {
-                self.state.shop.rules = rules;
-            }
-            if let Some(settings) = &self.assumptions.settings {
-                self.state.shop.settings.clone_from(settings);
-            }
-            // Every row is known, so that there is nothing that could be missing.
-            let _ = self.state.decide(&received(&event));
+            self.bench.assume(|shop| {
+                if let Some(rules) = self.assumptions.rules {
+                    shop.rules = rules;
+                }
+                if let Some(settings) = &self.assumptions.settings {
+                    shop.settings.clone_from(settings);
+                }
+            });
+            // What cannot be decided is parked, which is a decision too.
+            let _ = self.bench.decide(&received(&event));
+            self.bench.keep();
         }
         self.recorded.push(event);
     }
 }
 
-fn differences(recorded: &State, assumed: &State) -> Vec<OrderDifference> {
-    let ids: BTreeSet<&OrderId> =
-        recorded.orders.iter().chain(assumed.orders.iter()).map(|(id, _)| id).collect();
-    let of = |id: &OrderId| {
-        let (was, is) = (recorded.orders.get(id), assumed.orders.get(id));
-        let currency = was.or(is)?.currency.to_string();
-        let (recorded, assumed) = (was.map(standing), is.map(standing));
-        (recorded != assumed).then(|| OrderDifference { order: id.clone(), currency, recorded, assumed })
+fn differences(recorded: &PackedRows, assumed: &PackedRows) -> Vec<OrderDifference> {
+    let ids: BTreeSet<OrderId> = recorded.orders().chain(assumed.orders()).map(|order| order.order).collect();
+    let of = |order: OrderId| {
+        let (was, is) = (recorded.order(&order), assumed.order(&order));
+        let currency = was.as_ref().or(is.as_ref())?.currency.to_string();
+        let (recorded, assumed) = (was.as_ref().map(standing), is.as_ref().map(standing));
+        (recorded != assumed).then_some(OrderDifference { order, currency, recorded, assumed })
     };
     ids.into_iter().filter_map(of).collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::decide::Undecided;
 use crate::{
     Change, Context, Coupon, CouponMove, CouponTerms, Group, Key, MINOR_MAX, Member, Missing, Order,
-    OutcomeType, Parked, Payment, PaymentKey, PaymentKind, PointsMove, Position, ReceivedFact, State,
+    OutcomeType, Parked, Payment, PaymentKey, PaymentKind, PointsMove, Position, ReceivedFact, Shop, State,
     StockMove, Table,
 };
 
@@ -22,8 +22,25 @@ impl State {
     /// Folds one outcome into the state. `context` is its cause's.
     ///
     /// # Errors
-    /// [`Undecided::Missing`] names a row that was not given; [`Undecided::Undecidable`] an overflow.
+    /// [`Undecided::Missing`] names a row that was not given; [`Undecided::Undecidable`] an overflow. The state is as it was.
     pub fn evolve(&mut self, context: &Context, kind: OutcomeType, change: &Change) -> Result<(), Undecided> {
+        let mark = self.mark();
+        let evolved = self.apply(context, kind, change);
+        if evolved.is_ok() {
+            self.keep()
+        } else {
+            self.roll_back(&mark)
+        }
+        evolved
+    }
+
+    /// Folds one outcome within a decision, which takes it back where it fails.
+    pub(crate) fn apply(
+        &mut self,
+        context: &Context,
+        kind: OutcomeType,
+        change: &Change,
+    ) -> Result<(), Undecided> {
         for payment in &change.payments {
             self.put_payment(context, payment)?;
         }
@@ -41,12 +58,10 @@ impl State {
             self.coupons.put(code.clone(), Some(coupon));
         }
         if let Some(settings) = &change.settings {
-            self.shop.settings = settings.clone();
-            self.shop_changed = true;
+            self.put_shop(Shop { settings: settings.clone(), ..self.shop.clone() });
         }
         if let Some(rules) = change.rules {
-            self.shop.rules = rules;
-            self.shop_changed = true;
+            self.put_shop(Shop { rules, ..self.shop.clone() });
         }
         if let (OutcomeType::EventParked, Some(parked)) = (kind, &change.parked) {
             self.park_fact(context, parked)?;

@@ -1,10 +1,10 @@
 //! Names of things: opaque, so that no personal data can hide in them.
 
 use std::fmt;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// Why a text is no id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +22,10 @@ fn has_shape(text: &str, limit: usize) -> bool {
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident ($limit:expr);)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
         pub struct $name(
-            #[schemars(regex(pattern = "^[A-Za-z0-9_.:-]+$"), length(min = 1, max = $limit))] Arc<str>,
+            #[schemars(with = "String", regex(pattern = "^[A-Za-z0-9_.:-]+$"), length(min = 1, max = $limit))]
+            SmolStr,
         );
 
         impl $name {
@@ -60,6 +61,12 @@ macro_rules! ids {
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 Self::parse(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 

@@ -111,7 +111,19 @@ impl serde::Serialize for Key {
 
 impl<'de> serde::Deserialize<'de> for Key {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a key: kind:name"))
+        // As it stands in the input: what is kept of it is copied once.
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key: kind:name")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Key, E> {
+                Key::parse(text).ok_or_else(|| E::custom("not a key: kind:name"))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }

@@ -39,5 +39,7 @@ pub use placement::*;
 pub use reason::Reason;
 pub use rows::*;
 pub use settings::{Returns, Settings, Threshold, Tracks};
-pub use state::{Changed, Context, Group, Member, Missing, RULES_LATEST, ReceivedFact, Shop, State, Table};
+pub use state::{
+    Changed, Context, Group, Mark, Member, Missing, RULES_LATEST, ReceivedFact, Shop, State, Table,
+};
 pub use time::Timestamp;

@@ -256,7 +256,10 @@ impl Default for Shop {
 pub struct State {
     /// The shop's settings and rules.
     pub shop: Shop,
+    /// The shop's row as it was before each change, back to the outermost mark.
     shop_before: Vec<Shop>,
+    /// Marks that are neither kept nor rolled back to.
+    marks: usize,
     /// Whether `shop` changed.
     pub shop_changed: bool,
     /// The shop's row as it is stored.
@@ -292,7 +295,11 @@ pub struct State {
 }
 
 /// A place in the journals to roll back to.
-pub(crate) struct Mark([usize; 14]);
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    rows: [usize; 14],
+    shop: usize,
+}
 
 macro_rules! every_table {
     ($state:expr, $do:ident) => {
@@ -364,6 +371,7 @@ impl State {
             shop_stored: shop.clone(),
             shop,
             shop_before: Vec::new(),
+            marks: 0,
             shop_changed: false,
             orders: Table::new(complete),
             payments: Table::new(complete),
@@ -395,6 +403,7 @@ impl State {
     /// Takes back everything that has changed since [`State::mark_stored`]. Never while a fact is decided.
     pub fn revert(&mut self) {
         let _ = every_table!(self, revert);
+        self.shop_before.clear();
         self.shop = self.shop_stored.clone();
         self.shop_changed = false;
     }
@@ -404,24 +413,34 @@ impl State {
         let _ = every_table!(self, forget_unchanged);
     }
 
-    pub(crate) fn mark(&mut self) -> Mark {
-        self.shop_before.push(self.shop.clone());
-        Mark(every_table!(self, mark))
+    /// A place to come back to. Marks are kept or rolled back to, the last one first.
+    pub fn mark(&mut self) -> Mark {
+        self.marks += 1;
+        Mark { rows: every_table!(self, mark), shop: self.shop_before.len() }
     }
 
-    /// Keeps what was done since the outermost mark.
-    pub(crate) fn keep(&mut self) {
-        self.shop_before.pop();
-        if self.shop_before.is_empty() {
+    /// Keeps what was done since the last mark.
+    pub fn keep(&mut self) {
+        self.marks = self.marks.saturating_sub(1);
+        if self.marks == 0 {
+            self.shop_before.clear();
             let _ = every_table!(self, forget_journal);
         }
     }
 
-    pub(crate) fn roll_back(&mut self, mark: &Mark) {
-        if let Some(shop) = self.shop_before.pop() {
+    /// Puts another row of the shop in place of the one that is there.
+    pub(crate) fn put_shop(&mut self, shop: Shop) {
+        self.shop_before.push(std::mem::replace(&mut self.shop, shop));
+        self.shop_changed = true;
+    }
+
+    /// Goes back to the last mark.
+    pub fn roll_back(&mut self, mark: &Mark) {
+        self.marks = self.marks.saturating_sub(1);
+        if let Some(shop) = self.shop_before.drain(mark.shop..).next() {
             self.shop = shop;
         }
-        let [o, p, bo, bp, ba, bc, h, s, c, cb, pt, pk, pd, g] = mark.0;
+        let [o, p, bo, bp, ba, bc, h, s, c, cb, pt, pk, pd, g] = mark.rows;
         self.orders.roll_back(o);
         self.payments.roll_back(p);
         self.by_order.roll_back(bo);

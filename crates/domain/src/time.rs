@@ -25,6 +25,18 @@ impl Timestamp {
         self.0
     }
 
+    /// Microseconds since 1970.
+    #[must_use]
+    pub fn micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// The instant so many microseconds after 1970; `None` beyond the calendar.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).map(Self)
+    }
+
     /// The instant a microsecond earlier: the last one that counts before this one.
     #[must_use]
     pub fn just_before(self) -> Self {

@@ -57,6 +57,45 @@ pub(crate) fn as_it_comes<T: Serialize>(data: &T) -> Option<String> {
     String::from_utf8(written).ok()
 }
 
+/// Whether this is how the data is written, so that [`canonical`] would make the same text of it. Nothing is written and
+/// nothing kept for the answer: a replay asks for each outcome of a log. A text that is canonical in another way than
+/// the data comes, its names sorted, is not told.
+#[must_use]
+pub fn is_written_as<T: Serialize>(data: &T, written: &str) -> bool {
+    let mut left = Expected(written.as_bytes());
+    // What is as it comes is within the profile: the text is an entry's.
+    serde_json::to_writer(&mut left, data).is_ok() && left.0.is_empty()
+}
+
+/// Takes what it expects, and fails at the first byte that is another.
+struct Expected<'a>(&'a [u8]);
+
+impl io::Write for Expected<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // Most of what comes is a quote, a colon or a comma.
+        let left = match (bytes, self.0) {
+            ([byte], [first, left @ ..]) => Some(left).filter(|_| byte == first),
+            _ => self.0.strip_prefix(bytes),
+        };
+        match left {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => give_up(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Writes compact JSON, and gives up where RFC 8785 or the profile would have something else.
 #[derive(Default)]
 struct InOrder {

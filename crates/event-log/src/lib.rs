@@ -32,7 +32,7 @@ mod write;
 
 pub use act::{Act, Operator};
 pub use append::{Appender, Options};
-pub use canonical::{EntryError, canonical, canonical_data, leaf_hash};
+pub use canonical::{EntryError, canonical, canonical_data, is_written_as, leaf_hash};
 pub use entry::{ENTRY_MAX_BYTES, fact_id, outcome_id};
 pub use error::{AppendError, Error};
 pub use event::{EntryEvidence, Event, Kind, UnknownOutcome};

@@ -1,4 +1,4 @@
-//! Compares every row of the tables with a replayed state, column by column, both in the order of their keys: neither side
+//! Compares every row of the tables with those of a replay, column by column, both in the order of their keys: neither side
 //! is held in memory as rows.
 
 use std::cmp::Ordering;
@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 
 use database::{Client, sql};
-use domain::{ShopId, State};
+use domain::ShopId;
 use futures_util::TryStreamExt;
+use packed_rows::PackedRows;
 use relay::Error;
 use serde::Serialize;
 use serde_json::Value;
@@ -62,12 +63,16 @@ pub struct ColumnDifference {
     pub replayed: Option<Value>,
 }
 
-/// Reads every row of the shop and compares it with the state. The state must be folded up to the checkpoint of the same
-/// snapshot. Gives the first thousand rows that differ.
+/// Reads every row of the shop and compares it with those of a replay, which must be folded up to the checkpoint of the
+/// same snapshot. Gives the first thousand rows that differ.
 ///
 /// # Errors
 /// The database cannot be had.
-pub async fn compare_live(client: &Client, shop: &ShopId, state: &State) -> Result<Vec<Difference>, Error> {
+pub async fn compare_live(
+    client: &Client,
+    shop: &ShopId,
+    all: &PackedRows,
+) -> Result<Vec<Difference>, Error> {
     let mut differences = Vec::new();
     for table in Table::ALL {
         let take = |difference| {
@@ -78,12 +83,12 @@ pub async fn compare_live(client: &Client, shop: &ShopId, state: &State) -> Resu
                 ControlFlow::Break(())
             }
         };
-        compare_table(client, shop, state, table, take).await?;
+        compare_table(client, shop, all, table, take).await?;
         if differences.len() == DIFFERENCES_MAX {
             break;
         }
     }
-    differences.extend(compare_settings(client, shop, state).await?);
+    differences.extend(compare_settings(client, shop, all).await?);
     Ok(differences)
 }
 
@@ -94,14 +99,14 @@ pub async fn compare_live(client: &Client, shop: &ShopId, state: &State) -> Resu
 pub async fn compare_table(
     client: &Client,
     shop: &ShopId,
-    state: &State,
+    all: &PackedRows,
     table: Table,
     mut take: impl FnMut(Difference) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let statement = client.prepare(table.scan()).await?;
     let live = statement.stream(client, &[&shop.as_str()]).await?;
     let mut live = pin!(live);
-    let mut replayed = table.rows(state);
+    let mut replayed = table.rows(all);
     let (mut stored, mut made) = (next_live(table, &mut live).await?, replayed.next().transpose()?);
     loop {
         let order = match (&stored, &made) {
@@ -175,7 +180,7 @@ fn columns(live: &Cells, replayed: &Cells) -> Vec<ColumnDifference> {
 async fn compare_settings(
     client: &Client,
     shop: &ShopId,
-    state: &State,
+    all: &PackedRows,
 ) -> Result<Option<Difference>, Error> {
     let row = client.query_opt(&sql::read_models::LOAD_SHOP_SETTINGS, &[&shop.as_str()]).await?;
     let live = row.as_ref().map(shop_from_row).transpose()?.unwrap_or_default();
@@ -183,7 +188,7 @@ async fn compare_settings(
         let settings = serde_json::to_value(&shop.settings).unwrap_or_default();
         Cells::from_iter([("settings".to_owned(), settings), ("rules".to_owned(), shop.rules.into())])
     };
-    let columns = columns(&cells(&live), &cells(&state.shop));
+    let columns = columns(&cells(&live), &cells(all.shop()));
     let key = shop.to_string();
     Ok((!columns.is_empty()).then_some(Difference {
         table: "shop_settings",

@@ -26,6 +26,6 @@ pub use replace::{Replaced, put_back, replace_rows};
 pub use rows::Cells;
 pub use store::Changes;
 pub use table::{RowKey, Table};
-pub use whole::{is_empty, replace, store_state};
+pub use whole::{is_empty, replace, store_all};
 
 pub use relay::Error;

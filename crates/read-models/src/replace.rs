@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use database::{Client, Query, sql};
-use domain::{ShopId, State};
+use domain::ShopId;
+use packed_rows::PackedRows;
 use relay::Error;
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
@@ -26,7 +27,7 @@ pub struct Replaced {
     pub new: Option<Cells>,
 }
 
-/// Brings the rows with these keys to what a state has, and gives what was there. Rows that are so already are left alone.
+/// Brings the rows with these keys to what a fold has, and gives what was there. Rows that are so already are left alone.
 ///
 /// # Errors
 /// The database's; a table whose rows only decisions make.
@@ -34,12 +35,12 @@ pub async fn replace_rows(
     client: &Client,
     shop: &ShopId,
     (table, keys): (Table, &[RowKey]),
-    state: &State,
+    all: &PackedRows,
 ) -> Result<Vec<Replaced>, Error> {
     let mut live = load(client, shop, table, keys).await?;
     let mut replaced = Vec::new();
     for key in keys {
-        let (old, new) = (live.remove(key), table.row(state, key)?);
+        let (old, new) = (live.remove(key), table.row(all, key)?);
         if old != new {
             replaced.push(Replaced { table, old, new });
         }

@@ -2,7 +2,7 @@
 //! cheaper by themselves. They are sent in the order of the tables, and rows in the order of the domain's keys.
 
 use database::{Client, Query, sql};
-use domain::{Changed, ShopId, State};
+use domain::{Changed, Shop, ShopId, State};
 use futures_util::try_join;
 use relay::Error;
 
@@ -170,14 +170,14 @@ async fn write(client: &Client, query: &Query, rows: usize, parameters: Paramete
 }
 
 fn settings(state: &State) -> Result<Option<(String, i32)>, Error> {
-    if state.shop_changed { settings_row(state).map(Some) } else { Ok(None) }
+    if state.shop_changed { settings_row(&state.shop).map(Some) } else { Ok(None) }
 }
 
 /// The shop's own row.
-pub(crate) fn settings_row(state: &State) -> Result<(String, i32), Error> {
-    let settings = serde_json::to_string(&state.shop.settings)
-        .map_err(|error| corrupt("shop_settings.settings", error))?;
-    let rules = i32::try_from(state.shop.rules).map_err(|error| corrupt("shop_settings.rules", error))?;
+pub(crate) fn settings_row(shop: &Shop) -> Result<(String, i32), Error> {
+    let settings =
+        serde_json::to_string(&shop.settings).map_err(|error| corrupt("shop_settings.settings", error))?;
+    let rules = i32::try_from(shop.rules).map_err(|error| corrupt("shop_settings.rules", error))?;
     Ok((settings, rules))
 }
 

@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use database::{Query, sql};
-use domain::State;
+use packed_rows::PackedRows;
 use relay::Error;
 use serde::Serialize;
 use serde_json::Value;
@@ -176,34 +176,34 @@ impl Table {
         Ok(cells)
     }
 
-    /// The row with this key that a state has.
+    /// The row with this key among all rows.
     ///
     /// # Errors
     /// A row that cannot be written; a table whose rows only decisions make.
-    pub(crate) fn row(self, state: &State, key: &RowKey) -> Result<Option<Cells>, Error> {
+    pub(crate) fn row(self, all: &PackedRows, key: &RowKey) -> Result<Option<Cells>, Error> {
         let id = |n: usize| key.get(n).and_then(Value::as_str).unwrap_or_default();
         // Whatever stands in a table: what is no id is the key of no row.
-        let payment = |n| payment_key(id(n), id(n + 1)).ok().and_then(|key| state.payments.get(&key));
+        let payment = |n| payment_key(id(n), id(n + 1)).ok().and_then(|key| all.payment(&key));
         Ok(match self {
             Self::Orders => {
-                let order = parsed(id(0)).and_then(|id| state.orders.get(&id));
-                order.map(|order| order_to_row(order).map(|row| shown(|c| row.show(c)))).transpose()?
+                let order = parsed(id(0)).and_then(|id| all.order(&id));
+                order.map(|order| order_to_row(&order).map(|row| shown(|c| row.show(c)))).transpose()?
             }
-            Self::Payments => payment(0).map(|payment| shown(|c| payment_to_row(payment).show(c))),
-            Self::PaymentCaptures => {
-                let mut rows = payment(1).into_iter().flat_map(payment_captures);
+            Self::Payments => payment(0).map(|payment| shown(|c| payment_to_row(&payment).show(c))),
+            Self::PaymentCaptures => payment(1).and_then(|payment| {
+                let mut rows = payment_captures(&payment);
                 rows.find(|row| row.capture_id == id(0)).map(|row| shown(|c| row.show(c)))
-            }
+            }),
             Self::Stock => parsed(id(0))
-                .and_then(|sku| state.stock.get(&sku).map(|row| shown(|c| stock_to_row(&sku, row).show(c)))),
+                .and_then(|sku| all.stock(&sku).map(|row| shown(|c| stock_to_row(&sku, &row).show(c)))),
             Self::Coupons => parsed(id(0))
-                .and_then(|code| state.coupons.get(&code))
-                .map(|row| shown(|c| coupon_to_row(row).show(c))),
+                .and_then(|code| all.coupon(&code))
+                .map(|row| shown(|c| coupon_to_row(&row).show(c))),
             Self::CouponBuyers => parsed(id(0)).zip(parsed(id(1))).and_then(|id| {
-                state.coupon_buyers.get(&id).map(|row| shown(|c| coupon_buyer_to_row(&id, row).show(c)))
+                all.coupon_buyer(&id.0, &id.1).map(|row| shown(|c| coupon_buyer_to_row(&id, &row).show(c)))
             }),
             Self::Points => parsed(id(0)).and_then(|buyer| {
-                state.points.get(&buyer).map(|row| shown(|c| points_to_row(&buyer, row).show(c)))
+                all.points(&buyer).map(|row| shown(|c| points_to_row(&buyer, &row).show(c)))
             }),
             Self::Parked | Self::ParkedGroups | Self::ParkedKeys => return Err(self.never_replaced()),
         })
@@ -213,43 +213,35 @@ impl Table {
         corrupt(self.name(), "its rows are never replaced")
     }
 
-    /// The rows that a state has, in the order of their keys, each made when it is asked for.
-    pub fn rows(self, state: &State) -> Box<dyn Iterator<Item = Result<Cells, Error>> + Send + '_> {
+    /// Its rows among all, in the order of their keys, each made when it is asked for.
+    pub fn rows(self, all: &PackedRows) -> Box<dyn Iterator<Item = Result<Cells, Error>> + Send + '_> {
         match self {
-            Self::Orders => Box::new(
-                by_key(state.orders.iter())
-                    .map(|(_, order)| order_to_row(order).map(|row| shown(|c| row.show(c)))),
-            ),
-            Self::Payments => {
-                let rows =
-                    by_key(state.payments.iter().map(|(id, payment)| ((order_of(id), id.id()), payment)));
-                made(rows.map(|(_, payment)| payment_to_row(payment)), PaymentRow::show)
+            Self::Orders => {
+                Box::new(all.orders().map(|order| order_to_row(&order).map(|row| shown(|c| row.show(c)))))
             }
+            Self::Payments => made(all.payments().map(|payment| payment_to_row(&payment)), PaymentRow::show),
             Self::PaymentCaptures => {
-                let rows = state.payments.iter().flat_map(|(_, payment)| payment_captures(payment));
-                let mut rows: Vec<PaymentCaptureRow> = rows.collect();
+                let mut rows: Vec<PaymentCaptureRow> = all
+                    .payments()
+                    .flat_map(|payment| payment_captures(&payment).collect::<Vec<_>>())
+                    .collect();
                 rows.sort_by(|a, b| {
                     (&a.capture_id, &a.id_kind, &a.id).cmp(&(&b.capture_id, &b.id_kind, &b.id))
                 });
                 made(rows.into_iter(), PaymentCaptureRow::show)
             }
-            Self::Stock => {
-                made(by_key(state.stock.iter()).map(|(sku, row)| stock_to_row(sku, row)), StockRow::show)
-            }
-            Self::Coupons => {
-                made(by_key(state.coupons.iter()).map(|(_, row)| coupon_to_row(row)), CouponRow::show)
-            }
+            Self::Stock => made(all.all_stock().map(|(sku, row)| stock_to_row(&sku, &row)), StockRow::show),
+            Self::Coupons => made(all.coupons().map(|row| coupon_to_row(&row)), CouponRow::show),
             Self::CouponBuyers => made(
-                by_key(state.coupon_buyers.iter()).map(|(id, row)| coupon_buyer_to_row(id, row)),
+                all.coupon_buyers().map(|(id, row)| coupon_buyer_to_row(&id, &row)),
                 CouponBuyerRow::show,
             ),
-            Self::Points => made(
-                by_key(state.points.iter()).map(|(buyer, row)| points_to_row(buyer, row)),
-                PointsRow::show,
-            ),
+            Self::Points => {
+                made(all.all_points().map(|(buyer, row)| points_to_row(&buyer, &row)), PointsRow::show)
+            }
             Self::Parked => {
-                let members = state.groups.iter().flat_map(|(id, group)| {
-                    group.members.iter().map(move |(position, member)| (*position, (*id, member)))
+                let members = all.groups().flat_map(|(id, group)| {
+                    group.members.iter().map(move |(position, member)| (*position, (id, member)))
                 });
                 let rows = by_key(members);
                 made(
@@ -257,22 +249,16 @@ impl Table {
                     ParkedRow::show,
                 )
             }
-            Self::ParkedGroups => made(
-                by_key(state.groups.iter()).map(|(id, group)| group_to_row(*id, group)),
-                ParkedGroupRow::show,
-            ),
+            Self::ParkedGroups => {
+                made(by_key(all.groups()).map(|(id, group)| group_to_row(id, group)), ParkedGroupRow::show)
+            }
             Self::ParkedKeys => {
-                let keys = state.parked_keys.iter().map(|(key, group)| (key.to_string(), group.0));
+                let keys = all.parked_keys().map(|(key, group)| (key.to_string(), group.0));
                 let row = |(key, group_position)| ParkedKeyRow { key, group_position };
                 made(by_key(keys).map(row), ParkedKeyRow::show)
             }
         }
     }
-}
-
-/// Rows stand by whose id it is, as text.
-fn order_of(id: &domain::PaymentKey) -> &'static str {
-    crate::convert::id_kind(id)
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {

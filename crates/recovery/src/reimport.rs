@@ -1,8 +1,9 @@
 //! Bringing back what is missing.
 
 use database::{Client, Database, sql};
-use domain::{Position, ReceivedFact, ShopId, State, Timestamp};
+use domain::{Position, ReceivedFact, ShopId, Timestamp};
 use event_log::{Event, Guard, NewOutcome, insert_reimported, leaf_hash};
+use packed_rows::PackedRows;
 use read_models::CONSUMER;
 use tlog::{Frontier, Hash};
 
@@ -162,10 +163,10 @@ async fn catch_up(client: &Client, shop: &ShopId, decided: Position) -> Result<u
     if cause <= decided {
         return Ok(0);
     }
-    let (state, last, rest) = fold(client, shop, cause).await?;
+    let (rows, last, rest) = fold(client, shop, cause).await?;
     let completed = rest.len();
     event_log::append_outcomes(&Guard::default(), client, shop, outcomes(&last, rest)).await?;
-    read_models::replace(client, shop, &state).await?;
+    read_models::replace(client, shop, &rows).await?;
     client.execute(&sql::recovery::SET_CHECKPOINT, &[&shop.as_str(), &CONSUMER, &cause.0]).await?;
     Ok(completed)
 }
@@ -182,12 +183,12 @@ fn outcomes(last: &Last, rest: Vec<domain::Outcome>) -> Vec<NewOutcome> {
     (first..).zip(rest).map(|(n, outcome)| NewOutcome { outcome, cause, cause_id, n }).collect()
 }
 
-/// Folds what was decided, up to this fact, whose outcomes may not all be there: the others come with the state.
+/// Folds what was decided, up to this fact, whose outcomes may not all be there: the others come with the rows.
 async fn fold(
     client: &Client,
     shop: &ShopId,
     cause: Position,
-) -> Result<(State, Last, Vec<domain::Outcome>), Error> {
+) -> Result<(PackedRows, Last, Vec<domain::Outcome>), Error> {
     let mut fold = audit::Fold::default();
     let (mut fact, mut outcomes, mut after) = (None, Vec::new(), Position(-1));
     loop {
@@ -206,9 +207,9 @@ async fn fold(
     let unfoldable = |position, what| Error::Unfoldable { position, what };
     let fact = fact.ok_or_else(|| unfoldable(cause, "it has outcomes and is not there".to_owned()))?;
     let received: ReceivedFact = relay::received(&fact);
-    let (state, rest, mismatches) = fold.complete(received, &outcomes);
+    let (rows, rest, mismatches) = fold.complete(received, &outcomes);
     match mismatches.into_iter().next() {
         Some(mismatch) => Err(unfoldable(mismatch.position, mismatch.what)),
-        None => Ok((state, Last { fact, outcomes }, rest)),
+        None => Ok((rows, Last { fact, outcomes }, rest)),
     }
 }

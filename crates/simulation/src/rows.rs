@@ -7,6 +7,7 @@ use domain::{
     PaymentKind, Points, Position, Shop, Sku, State, Stock, Table,
 };
 use event_log::Event;
+use packed_rows::PackedRows;
 
 /// Rows by key; in what a batch changes, none stands for one that is removed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,40 +38,37 @@ fn changed<K: Clone + Ord + Eq + std::hash::Hash, V: Clone>(
     table.changes().map(|changed| (changed.key.clone(), changed.now.map(&map))).collect()
 }
 
-fn all<K: Clone + Ord + Eq + std::hash::Hash, V: Clone>(
-    table: &Table<K, V>,
-    map: impl Fn(&V) -> V,
-) -> BTreeMap<K, Option<V>> {
-    table.iter().map(|(key, row)| (key.clone(), Some(map(row)))).collect()
-}
-
-macro_rules! rows_of {
-    ($state:expr, $take:ident, $shop:expr) => {
-        Rows {
-            shop: $shop,
-            orders: $take(&$state.orders, Clone::clone),
-            payments: $take(&$state.payments, Clone::clone),
-            stock: $take(&$state.stock, Clone::clone),
-            coupons: $take(&$state.coupons, Clone::clone),
-            coupon_buyers: $take(&$state.coupon_buyers, Clone::clone),
-            points: $take(&$state.points, Clone::clone),
-            parked_keys: $take(&$state.parked_keys, Clone::clone),
-            parked: $take(&$state.parked, Clone::clone),
-            groups: $take(&$state.groups, bare),
-        }
-    };
-}
-
 impl Rows {
     /// What has changed since the state was stored last.
     pub(crate) fn changed(state: &State) -> Self {
-        rows_of!(state, changed, state.shop_changed.then(|| state.shop.clone()))
+        Self {
+            shop: state.shop_changed.then(|| state.shop.clone()),
+            orders: changed(&state.orders, Clone::clone),
+            payments: changed(&state.payments, Clone::clone),
+            stock: changed(&state.stock, Clone::clone),
+            coupons: changed(&state.coupons, Clone::clone),
+            coupon_buyers: changed(&state.coupon_buyers, Clone::clone),
+            points: changed(&state.points, Clone::clone),
+            parked_keys: changed(&state.parked_keys, Clone::clone),
+            parked: changed(&state.parked, Clone::clone),
+            groups: changed(&state.groups, bare),
+        }
     }
 
-    /// All of a state.
-    pub(crate) fn all(state: &State) -> Self {
-        let shop = Some(state.shop.clone()).filter(|shop| *shop != Shop::default());
-        rows_of!(state, all, shop)
+    /// All that a replay came to.
+    pub(crate) fn all(all: &PackedRows) -> Self {
+        Self {
+            shop: Some(all.shop().clone()).filter(|shop| *shop != Shop::default()),
+            orders: all.orders().map(|row| (row.order.clone(), Some(row))).collect(),
+            payments: all.payments().map(|row| (row.id.clone(), Some(row))).collect(),
+            stock: all.all_stock().map(|(sku, row)| (sku, Some(row))).collect(),
+            coupons: all.coupons().map(|row| (row.terms.code.clone(), Some(row))).collect(),
+            coupon_buyers: all.coupon_buyers().map(|(key, row)| (key, Some(row))).collect(),
+            points: all.all_points().map(|(buyer, row)| (buyer, Some(row))).collect(),
+            parked_keys: all.parked_keys().map(|(key, group)| (key.clone(), Some(group))).collect(),
+            parked: all.parked().map(|(fact, group)| (fact, Some(group))).collect(),
+            groups: all.groups().map(|(id, group)| (id, Some(bare(group)))).collect(),
+        }
     }
 
     /// Takes over what has changed.

@@ -5,19 +5,19 @@
 
 use std::path::Path;
 
-use domain::State;
+use packed_rows::PackedRows;
 use read_models::Table;
 use serde_json::Value;
 
 use super::files::{NewFile, Written};
 use crate::Error;
 
-pub(super) fn write(state: &State, table: Table, folder: &Path) -> Result<Written, Error> {
+pub(super) fn write(all: &PackedRows, table: Table, folder: &Path) -> Result<Written, Error> {
     let name = format!("{}.csv", table.name());
     let mut file = NewFile::create(folder, &name)?;
     let columns = table.columns();
     file.bytes(&record(columns.iter().copied())?)?;
-    for cells in table.rows(state) {
+    for cells in table.rows(all) {
         let cells = cells?;
         let fields = columns.iter().map(|column| cells.get(*column).map_or_else(String::new, cell));
         file.row(&record(fields)?)?;

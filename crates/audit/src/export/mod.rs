@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use aws_lc_rs::digest as sha256;
-use domain::{Position, State};
+use domain::Position;
 use event_log::Event;
+use packed_rows::PackedRows;
 use read_models::{Cells, Table};
 use serde::{Deserialize, Serialize};
 
@@ -101,23 +102,23 @@ pub async fn export(
         return Err(error);
     }
     let mut files = vec![taker.events.finish()?];
-    let (state, mismatches) = taker.fold.finish();
+    let (all, mismatches) = taker.fold.finish();
     if let Some(mismatch) = mismatches.first() {
         return Err(Error::Unfoldable(mismatch.clone()));
     }
     progress.begin("writing the read models", TABLES.len() as u64);
     for table in TABLES {
-        files.push(write_table(&state, table, folder, request.format)?);
+        files.push(write_table(&all, table, folder, request.format)?);
         progress.add(1);
     }
-    files.push(write_settings(&state, folder)?);
+    files.push(write_settings(&all, folder)?);
     let manifest = Manifest {
         shop: source.shop().to_string(),
         range: [request.from, request.through],
         arguments: request.arguments,
         version: request.version,
         files,
-        totals: totals(&state),
+        totals: totals(&all),
     };
     files::write_whole(folder, "manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
     Ok(manifest)
@@ -139,48 +140,48 @@ impl Take for Writing {
     }
 }
 
-fn write_table(state: &State, table: Table, folder: &Path, format: Format) -> Result<Written, Error> {
+fn write_table(all: &PackedRows, table: Table, folder: &Path, format: Format) -> Result<Written, Error> {
     match format {
         Format::Jsonl => {
             let mut file = NewFile::create(folder, &format!("{}.jsonl", table.name()))?;
-            for cells in table.rows(state) {
+            for cells in table.rows(all) {
                 file.line(&line(cells?)?)?;
             }
             file.finish()
         }
-        Format::Csv => csv::write(state, table, folder),
+        Format::Csv => csv::write(all, table, folder),
     }
 }
 
 /// The settings and rules in force, as `shop.configured` and `rules.activated` left them.
-fn write_settings(state: &State, folder: &Path) -> Result<Written, Error> {
+fn write_settings(all: &PackedRows, folder: &Path) -> Result<Written, Error> {
     let mut file = NewFile::create(folder, SETTINGS)?;
-    file.line(&settings(state)?)?;
+    file.line(&settings(all)?)?;
     file.finish()
 }
 
-fn settings(state: &State) -> Result<String, Error> {
+fn settings(all: &PackedRows) -> Result<String, Error> {
     let mut cells = Cells::new();
-    cells.insert("rules".to_owned(), state.shop.rules.into());
-    cells.insert("settings".to_owned(), serde_json::to_value(&state.shop.settings)?);
+    cells.insert("rules".to_owned(), all.shop().rules.into());
+    cells.insert("settings".to_owned(), serde_json::to_value(&all.shop().settings)?);
     line(cells)
 }
 
 /// What the files beside the entries must be, in the order of the manifest.
-pub(crate) fn expected(state: &State) -> Result<Vec<Written>, Error> {
+pub(crate) fn expected(all: &PackedRows) -> Result<Vec<Written>, Error> {
     let of_table = |table: &Table| {
-        let Digest { model, rows, sha256 } = digest(state, *table)?;
+        let Digest { model, rows, sha256 } = digest(all, *table)?;
         Ok(Written { file: format!("{model}.jsonl"), rows, sha256 })
     };
     let mut files = TABLES.iter().map(of_table).collect::<Result<Vec<_>, Error>>()?;
-    let settings = sha256::digest(&sha256::SHA256, format!("{}\n", settings(state)?).as_bytes());
+    let settings = sha256::digest(&sha256::SHA256, format!("{}\n", settings(all)?).as_bytes());
     files.push(Written { file: SETTINGS.to_owned(), rows: 1, sha256: hex::encode(settings) });
     Ok(files)
 }
 
-pub(crate) fn totals(state: &State) -> BTreeMap<String, Totals> {
+pub(crate) fn totals(all: &PackedRows) -> BTreeMap<String, Totals> {
     let mut totals: BTreeMap<String, Totals> = BTreeMap::new();
-    for (_, order) in state.orders.iter() {
+    for order in all.orders() {
         let sums = totals.entry(order.currency.to_string()).or_default();
         sums.orders += 1;
         sums.total_minor += i128::from(order.total_minor);

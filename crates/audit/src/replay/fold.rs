@@ -3,25 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact, State};
+use domain::{Context, Fact, Outcome, OutcomeType, ReceivedFact};
 use event_log::{Event, Kind};
+use packed_rows::{PackedRows, Workbench};
 use relay::received;
 
 use super::{Difference, Mismatch, Mismatches, compare, was_parked};
 
-/// A fold under way. Events go in in position order, from the first; after each one the state is the one as of it.
-#[derive(Debug)]
+/// A fold under way. Events go in in position order, from the first; after each one the rows are those as of it.
+#[derive(Debug, Default)]
 pub struct Fold {
-    state: State,
+    bench: Workbench,
     /// Facts whose outcomes may still come.
     waiting: VecDeque<Arc<ReceivedFact>>,
     mismatches: Mismatches,
-}
-
-impl Default for Fold {
-    fn default() -> Self {
-        Self { state: State::empty(), waiting: VecDeque::new(), mismatches: Mismatches::default() }
-    }
 }
 
 impl Fold {
@@ -37,20 +32,18 @@ impl Fold {
                     let what = format!("an outcome of {cause}, which is no fact that waits");
                     return self.mismatches.add(event.position, what);
                 };
-                // Nothing is stored here, so that nothing of what changed has to be remembered.
-                self.state.mark_stored();
                 let outcomes = read(std::slice::from_ref(&event), &mut self.mismatches);
-                fold(&mut self.state, fact, &outcomes, &mut self.mismatches);
+                fold(&mut self.bench, fact, &outcomes, &mut self.mismatches);
             }
             // Notes decide nothing.
             _ => {}
         }
     }
 
-    /// The state as of the last event.
+    /// The rows as of the last event.
     #[must_use]
-    pub fn state(&self) -> &State {
-        &self.state
+    pub fn rows(&mut self) -> &PackedRows {
+        self.bench.rows()
     }
 
     /// What could not be folded.
@@ -67,25 +60,25 @@ impl Fold {
         mut self,
         fact: ReceivedFact,
         recorded: &[Event],
-    ) -> (State, Vec<Outcome>, Vec<Mismatch>) {
-        self.state.mark_stored();
+    ) -> (PackedRows, Vec<Outcome>, Vec<Mismatch>) {
         if !was_parked(recorded)
-            && let Ok(mut decided) = self.state.decide(&fact)
+            && let Ok(mut decided) = self.bench.decide(&fact)
             && matches!(compare(&decided, recorded, true), Difference::None | Difference::Cut)
         {
             let rest = decided.split_off(recorded.len());
-            return (self.state, rest, self.mismatches.into_vec());
+            self.bench.keep();
+            return (self.bench.into_rows(), rest, self.mismatches.into_vec());
         }
-        self.state.revert();
+        self.bench.revert();
         let outcomes = read(recorded, &mut self.mismatches);
-        fold(&mut self.state, &Arc::new(fact), &outcomes, &mut self.mismatches);
-        (self.state, Vec::new(), self.mismatches.into_vec())
+        fold(&mut self.bench, &Arc::new(fact), &outcomes, &mut self.mismatches);
+        (self.bench.into_rows(), Vec::new(), self.mismatches.into_vec())
     }
 
-    /// The state, and what could not be folded.
+    /// The rows, and what could not be folded.
     #[must_use]
-    pub fn finish(self) -> (State, Vec<Mismatch>) {
-        (self.state, self.mismatches.into_vec())
+    pub fn finish(self) -> (PackedRows, Vec<Mismatch>) {
+        (self.bench.into_rows(), self.mismatches.into_vec())
     }
 }
 
@@ -103,7 +96,7 @@ pub(super) fn read(events: &[Event], mismatches: &mut Mismatches) -> Vec<Outcome
 
 /// Folds all outcomes of a fact.
 pub(super) fn fold(
-    state: &mut State,
+    bench: &mut Workbench,
     fact: &Arc<ReceivedFact>,
     outcomes: &[Outcome],
     mismatches: &mut Mismatches,
@@ -111,13 +104,14 @@ pub(super) fn fold(
     for outcome in outcomes {
         let context =
             Context { position: fact.position, at: fact.at, fact_at: fact.at, answers: outcome.answers };
-        if let Err(error) = state.evolve(&context, outcome.kind, &outcome.change) {
+        if let Err(error) = bench.evolve(&context, outcome.kind, &outcome.change) {
             mismatches.add(fact.position, format!("{} cannot be folded: {error}", outcome.kind.name()));
         }
     }
     // What is parked is decided later, from the fact itself.
     let was_parked = outcomes.iter().any(|outcome| outcome.kind == OutcomeType::EventParked);
     if was_parked || matches!(fact.fact, Ok(Fact::EventRedriven(_))) {
-        state.attach(fact);
+        bench.attach(fact);
     }
+    bench.keep();
 }

@@ -13,8 +13,9 @@ mod tests;
 
 use std::borrow::Cow;
 
-use domain::{Outcome, OutcomeType, Position, ReceivedFact, State};
-use event_log::{Event, canonical};
+use domain::{Outcome, OutcomeType, Position, ReceivedFact};
+use event_log::{Event, canonical, is_written_as};
+use packed_rows::{PackedRows, Workbench};
 use serde::Serialize;
 
 pub use fold::Fold;
@@ -57,29 +58,20 @@ impl Mismatches {
 }
 
 /// A replay under way. Events go in in position order, from the first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Replay {
     pairing: Pairing,
     decider: Decider,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Decider {
-    decided: State,
+    decided: Workbench,
     /// The fold of the recorded outcomes, where it is another than what is decided.
-    folded: Option<State>,
+    folded: Option<Workbench>,
     facts: u64,
     outcomes: u64,
     mismatches: Mismatches,
-}
-
-impl Default for Replay {
-    fn default() -> Self {
-        let decided = State::empty();
-        let decider =
-            Decider { decided, folded: None, facts: 0, outcomes: 0, mismatches: Mismatches::default() };
-        Self { pairing: Pairing::default(), decider }
-    }
 }
 
 impl Replay {
@@ -93,18 +85,20 @@ impl Replay {
 
     /// The fold of the recorded outcomes as of the last event. Where a fact has outcomes behind it too, it is made for the
     /// occasion, and the replay goes on without it: what has not come yet may still be missing.
-    pub fn folded(&mut self) -> Cow<'_, State> {
+    pub fn folded(&mut self) -> Cow<'_, PackedRows> {
         let Self { pairing, decider } = self;
         if pairing.begun().is_some_and(|(fact, recorded)| decider.is_whole(fact, recorded)) {
             pairing.finish_first().into_iter().for_each(|decided| decider.decide(&decided));
         }
-        let Some((fact, recorded)) = pairing.begun() else { return Cow::Borrowed(decider.folded()) };
+        let Some((fact, recorded)) = pairing.begun() else {
+            return Cow::Borrowed(decider.folded().rows());
+        };
         let mut folded = decider.folded().clone();
         // What is found is found again when the fact is decided.
         let mut found = Mismatches::default();
         let outcomes = fold::read(recorded, &mut found);
         fold::fold(&mut folded, fact, &outcomes, &mut found);
-        Cow::Owned(folded)
+        Cow::Owned(folded.into_rows())
     }
 
     /// Ends the replay.
@@ -113,6 +107,7 @@ impl Replay {
         let Self { pairing, decider } = &mut self;
         pairing.finish(end, |decided| decider.decide(&decided));
         let Decider { decided, folded, facts, outcomes, mismatches } = self.decider;
+        let (decided, folded) = (decided.into_rows(), folded.map(Workbench::into_rows));
         Replayed { facts, outcomes, mismatches: mismatches.into_vec(), decided, folded }
     }
 }
@@ -130,8 +125,8 @@ impl crate::Take for Fold {
 }
 
 impl Decider {
-    fn folded(&self) -> &State {
-        self.folded.as_ref().unwrap_or(&self.decided)
+    fn folded(&mut self) -> &mut Workbench {
+        self.folded.as_mut().unwrap_or(&mut self.decided)
     }
 
     /// Whether this is all that is decided of a fact. Nothing is changed by asking.
@@ -139,7 +134,6 @@ impl Decider {
         if was_parked(recorded) {
             return true;
         }
-        self.decided.mark_stored();
         let decided = self.decided.decide(fact);
         self.decided.revert();
         decided.is_ok_and(|decided| compare(&decided, recorded, false) == Difference::None)
@@ -148,8 +142,6 @@ impl Decider {
     fn decide(&mut self, Decided { fact, outcomes: recorded, is_cut }: &Decided) {
         self.facts += 1;
         self.outcomes += recorded.len() as u64;
-        // Nothing is stored here: what changes from here on is what this fact changes.
-        self.decided.mark_stored();
         if was_parked(recorded) {
             self.obey(fact, recorded);
             return;
@@ -166,8 +158,8 @@ impl Decider {
             folded.revert();
             self.folded = Some(folded);
         }
+        self.decided.keep();
         if let Some(folded) = &mut self.folded {
-            folded.mark_stored();
             let outcomes = fold::read(recorded, &mut self.mismatches);
             fold::fold(folded, fact, &outcomes, &mut self.mismatches);
         }
@@ -177,7 +169,6 @@ impl Decider {
         let outcomes = fold::read(recorded, &mut self.mismatches);
         fold::fold(&mut self.decided, fact, &outcomes, &mut self.mismatches);
         if let Some(folded) = &mut self.folded {
-            folded.mark_stored();
             fold::fold(folded, fact, &outcomes, &mut self.mismatches);
         }
     }
@@ -192,20 +183,20 @@ pub struct Replayed {
     pub outcomes: u64,
     /// Where decisions differ, the first of them.
     pub mismatches: Vec<Mismatch>,
-    decided: State,
-    folded: Option<State>,
+    decided: PackedRows,
+    folded: Option<PackedRows>,
 }
 
 impl Replayed {
-    /// The state as it was decided now.
+    /// The rows as they are decided now.
     #[must_use]
-    pub fn decided(&self) -> &State {
+    pub fn decided(&self) -> &PackedRows {
         &self.decided
     }
 
     /// The fold of the recorded outcomes: what the tables must show.
     #[must_use]
-    pub fn folded(&self) -> &State {
+    pub fn folded(&self) -> &PackedRows {
         self.folded.as_ref().unwrap_or(&self.decided)
     }
 }
@@ -257,6 +248,9 @@ fn difference(n: u32, decided: &Outcome, recorded: &Event) -> Option<String> {
     }
     if decided.answers != recorded.answers || recorded.n != Some(n) {
         return Some("its number, or the fact that it answers".to_owned());
+    }
+    if is_written_as(&decided.change, recorded.data()) {
+        return None;
     }
     match canonical(&decided.change) {
         Ok(data) if data == recorded.data() => None,

@@ -27,8 +27,7 @@ fn moved(position: i64, cause: i64, received: i64) -> Event {
 
 fn on_hand(replayed: &Replayed) -> [i64; 2] {
     let sku = "A".parse().unwrap();
-    [replayed.decided(), replayed.folded()]
-        .map(|state| state.stock.get(&sku).map_or(0, domain::Stock::on_hand))
+    [replayed.decided(), replayed.folded()].map(|rows| rows.stock(&sku).map_or(0, |stock| stock.on_hand()))
 }
 
 #[test]
@@ -57,7 +56,7 @@ fn a_recorded_parking_is_obeyed() {
     let replayed = replay([received(0, 5), parking], Position(0));
     assert_eq!(replayed.mismatches, []);
     assert_eq!(on_hand(&replayed), [0, 0]);
-    assert!(replayed.folded().groups.get(&Position(0)).is_some());
+    assert!(replayed.folded().group(Position(0)).is_some());
 }
 
 /// The fold alone is what the replay's is, wherever the log is cut; what stands behind the cut is not missed.
@@ -71,10 +70,10 @@ fn given_a_log_that_is_cut_when_it_is_replayed_then_what_stands_behind_the_cut_i
             fold.push(event.clone());
         }
         let replayed = replay.finish(End::Cut);
-        let (state, mismatches) = fold.finish();
+        let (rows, mismatches) = fold.finish();
         assert_eq!((replayed.mismatches.as_slice(), mismatches.as_slice()), (&[][..], &[][..]));
         let sku = "A".parse().unwrap();
-        let folded = state.stock.get(&sku).map_or(0, domain::Stock::on_hand);
+        let folded = rows.stock(&sku).map_or(0, |stock| stock.on_hand());
         assert_eq!((on_hand(&replayed), folded), ([left, left], left), "{cut}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use domain::{Fact, Payment, PaymentKey, PaymentKind, PaymentState, Position, State, Timestamp};
+use domain::{Fact, Payment, PaymentKey, PaymentKind, PaymentState, Position, Timestamp};
 use event_log::{Event, Kind};
+use packed_rows::PackedRows;
 
 use crate::{Fold, Mismatch, Take};
 
@@ -25,7 +26,7 @@ pub(super) struct Recorded {
 /// Books that are closed.
 #[derive(Debug)]
 pub(super) struct Closed {
-    pub(super) state: State,
+    pub(super) rows: PackedRows,
     pub(super) mismatches: Vec<Mismatch>,
     pub(super) recorded: HashMap<PaymentKey, Recorded>,
     pub(super) as_of: Position,
@@ -49,15 +50,15 @@ impl Take for Books {
 
 impl Books {
     pub(super) fn close(self) -> Closed {
-        let (state, mismatches) = self.fold.finish();
-        Closed { state, mismatches, recorded: self.recorded, as_of: self.as_of.unwrap_or(Position(-1)) }
+        let (rows, mismatches) = self.fold.finish();
+        Closed { rows, mismatches, recorded: self.recorded, as_of: self.as_of.unwrap_or(Position(-1)) }
     }
 }
 
 impl Closed {
     /// Payments that PayPal must list: other tenders are not its.
-    pub(super) fn payments(&self) -> impl Iterator<Item = (&PaymentKey, &Payment)> {
-        self.state.payments.iter().filter(|(_, payment)| moved_money(payment))
+    pub(super) fn payments(&self) -> impl Iterator<Item = Payment> {
+        self.rows.payments().filter(moved_money)
     }
 }
 

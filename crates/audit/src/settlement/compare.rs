@@ -239,7 +239,7 @@ pub fn compare(report: &Report, books: Books, options: &Options) -> Result<Compa
     if let Some(mismatch) = books.mismatches.first() {
         return Err(Error::Unfoldable(mismatch.clone()));
     }
-    let payee = books.state.shop.settings.payee.as_ref().map(|payee| payee.as_str());
+    let payee = books.rows.shop().settings.payee.as_ref().map(|payee| payee.as_str());
     let sections = sections_of(report, options.account.as_deref().or(payee))?;
     let from = sections.iter().map(|section| section.from).min();
     let to = sections.iter().map(|section| section.to).max();
@@ -347,8 +347,8 @@ impl<'a> Comparing<'a> {
 
     fn one_listed(&mut self, transaction: &Transaction, is_new: bool) -> Result<(), Error> {
         let (kind, gross) = (kind_of(&transaction.key), transaction.gross);
-        let booked = self.books.state.payments.get(&transaction.key);
-        let moved = booked.filter(|payment| moved_money(payment));
+        let booked = self.books.rows.payment(&transaction.key);
+        let moved = booked.as_ref().filter(|payment| moved_money(payment));
         let differs = match moved {
             _ if !is_new => vec![Difference::Twice],
             Some(payment) => differences(payment, transaction),
@@ -363,7 +363,7 @@ impl<'a> Comparing<'a> {
         let here_minor = if is_new { moved.map_or(0, |payment| payment.amount_minor) } else { 0 };
         self.tally.add((class, kind, gross.currency), here_minor, gross.minor)?;
         if class != Class::Matched {
-            let here = self.here(&transaction.key, booked);
+            let here = self.here(&transaction.key, booked.as_ref());
             let id = name_of(&transaction.key).to_owned();
             self.tally.unmatched.push(Unmatched {
                 class,
@@ -383,14 +383,16 @@ impl<'a> Comparing<'a> {
 
     /// What the log has, and PayPal does not list.
     fn unlisted(&mut self, listed: &HashSet<&PaymentKey>) -> Result<(), Error> {
-        let mut missing: Vec<(&PaymentKey, &Payment, Class)> = self
+        let mut missing: Vec<(Payment, Class)> = self
             .books
             .payments()
-            .filter(|(key, _)| !listed.contains(key))
-            .filter_map(|(key, payment)| Some((key, payment, self.class_of(key, payment)?)))
+            .filter(|payment| !listed.contains(&payment.id))
+            .filter_map(|payment| self.class_of(&payment).map(|class| (payment, class)))
             .collect();
-        missing.sort_by_key(|(key, ..)| (self.books.recorded.get(*key).map(|first| first.position), *key));
-        for (key, payment, class) in missing {
+        let first = |key: &PaymentKey| self.books.recorded.get(key).map(|first| first.position);
+        missing.sort_by(|(a, _), (b, _)| (first(&a.id), &a.id).cmp(&(first(&b.id), &b.id)));
+        for (payment, class) in &missing {
+            let (key, class) = (&payment.id, *class);
             let Some(currency) = payment.currency else { continue };
             self.tally.add((class, kind_of(key), currency), payment.amount_minor, 0)?;
             self.tally.unmatched.push(Unmatched {
@@ -406,10 +408,10 @@ impl<'a> Comparing<'a> {
     }
 
     /// Whether PayPal had to list it in this report; none where it belongs to another.
-    fn class_of(&self, key: &PaymentKey, payment: &Payment) -> Option<Class> {
-        let latest = self.books.recorded.get(key).map(|first| first.at).or(payment.at)?;
-        let order = payment.order.as_ref().and_then(|order| self.books.state.orders.get(order));
-        let placed_at = order.and_then(|order| order.terms.as_ref()).map(|terms| terms.placed_at);
+    fn class_of(&self, payment: &Payment) -> Option<Class> {
+        let latest = self.books.recorded.get(&payment.id).map(|first| first.at).or(payment.at)?;
+        let order = payment.order.as_ref().and_then(|order| self.books.rows.order(order));
+        let placed_at = order.as_ref().and_then(|order| order.terms.as_ref()).map(|terms| terms.placed_at);
         let as_late = latest.plus_seconds(-self.options.late_s)?;
         // An order that was revised since may seem to be placed after its money came.
         let earliest =

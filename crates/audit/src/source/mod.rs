@@ -12,7 +12,7 @@ use crate::{Bundle, End, Error, Progress};
 pub use snapshot::Snapshot;
 
 /// Entries are read so many at a time.
-const PAGE: i64 = 5_000;
+const PAGE: i64 = 1_000;
 /// Pages that are read before they are asked for.
 const AHEAD: usize = 2;
 

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{BufReader, Read, Take};
 use std::path::Path;
 
-use domain::{Position, State};
+use domain::Position;
 use event_log::Event;
+use packed_rows::PackedRows;
 use tlog::{Checkpoint, Growth, Note, Verifier};
 
 use crate::bundle::BundleReport;
@@ -121,7 +122,7 @@ impl ExportedEntries {
 /// Compares the exported read models, and what the export says of itself, with what the log makes them.
 pub(super) fn compare_exports(
     bundle: &Bundle,
-    state: &State,
+    all: &PackedRows,
     entries: u64,
     findings: &mut Findings,
 ) -> Result<(), Error> {
@@ -132,7 +133,7 @@ pub(super) fn compare_exports(
         // Each of them was compared with the log's.
         sha256: bundle.exported_digest(ENTRIES)?,
     }];
-    for written in export::expected(state)? {
+    for written in export::expected(all)? {
         if bundle.exported_digest(&written.file)? != written.sha256 {
             findings.add(head, EXPORT, format!("export/{} is not what the log makes it", written.file));
         }
@@ -146,7 +147,7 @@ pub(super) fn compare_exports(
     }
     let pairs = [
         ("list of files", said.files.len() == expected.len()),
-        ("total", said.totals == export::totals(state)),
+        ("total", said.totals == export::totals(all)),
         ("shop", said.shop == bundle.shop().as_str()),
     ];
     for (other, _) in pairs.iter().filter(|(_, is_same)| !is_same) {

@@ -44,8 +44,10 @@ pub(crate) struct ReplayReport {
     verify_events_per_s: f64,
     /// One order as of a point, with its payments.
     as_of_order_ms: Quantiles,
-    /// What a replay takes of memory for each order with its payments, its article, coupon and buyer.
+    /// What the rows of a replay take for each order with its payments, its article, coupon and buyer.
     bytes_per_order: f64,
+    /// The same of the whole process, with what is read ahead and the allocator's own.
+    resident_bytes_per_order: f64,
     rss_mb: f64,
     rounds: usize,
 }
@@ -65,7 +67,7 @@ pub(crate) async fn measure(
     cluster.settle(TEMPLATE).await?;
     let progress = Progress::default();
     let (mut replays, mut folds, mut verifies, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut events = 0;
+    let (mut events, mut bytes) = (0, 0);
     for round in 1..=rounds {
         let source = audit::Source::Snapshot(Snapshot::take(&owner, &ground.shop).await?);
         let head = source.locate(Point::Head).await?;
@@ -75,6 +77,7 @@ pub(crate) async fn measure(
         let ran = run(&source, head, &progress).await?;
         anyhow::ensure!(ran.is_clean(), "a replay decides otherwise: {:?}", ran.replayed.mismatches);
         replays.push(per_s(began));
+        bytes = ran.replayed.folded().bytes();
         drop(ran);
         let began = Instant::now();
         let fold = read_into(&source, head, Fold::default(), ("folding", &progress)).await?;
@@ -102,7 +105,8 @@ pub(crate) async fn measure(
         fold_events_per_s: median(&folds).round(),
         verify_events_per_s: median(&verifies).round(),
         as_of_order_ms: Quantiles::of(&looks),
-        bytes_per_order: ((whole.saturating_sub(empty)) as f64 * 1024.0 / orders as f64).round(),
+        bytes_per_order: (bytes as f64 / orders as f64).round(),
+        resident_bytes_per_order: ((whole.saturating_sub(empty)) as f64 * 1024.0 / orders as f64).round(),
         rss_mb: (whole as f64 / 1024.0).round(),
         rounds,
     })

@@ -174,7 +174,7 @@ impl Decision<'_> {
 
     /// Adds an outcome and evolves the state by it.
     pub(crate) fn emit(&mut self, kind: OutcomeType, key: Key, change: Change) -> Result<(), Undecided> {
-        self.state.evolve(&self.cx, kind, &change)?;
+        self.state.apply(&self.cx, kind, &change)?;
         self.outcomes.push(Outcome { kind, key, answers: self.cx.answers, change });
         Ok(())
     }

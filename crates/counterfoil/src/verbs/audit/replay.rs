@@ -7,7 +7,7 @@ use audit::{Bundle, Digests, Point, Progress, Run, Snapshot, Source, run};
 use clap::Args;
 use database::{Database, sql};
 use domain::ShopId;
-use read_models::{Difference, compare_live, store_state};
+use read_models::{Difference, compare_live, store_all};
 use serde_json::{Value, json};
 
 use super::{LogArgs, point, shown, told};
@@ -73,7 +73,7 @@ impl Replay {
         source.close().await;
         if let Some(scratch) = &scratch {
             let client = scratch.client().await?;
-            shown(&progress, store_state(&client, &shop, ran.replayed.folded())).await?;
+            shown(&progress, store_all(&client, &shop, ran.replayed.folded())).await?;
         }
         print(globals.output, &ran, &differences)?;
         Ok(if ran.is_clean() && differences.is_empty() { Exit::Ok } else { Exit::Finding })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use audit::{Assumptions, Point, Progress, Snapshot, Source, WhatIf as Found, what_if};
 use clap::Args;
 use domain::Settings;
-use read_models::store_state;
+use read_models::store_all;
 use serde_json::{Value, json};
 
 use super::replay::scratch;
@@ -70,7 +70,7 @@ impl WhatIf {
         source.close().await;
         if let Some(scratch) = &scratch {
             let client = scratch.client().await?;
-            shown(&progress, store_state(&client, &shop, &found.state)).await?;
+            shown(&progress, store_all(&client, &shop, &found.rows)).await?;
         }
         print(globals.output, &found)?;
         Ok(if found.orders.is_empty() { Exit::Ok } else { Exit::Finding })
