@@ -11,10 +11,10 @@ use crate::bench::plain::Plain;
 use crate::bench::plot::Plot;
 use crate::bench::report::{Findings, number};
 use crate::bench::round::{self, Round, Run};
+use crate::bench::seed;
 use crate::bench::serving::BenchGround;
 use crate::bench::stages::{self, Stages};
 use crate::bench::workload::Workload;
-use crate::bench::seed;
 use crate::output::note;
 
 /// Measures round by round: the plain transaction, its peers, callbacks that are only taken where that is asked for, callbacks

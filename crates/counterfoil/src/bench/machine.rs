@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::bench::Plan;
-use crate::bench::cluster::{BenchCluster, SETTINGS};
+use crate::bench::cluster::BenchCluster;
 
 /// The machine, the build, the server with its settings, and how much was measured.
 pub(crate) fn describe(plan: &Plan, cluster: &BenchCluster) -> Map<String, Value> {
     let settings: Map<String, Value> =
-        SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        cluster.settings().iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let described = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "build": if cfg!(debug_assertions) { "debug" } else { "release" },

@@ -43,7 +43,7 @@ use crate::{exit, service};
 pub(crate) use report::Report;
 pub(crate) use sinks::Broker;
 
-use cluster::BenchCluster;
+use cluster::{BenchCluster, Setting};
 use report::Findings;
 
 /// What is measured.
@@ -107,9 +107,20 @@ impl Profile {
         matches!(self, Self::Callbacks | Self::Settle | Self::Burst | Self::Growth)
     }
 
+    /// Of PostgreSQL, where they are not the usual ones.
+    fn settings(self) -> &'static [Setting] {
+        match self {
+            // What fills a large log is written once: segments are used again instead of kept.
+            Self::Growth => &[("max_wal_size", "3GB"), ("min_wal_size", "1GB")],
+            _ => &[],
+        }
+    }
+
     async fn measure(self, cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<Findings> {
         match self {
-            Self::Callbacks | Self::Settle => callbacks::measure(cluster, plan, self == Self::Callbacks).await,
+            Self::Callbacks | Self::Settle => {
+                callbacks::measure(cluster, plan, self == Self::Callbacks).await
+            }
             Self::Replay => Findings::of(&replay::measure(cluster, plan).await?),
             Self::Tree => Findings::of(&tree::measure(cluster, plan).await?),
             Self::Feed => Findings::of(&feed::measure(cluster, plan).await?),
@@ -148,7 +159,7 @@ pub(crate) struct Plan {
 
 /// Measures on a cluster of its own. Whoever is asked to stop before the end leaves nothing behind either.
 pub(crate) async fn run(profile: Profile, plan: &Plan, project: &Project) -> anyhow::Result<Report> {
-    let cluster = BenchCluster::start(project, plan.pg_bin.clone()).await?;
+    let cluster = BenchCluster::start(project, plan.pg_bin.clone(), profile.settings()).await?;
     let measured = tokio::select! {
         measured = Box::pin(profile.measure(&cluster, plan)) => measured,
         asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),

@@ -33,7 +33,10 @@ pub(crate) struct PgQ {
 
 impl Peers {
     /// Makes the queue. Without the extension the answer is what to do about it.
-    pub(crate) async fn prepare(cluster: &BenchCluster, plain: &Plain) -> anyhow::Result<Result<Self, String>> {
+    pub(crate) async fn prepare(
+        cluster: &BenchCluster,
+        plain: &Plain,
+    ) -> anyhow::Result<Result<Self, String>> {
         let owner = cluster.owner(DATABASE).await?;
         let client = owner.client().await?;
         let row = client.query_one(&sql::bench::PGQ_AVAILABLE, &[]).await?;

@@ -53,14 +53,22 @@ impl Plot {
             macro_rules! draw {
                 ($chart:expr) => {{
                     let mut chart = $chart;
-                    chart.configure_mesh().x_desc(&self.across).y_desc(&self.upwards).light_line_style(WHITE).draw()?;
+                    chart
+                        .configure_mesh()
+                        .x_desc(&self.across)
+                        .y_desc(&self.upwards)
+                        .light_line_style(WHITE)
+                        .draw()?;
                     for ((name, points), colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
-                        let drawn = chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+                        let drawn = chart
+                            .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
                         let colour = *colour;
                         drawn.label(name).legend(move |(x, y)| {
                             PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
                         });
-                        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
+                        chart.draw_series(
+                            points.iter().map(|point| Circle::new(*point, 3, colour.filled())),
+                        )?;
                     }
                     chart
                         .configure_series_labels()

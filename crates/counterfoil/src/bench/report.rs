@@ -164,7 +164,8 @@ mod tests {
     fn people_are_shown_every_figure_by_its_name() {
         let mut rows = Vec::new();
         flatten("", &json!({"a": {"b": 1}, "c": [{"d": null}, {"d": 2}], "e": [3, 4]}), &mut rows);
-        let rows: Vec<(&str, Value)> = rows.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let rows: Vec<(&str, Value)> =
+            rows.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let wanted =
             [("a.b", json!(1)), ("c.0.d", json!("not measured")), ("c.1.d", json!(2)), ("e", json!([3, 4]))];
         assert_eq!(rows, wanted);

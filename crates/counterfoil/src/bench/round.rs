@@ -216,8 +216,13 @@ async fn progress(owner: &Database, ground: &BenchGround) -> anyhow::Result<i64>
 
 /// What was answered is there, and settled.
 async fn check(client: &database::Client, workload: &Workload, settled: bool) -> anyhow::Result<()> {
+    check_count(client, workload.callbacks.len(), settled).await
+}
+
+/// So many callbacks are there, once each, and settled.
+pub(crate) async fn check_count(client: &database::Client, sent: usize, settled: bool) -> anyhow::Result<()> {
     let row = client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?;
-    let sent = workload.callbacks.len() as i64;
+    let sent = sent as i64;
     let wanted = [("callbacks", sent), ("evidence", sent), ("paid", if settled { sent } else { 0 })];
     for (what, wanted) in wanted {
         let found: i64 = row.try_get(what)?;

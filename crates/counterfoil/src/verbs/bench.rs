@@ -42,7 +42,7 @@ pub(crate) struct Bench {
     /// Draw the ratios of each round, a burst's seconds, or how cost grows, as SVG
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Events of the logs whose growth is measured, from few to many; each is 2 kB on disk
+    /// Events of the logs whose growth is measured, from few to many; an event takes 1.6 kB of disk
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [100_000, 1_000_000, 10_000_000],
         value_parser = clap::value_parser!(i64).range(1_000..=100_000_000))]
     sizes: Vec<i64>,

@@ -9,6 +9,7 @@ use database::{Client, Database, sql};
 use domain::Position;
 use serde_json::Value;
 
+use super::SPARE_BYTES;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::load::flood;
 use crate::bench::round::wait_until_decided;
@@ -92,9 +93,12 @@ impl Sample {
             let text = events.iter().fold(text.replace('%', "%%"), |text, event| {
                 text.replace(&event.at_text, &last.at_text).replace(&event.held_text, &last.held_text)
             });
-            ids.iter().fold(text, |text, (id, place)| text.replace(&format!("\"{id}\""), &format!("\"{place}\"")))
+            ids.iter()
+                .fold(text, |text, (id, place)| text.replace(&format!("\"{id}\""), &format!("\"{place}\"")))
         };
-        let place = |position: i64| events.iter().position(|event| event.position == position).map(|place| place as i64);
+        let place = |position: i64| {
+            events.iter().position(|event| event.position == position).map(|place| place as i64)
+        };
         let entry = |event: &Event| {
             let entry = pattern(&event.entry).replace(&event.id, "%4$s");
             let entry = entry.replace(&format!("\"{key}\""), "\"order:%1$s\"");
@@ -118,29 +122,56 @@ impl Sample {
         self.positions.len() as i64
     }
 
-    /// Lets a log grow to so many events; of its outbox all before a position is pruned.
-    pub(super) async fn grow(&self, owner: &Database, to: i64, pruned: i64) -> anyhow::Result<()> {
+    /// Lets a log grow to so many events; only those from a position on have a row in the outbox.
+    pub(super) async fn grow(
+        &self,
+        cluster: &BenchCluster,
+        owner: &Database,
+        to: i64,
+        announced: i64,
+    ) -> anyhow::Result<()> {
         let client = owner.client().await?;
         client.batch_execute(sql::bench::SEED_FAST.text()).await?;
         let head = event_log::head(&client, &SHOP.parse()?).await?.map_or(-1, |(position, _)| position.0);
         let (mut first, mut number) = (head + 1, head + 1);
         while first + self.events() <= to {
+            anyhow::ensure!(
+                cluster.free_bytes()? > SPARE_BYTES,
+                "the disk is nearly full: somebody else fills it too"
+            );
             let orders = CHUNK.min((to - first) / self.events());
             client
                 .execute(
                     &sql::bench::GROW_LOG,
                     &[
-                        &SHOP, &self.order, &self.positions, &self.entries, &self.payloads, &self.causes, &self.at,
-                        &first, &number, &orders, &pruned, &self.sku,
+                        &SHOP,
+                        &self.order,
+                        &self.positions,
+                        &self.entries,
+                        &self.payloads,
+                        &self.causes,
+                        &self.at,
+                        &first,
+                        &number,
+                        &orders,
+                        &announced,
+                        &self.sku,
                     ],
                 )
                 .await?;
             first += orders * self.events();
             number += orders;
         }
-        client.execute(&sql::bench::SEED_PRUNED, &[&SHOP, &(pruned - 1)]).await?;
         Ok(())
     }
+}
+
+/// Prunes the outbox of all before a position. The sample's rows go with it: nothing can be made of it any more.
+pub(super) async fn prune(owner: &Database, before: i64) -> anyhow::Result<()> {
+    let client = owner.client().await?;
+    client.batch_execute(sql::bench::SEED_FAST.text()).await?;
+    client.execute(&sql::bench::SEED_PRUNED, &[&SHOP, &(before - 1)]).await?;
+    Ok(())
 }
 
 /// Of what came from PayPal: its capture and its order there.
@@ -155,6 +186,10 @@ pub(super) async fn check(owner: &Database, ground: &BenchGround) -> anyhow::Res
     let head = source.locate(Point::Head).await?;
     let ran = audit::run(&source, head, &Progress::default()).await?;
     source.close().await;
-    anyhow::ensure!(ran.is_clean(), "a replay of the seeded log decides otherwise: {:?}", ran.replayed.mismatches);
+    anyhow::ensure!(
+        ran.is_clean(),
+        "a replay of the seeded log decides otherwise: {:?}",
+        ran.replayed.mismatches
+    );
     Ok(head)
 }

@@ -40,9 +40,10 @@ const PAGE: i64 = 1_000;
 const KEPT: (i64, i64) = (10, 100_000);
 /// A seeded log up to here is replayed before it is measured.
 const REPLAYED: i64 = 200_000;
-/// What an event of a seeded log takes on disk, about; and what the write-ahead log may take beside.
-const EVENT_BYTES: u64 = 2_000;
-const WAL_BYTES: u64 = 5_000_000_000;
+/// What an event of a seeded log takes on disk, about, and what the write-ahead log may take beside; and what is to stay free.
+const EVENT_BYTES: u64 = 1_650;
+const WAL_BYTES: u64 = 3_500_000_000;
+const SPARE_BYTES: u64 = 1_000_000_000;
 
 /// A log of so many events.
 struct Size {
@@ -123,10 +124,9 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
 
 /// A full disk would end more than the measurement.
 fn enough_disk(cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<()> {
-    let disk = rustix::fs::statvfs(cluster.folder())?;
-    let free = disk.f_bavail * disk.f_frsize;
+    let free = cluster.free_bytes()?;
     let events: u64 = plan.sizes.iter().map(|events| events.unsigned_abs()).sum();
-    let needed = events * EVENT_BYTES + WAL_BYTES.min(events * 10_000);
+    let needed = events * EVENT_BYTES + WAL_BYTES.min(events * 10_000) + SPARE_BYTES;
     anyhow::ensure!(
         free > needed,
         "{} MB are free on the disk of {}, and logs of {:?} events need about {} MB; name smaller ones with --sizes",
@@ -146,30 +146,32 @@ async fn seed_logs(
     workload: &Workload,
 ) -> anyhow::Result<Vec<Size>> {
     let sample = log::Sample::settle(cluster, ground, workload).await?;
-    // What fills the tables is written once and never read again: segments are used again instead of kept.
-    cluster.execute("ALTER SYSTEM SET max_wal_size = '2GB'").await?;
-    cluster.execute("SELECT pg_reload_conf()").await?;
     let (mut sizes, mut last) = (Vec::new(), TEMPLATE.to_owned());
     for events in plan.sizes.iter().copied() {
         note(&format!("Seeding a log of {events} events .."));
         let database = format!("bench_{events}");
         cluster.copy(&last, &database).await?;
         let owner = cluster.owner(&database).await?;
-        let pruned = (events - (events / KEPT.0).max(KEPT.1)).max(0);
-        sample.grow(&owner, events, pruned).await?;
-        if events <= REPLAYED {
+        sample.grow(cluster, &owner, events, kept_from(events)).await?;
+        last.clone_from(&database);
+        sizes.push(Size { events, database, rounds: Vec::new(), bytes: 0 });
+    }
+    for size in &mut sizes {
+        let owner = cluster.owner(&size.database).await?;
+        log::prune(&owner, kept_from(size.events)).await?;
+        if size.events <= REPLAYED {
             log::check(&owner, ground).await?;
         }
-        drop(owner);
-        cluster.settle(&database).await?;
-        let bytes = cost::sizes(&cluster.owner(&database).await?.client().await?).await?.values().sum();
-        last.clone_from(&database);
-        sizes.push(Size { events, database, rounds: Vec::new(), bytes });
+        cluster.settle(&size.database).await?;
+        size.bytes = cost::sizes(&owner.client().await?).await?.values().sum();
     }
-    cluster.execute("ALTER SYSTEM RESET max_wal_size").await?;
-    cluster.execute("SELECT pg_reload_conf()").await?;
     cluster.execute("CHECKPOINT").await?;
     Ok(sizes)
+}
+
+/// From where on a log has its outbox.
+fn kept_from(events: i64) -> i64 {
+    (events - (events / KEPT.0).max(KEPT.1)).max(0)
 }
 
 async fn measure_size(
@@ -250,7 +252,8 @@ fn report(sizes: &[Size]) -> Findings {
         (!figures.is_empty()).then(|| median(&figures))
     };
     let all = |size: &Size, of: fn(&Round) -> &Vec<f64>| {
-        Quantiles::of(&size.rounds.iter().flat_map(|round| of(round).iter().copied()).collect::<Vec<_>>()).rounded(2)
+        Quantiles::of(&size.rounds.iter().flat_map(|round| of(round).iter().copied()).collect::<Vec<_>>())
+            .rounded(2)
     };
     let shown = |figure: Option<f64>| figure.map_or(Value::Null, |figure| number(figure, 0));
     let of_size = |size: &Size| {

@@ -103,12 +103,7 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
             rss_mb: rss.round(),
         });
     }
-    Ok(SinksReport {
-        backlog: events / 2,
-        callbacks: plan.callbacks,
-        rounds: plan.rounds,
-        brokers: reports,
-    })
+    Ok(SinksReport { backlog: events / 2, callbacks: plan.callbacks, rounds: plan.rounds, brokers: reports })
 }
 
 /// The database with a log that lies behind.
