@@ -15,10 +15,15 @@
 -- $12 sku text: what each order takes one of
 WITH made AS MATERIALIZED (
     SELECT $8::bigint + (g - $9::bigint) * cardinality($3::bigint[]) AS first, 'S-' || (100000000 + g) AS order_id,
-        'WH-' || upper(substr(md5('e' || g), 1, 17)) || '-' || upper(substr(md5('f' || g), 1, 17)) AS event_key,
-        md5('t' || g)::uuid::text AS transmission_id, upper(substr(md5('c' || g), 1, 17)) AS capture,
-        upper(substr(md5('p' || g), 1, 17)) AS paypal_order
+        'WH-' || substr(r.event, 1, 17) || '-' || substr(r.event, 18, 17) AS event_key,
+        md5('t' || g)::uuid::text AS transmission_id, substr(r.payment, 1, 17) AS capture,
+        substr(r.payment, 18, 17) AS paypal_order
     FROM generate_series($9::bigint, $9::bigint + $10::bigint - 1) AS g
+    -- All letters and digits, as PayPal's: among others the new ones would have pages of indexes to themselves.
+    CROSS JOIN LATERAL (
+        SELECT upper(translate(encode(sha256(int8send(g)), 'base64'), '+/', '09')) AS event,
+            upper(translate(encode(sha256(int8send(-g - 1)), 'base64'), '+/', '09')) AS payment
+    ) AS r
 ), sample AS MATERIALIZED (
     SELECT s.i - 1 AS i, s.position, s.entry, s.payload, s.cause, e.kind, e.type, o.aggregatetype
     FROM unnest($3::bigint[], $4::text[], $5::text[], $6::bigint[])

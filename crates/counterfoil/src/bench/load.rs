@@ -155,9 +155,13 @@ impl Connection {
 
     async fn send(&mut self, request: &Prepared) -> anyhow::Result<()> {
         let Reply { status, .. } = self.ask(request).await?;
-        let answer = || String::from_utf8_lossy(&self.answer);
-        anyhow::ensure!((200..300).contains(&status), "{}", answer());
+        anyhow::ensure!((200..300).contains(&status), "{}", self.answer());
         Ok(())
+    }
+
+    /// The last answer, word for word.
+    pub(crate) fn answer(&self) -> String {
+        String::from_utf8_lossy(&self.answer).into_owned()
     }
 
     /// Sends it, and reads all of the answer.

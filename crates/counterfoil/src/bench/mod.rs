@@ -46,6 +46,9 @@ pub(crate) use sinks::Broker;
 use cluster::{BenchCluster, Setting};
 use report::Findings;
 
+/// The largest load that can be asked for.
+pub(crate) const CALLBACKS_MAX: u32 = 2_000_000;
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {

@@ -17,8 +17,6 @@ use crate::bench::workload::Prepared;
 
 /// Between two looks for something that may be sent.
 const LOOK: Duration = Duration::from_millis(5);
-/// How many connections are made at a time.
-const OPENED: usize = 256;
 
 /// What has not been taken yet.
 pub(crate) struct Outbound {
@@ -71,19 +69,13 @@ impl Outbound {
         course: Course,
         new: Range<usize>,
     ) -> anyhow::Result<Vec<Outcome>> {
-        let mut open = Vec::new();
-        while open.len() < course.connections {
-            let more = OPENED.min(course.connections - open.len());
-            open.extend(try_join_all((0..more).map(|_| Connection::open(address))).await?);
-        }
         let (slot, next) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(new.start)));
         let began = Instant::now();
-        let workers: Vec<_> = open
-            .into_iter()
-            .map(|mut connection| {
+        let workers: Vec<_> = (0..course.connections)
+            .map(|_| {
                 let (outbound, slot, next) = (Arc::clone(self), Arc::clone(&slot), Arc::clone(&next));
                 tokio::spawn(async move {
-                    let mut outcomes = Vec::new();
+                    let (mut outcomes, mut connection) = (Vec::new(), None);
                     loop {
                         let due = Duration::from_secs_f64(
                             slot.fetch_add(1, Ordering::Relaxed) as f64 / course.per_s,
@@ -101,7 +93,12 @@ impl Outbound {
                             }
                             outbound.sent.fetch_add(1, Ordering::Relaxed);
                         }
-                        let is_taken = outbound.exchange(&mut connection, index).await?;
+                        // Made when it is needed: one that says nothing at first is closed by the service.
+                        let open = match &mut connection {
+                            Some(open) => open,
+                            None => connection.insert(Connection::open(address).await?),
+                        };
+                        let is_taken = outbound.exchange(open, index).await?;
                         let took = began.elapsed().saturating_sub(due);
                         outcomes.push(Outcome { due, took, is_taken });
                     }
@@ -167,7 +164,8 @@ impl Outbound {
                 Ok(false)
             }
             Reply { status, retry_after } => {
-                anyhow::bail!("a callback was answered {status}, Retry-After {retry_after:?}")
+                let answer = connection.answer();
+                anyhow::bail!("a callback was answered {status}, Retry-After {retry_after:?}: {answer}")
             }
         }
     }

@@ -131,6 +131,12 @@ impl Workload {
     }
 }
 
+/// Commands that so many callbacks need: products, coupons, points and placements.
+#[cfg(test)]
+pub(crate) fn commands_at_most(callbacks: u32) -> u32 {
+    (PRODUCTS + 2 * USERS) as u32 + callbacks
+}
+
 /// An order that takes one product, and nothing else.
 pub(crate) fn placement(n: usize) -> Value {
     json!({

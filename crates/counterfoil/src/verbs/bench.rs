@@ -67,7 +67,7 @@ pub(crate) struct Bench {
     rounds: Option<u16>,
     /// Callbacks of one run, each signed before the clock starts [default: 40000, of growth 25000, of burst 150000; fewer
     /// with --quick]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=i64::from(bench::CALLBACKS_MAX)))]
     callbacks: Option<u32>,
     /// Keep-alive connections of the load at full speed
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1000))]
