@@ -73,6 +73,80 @@ fn bench_of_the_tree_measures_each_of_its_figures() {
 }
 
 #[test]
+#[ignore = "takes both cores for a minute: make test-all"]
+fn bench_of_growth_seeds_logs_that_replay_and_says_what_each_callback_costs() {
+    let dir = TempDir::new();
+    let plot = dir.path().join("growth.svg");
+    let arguments = ["--profile", "growth", "--sizes", "6000,20000", "--callbacks", "400", "--plot"];
+    let (report, _) = bench(dir.path(), &[&arguments[..], &[plot.to_str().unwrap()]].concat(), None);
+    let sizes = report["sizes"].as_array().unwrap();
+    let events: Vec<_> = sizes.iter().map(|size| size["events"].as_i64().unwrap()).collect();
+    assert_eq!(events, [6_000, 20_000]);
+    for size in sizes {
+        let figures = [
+            "/settled_per_s",
+            "/disk_bytes_per_callback",
+            "/disk_bytes_by_table/events",
+            "/feed_page_ms/p99",
+        ];
+        assert_measured(size, &figures);
+        assert_measured(size, &["/as_of_order_ms/p99", "/wal_bytes_per_callback/records"]);
+    }
+    assert!(sizes[1]["database_mb"].as_i64() > sizes[0]["database_mb"].as_i64(), "{report}");
+    assert_measured(&report, &["/slope/wal_records", "/slope/disk", "/slope/wall"]);
+    assert!(std::fs::read_to_string(plot).unwrap().starts_with("<svg"));
+}
+
+#[test]
+#[ignore = "takes both cores for a minute: make test-all"]
+fn bench_of_a_burst_loses_nothing_and_answers_everything() {
+    let dir = TempDir::new();
+    let (report, _) = bench(dir.path(), &["--profile", "burst", "--callbacks", "2000"], None);
+    assert_measured(
+        &report,
+        &["/sustained_per_s", "/burst_per_s", "/sent", "/rss_mb", "/answer_ms_before/p99"],
+    );
+    assert!(report["lost"] == 0 && report["answered_otherwise"] == 0, "{report}");
+    assert!(report["sent"].as_i64().unwrap() <= 2_000, "each was sent once for the first time");
+    assert!(report["seconds_to_normal"].is_null() || report["seconds_to_normal"].is_u64(), "{report}");
+}
+
+#[test]
+#[ignore = "takes both cores for half a minute: make test-all"]
+fn bench_beside_its_peers_measures_them_or_says_how_to_get_them() {
+    let dir = TempDir::new();
+    let plot = dir.path().join("ratios.svg");
+    let arguments =
+        ["--profile", "settle", "--callbacks", "300", "--peers", "--plot", plot.to_str().unwrap()];
+    let (report, said) = bench(dir.path(), &arguments, None);
+    assert!(report["ingest_per_s"].is_null(), "only what is settled was asked for: {report}");
+    assert_measured(
+        &report,
+        &["/settled_ratio", "/wal_bytes_per_callback/settled", "/disk_bytes_per_callback/settled"],
+    );
+    if report["pgq_inserted_per_s"].is_null() {
+        assert!(said.contains("PgQ") && said.contains("apt-get install"), "{said}");
+    } else {
+        assert_measured(&report, &["/pgq_inserted_per_s", "/pgq_consumed_per_s", "/settled_over_pgq_ratio"]);
+    }
+    assert!(std::fs::read_to_string(plot).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn bench_that_cannot_be_run_as_asked_is_refused_before_anything_is_measured() {
+    let dir = TempDir::new();
+    let refused = [
+        (["--profile", "feed", "--plot", "feed.svg"], "no plot"),
+        (["--profile", "growth", "--sizes", "20000,10000"], "from few to many"),
+        (["--profile", "sinks", "--rounds", "1"], "--nats"),
+    ];
+    for (arguments, why) in refused {
+        let output = binary::command(dir.path()).arg("bench").args(arguments).output().unwrap();
+        assert!(!output.status.success() && said(&output).contains(why), "{}", said(&output));
+    }
+}
+
+#[test]
 fn bench_without_pgbench_says_how_to_get_it_and_measures_the_rest() {
     let dir = TempDir::new();
     let programs = dir.path().join("bin");

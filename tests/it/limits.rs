@@ -216,3 +216,39 @@ async fn an_error_inside_tells_its_reason_to_the_log_alone() {
     }
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callback_is_sent_away_unverified_while_too_many_wait() {
+    let first = Served::start(Limits::default()).await;
+    let served =
+        first.beside_with_queue(::event_log::Options { queue: 1, batch: 1, ..Default::default() }).await;
+    let blocker = served.test_superuser().await;
+    blocker.batch_execute("BEGIN; SELECT FROM counterfoil.shops FOR UPDATE").await.unwrap();
+    let served = std::sync::Arc::new(served);
+    let mut waiting = tokio::task::JoinSet::new();
+    for n in 0..2 {
+        let served = served.clone();
+        waiting.spawn(async move {
+            let body = served.captured(&format!("waiting-{n}"), "10.00");
+            // One is on its way into the log, one waits for it; whoever comes too early for that is sent away, and comes again.
+            loop {
+                let answer = served.callback(SHOP, &served.sign(&body), body.clone()).await;
+                if answer.status().as_u16() == 200 {
+                    return;
+                }
+            }
+        });
+    }
+    let is_full = wait_until(DEADLINE, async || forge(&served, 0, None).await.status().as_u16() == 503).await;
+    assert!(is_full, "nobody is sent away");
+    let answer = forge(&served, 0, None).await;
+    assert_eq!(answer.status().as_u16(), 503);
+    assert_eq!(answer.headers()["retry-after"], "1");
+    blocker.batch_execute("COMMIT").await.unwrap();
+    while let Some(taken) = waiting.join_next().await {
+        taken.unwrap();
+    }
+    assert_eq!(forge(&served, 0, None).await.status().as_u16(), 401, "there is room, so it is verified");
+    std::sync::Arc::into_inner(served).unwrap().stop().await;
+    first.stop().await;
+}

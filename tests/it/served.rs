@@ -48,6 +48,18 @@ pub(crate) struct Served {
     test_database: Arc<TestDatabase>,
 }
 
+/// What an instance does beside answering.
+struct Work {
+    decides: bool,
+    log: event_log::Options,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self { decides: true, log: event_log::Options::default() }
+    }
+}
+
 /// How a shop is known at PayPal.
 struct AtPaypal {
     accounts: Accounts,
@@ -77,7 +89,7 @@ impl Served {
         shops::add_webhook(&database, &shop, Environment::Dev, WEBHOOK_ID).await.unwrap();
         let authority = Arc::new(Authority::in_memory().unwrap());
         let trusts = trusts.unwrap_or_else(|| dev(&authority));
-        Self::start_on(Arc::new(test_database), authority, trusts, limits, clock, true, None).await
+        Self::start_on(Arc::new(test_database), authority, trusts, limits, clock, Work::default(), None).await
     }
 
     /// The same, whose shop has an account at a simulated PayPal that signs by this authority.
@@ -97,7 +109,7 @@ impl Served {
         let trusts = Trusts { postback, ..dev(&authority) };
         let at_paypal = Some(AtPaypal { accounts: Accounts::new([(shop, account)].into()), options });
         let (test, clock) = (Arc::new(test_database), Arc::new(SystemClock));
-        Self::start_on(test, authority, trusts, Limits::default(), clock, true, at_paypal).await
+        Self::start_on(test, authority, trusts, Limits::default(), clock, Work::default(), at_paypal).await
     }
 
     /// Another one who may reconcile the shop.
@@ -110,14 +122,30 @@ impl Served {
     pub(crate) async fn beside(&self, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
         let trusts = dev(&authority);
-        Self::start_on(test_database, authority, trusts, limits, clock, true, None).await
+        Self::start_on(test_database, authority, trusts, limits, clock, Work::default(), None).await
     }
 
     /// Another instance on the same database, which decides nothing.
     pub(crate) async fn beside_without_relay(&self, limits: Limits) -> Self {
         let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
         let (trusts, clock) = (dev(&authority), Arc::new(SystemClock));
-        Self::start_on(test_database, authority, trusts, limits, clock, false, None).await
+        Self::start_on(
+            test_database,
+            authority,
+            trusts,
+            limits,
+            clock,
+            Work { decides: false, ..Work::default() },
+            None,
+        )
+        .await
+    }
+
+    /// Another instance on the same database, which decides nothing, with a queue of its own before the log.
+    pub(crate) async fn beside_with_queue(&self, log: event_log::Options) -> Self {
+        let (test_database, authority) = (self.test_database.clone(), self.authority.clone());
+        let (trusts, clock, work) = (dev(&authority), Arc::new(SystemClock), Work { decides: false, log });
+        Self::start_on(test_database, authority, trusts, Limits::default(), clock, work, None).await
     }
 
     async fn start_on(
@@ -126,14 +154,14 @@ impl Served {
         trusts: Trusts,
         limits: Limits,
         clock: Arc<dyn Clock>,
-        decides: bool,
+        Work { decides, log }: Work,
         at_paypal: Option<AtPaypal>,
     ) -> Self {
         let vault = Vault::new(KeyEncryptionKey::parse(&[7; 32]).unwrap());
         let (database, shop) = (test_database.database(), ShopId::parse(SHOP).unwrap());
         let guard = Guard::default();
         let keeping = Keeping::start(guard.clone(), database.clone(), None).await.unwrap();
-        let appender = Appender::start_guarded(database.clone(), event_log::Options::default(), guard);
+        let appender = Appender::start_guarded(database.clone(), log, guard);
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let tail = Tail::start(database.clone(), appender.clone());
         let delivery = Delivery {

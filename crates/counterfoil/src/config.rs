@@ -16,6 +16,7 @@ use http_api::{Limits, Tls};
 use intake::{Postback, When};
 use ipnet::IpNet;
 use reconciliation::Accounts;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::PaypalArgs;
@@ -184,14 +185,34 @@ pub(crate) struct DoorArgs {
     #[arg(
         long,
         env = "COUNTERFOIL_MAX_CONNECTIONS",
-        default_value_t = 1024,
+        default_value_t = 4096,
         value_parser = clap::value_parser!(u32).range(16..=1_000_000),
         value_name = "N"
     )]
     pub(crate) max_connections: u32,
 }
 
+/// Descriptors beside those of connections: sessions with the database, files, sinks.
+const OTHER_FILES: u64 = 512;
+
 impl DoorArgs {
+    /// Lets this process have as many descriptors as connections need, as far as it may: most systems begin with 1024 for
+    /// the sake of old programs.
+    pub(crate) fn raise_file_limit(&self) {
+        let needed = u64::from(self.max_connections) + OTHER_FILES;
+        let limit = getrlimit(Resource::Nofile);
+        if limit.current.is_some_and(|current| current < needed) {
+            let most = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+            let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit });
+            if raised.is_err() || most < needed {
+                tracing::warn!(
+                    needed,
+                    "fewer files may be open than connections: raise the limit (`ulimit -n`, LimitNOFILE), or lower --max-connections"
+                );
+            }
+        }
+    }
+
     /// The bounds that the door has.
     pub(crate) fn limits(&self) -> Limits {
         let limits = Limits::default();

@@ -38,6 +38,9 @@ const LOG_UNTIL: Duration = Duration::from_millis(8_500);
 
 /// How often the directories of the logs look for what was published: as often as that may be.
 const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
+/// Facts of one shop that may wait for their commit: some tenths of a second. Whoever comes then is sent away at once, to come
+/// again, which serves everybody better than an answer that comes late.
+const QUEUE: usize = 1_024;
 
 /// What the service is made of.
 pub(crate) struct Parts {
@@ -116,7 +119,7 @@ impl Service {
             witnessing.ask(&database).await?;
         }
         let keeping = keep(&guard, &database, state_dir.as_deref()).await?;
-        let options = event_log::Options::default();
+        let options = event_log::Options { queue: QUEUE, ..event_log::Options::default() };
         let appender = Appender::start_guarded(database.clone(), options, guard.clone());
         let feeding = witnessing.filter(|_| decides).and_then(|w| w.start(&database, &guard, holder()));
         let relay = decides.then(|| {

@@ -111,6 +111,14 @@ impl Appender {
         answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// Whether one more fact of this shop would be refused as busy now: asked before work is done for it.
+    #[must_use]
+    pub fn is_full(&self, shop: &ShopId) -> bool {
+        let doors = self.doors();
+        let queue = doors.by_shop.get(shop).and_then(|door| door.queue.as_ref());
+        queue.is_some_and(|queue| queue.capacity() == 0 && !queue.is_closed())
+    }
+
     /// The last position of the shop's log that this process knows of; -1 before it knows any.
     #[must_use]
     pub fn appended(&self, shop: &ShopId) -> watch::Receiver<i64> {

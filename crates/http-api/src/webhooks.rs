@@ -52,8 +52,8 @@ struct Refusal {
     proves_nothing: bool,
 }
 
-/// Cheap things first: of a suspect, the headers before the body is read; of everybody, the signature before anything of
-/// the body.
+/// Cheap things first: of a suspect, the headers before the body is read; of everybody, whether there is room in the log's
+/// queue before the signature, and that before anything of the body.
 async fn take(
     api: &Shared,
     request: &HttpRequest,
@@ -80,6 +80,7 @@ async fn take(
             shop.map_err(inside)?.map_err(refused)?
         }
     };
+    api.intake.refuse_if_busy(&shop).map_err(refused)?;
     let headers = headers()?;
     // Kept until the callback is answered: it waits in memory while the database is slow.
     let (body, _held) = body.into_parts();

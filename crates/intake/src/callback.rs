@@ -85,6 +85,15 @@ impl Intake {
         }
     }
 
+    /// Refuses a callback while too many of its shop wait already, before anything is computed for it: where more comes than
+    /// can be taken, whoever is sent away costs those who are not as little as can be.
+    ///
+    /// # Errors
+    /// [`CallbackError::Busy`].
+    pub fn refuse_if_busy(&self, shop: &Shop) -> Result<(), CallbackError> {
+        if self.0.appender.is_full(&shop.id) { Err(CallbackError::Busy) } else { Ok(()) }
+    }
+
     /// Sees that PayPal sent exactly these bytes to this shop.
     ///
     /// # Errors

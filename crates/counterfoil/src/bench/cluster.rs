@@ -13,7 +13,7 @@ use crate::verbs::postgres::find_or_install;
 /// The login of the service on clusters of our own.
 pub(crate) const LOGIN: &str = "counterfoil_dev";
 /// Every contestant's; durability is the cluster's own matter, which no setting can change.
-pub(crate) const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("shared_buffers", "1GB"),
     ("max_wal_size", "8GB"),
     // A server that has run under load for a while has its segments, and writes over them; a new one would write each
@@ -25,34 +25,56 @@ pub(crate) const SETTINGS: [(&str, &str); 6] = [
     ("synchronous_commit", "on"),
 ];
 
+/// A setting of PostgreSQL and its value.
+pub(crate) type Setting = (&'static str, &'static str);
+
 /// A private cluster that is removed at the end.
 pub(crate) struct BenchCluster {
+    settings: Vec<Setting>,
     cluster: Cluster,
     binaries: Binaries,
     folder: PathBuf,
 }
 
 impl BenchCluster {
-    pub(crate) async fn start(project: &Project, pg_bin: Option<PathBuf>) -> anyhow::Result<Self> {
+    /// Starts one, with some settings other than usual.
+    pub(crate) async fn start(
+        project: &Project,
+        pg_bin: Option<PathBuf>,
+        others: &[Setting],
+    ) -> anyhow::Result<Self> {
+        let usual = SETTINGS.iter().filter(|(name, _)| !others.iter().any(|(other, _)| other == name));
+        let settings: Vec<Setting> = usual.chain(others).copied().collect();
         let folder = project.path(&format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let install = project.dir().to_owned();
         let data = folder.join("pg");
+        let set = settings.clone();
         let started = tokio::task::spawn_blocking(move || -> anyhow::Result<(Cluster, Binaries)> {
             let binaries = find_or_install(pg_bin.as_deref(), &install)?;
             let mut options = Options::new(data);
-            for (name, value) in SETTINGS {
+            for (name, value) in set {
                 options = options.with_setting(name, value);
             }
             Ok((Cluster::start(&binaries, &options)?, binaries))
         });
         let (cluster, binaries) = started.await??;
-        Ok(Self { cluster, binaries, folder })
+        Ok(Self { settings, cluster, binaries, folder })
     }
 
     /// For keys, certificates and whatever else a run needs.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    pub(crate) fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// Bytes that are free on its disk.
+    pub(crate) fn free_bytes(&self) -> anyhow::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.folder)?;
+        Ok(disk.f_bavail * disk.f_frsize)
     }
 
     pub(crate) fn binaries(&self) -> &Binaries {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::api_client;
+use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::figures::{Quantiles, median};
 use crate::bench::round::DATABASE;
@@ -32,7 +33,6 @@ const PAYLOAD_BYTES: usize = 900;
 /// What was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct FeedReport {
-    profile: &'static str,
     /// Events in the log, half of them outcomes.
     events: i64,
     page: usize,
@@ -58,11 +58,8 @@ struct Run {
     pages: Vec<f64>,
 }
 
-pub(crate) async fn measure(
-    cluster: &BenchCluster,
-    events: i64,
-    rounds: usize,
-) -> anyhow::Result<FeedReport> {
+pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<FeedReport> {
+    let (events, rounds) = (plan.events, plan.rounds);
     // No callback is sent: the workload brings the authority that `serve` trusts.
     let workload = Workload::make(cluster.folder(), 1).await?;
     let ground = BenchGround::prepare(cluster, &workload).await?;
@@ -172,7 +169,6 @@ fn report(events: i64, single: &[Run], together: Vec<f64>, stream: f64, rss_mb: 
     let pages: Vec<f64> = single.iter().flat_map(|run| run.pages.iter().copied()).collect();
     let ratios: Vec<f64> = single.iter().map(depth_ratio).collect();
     FeedReport {
-        profile: "feed",
         events,
         page: PAGE,
         events_per_s: per_s(|run| run.events).round(),

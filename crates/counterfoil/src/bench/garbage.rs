@@ -27,7 +27,6 @@ const SAME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// What was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct GarbageReport {
-    profile: &'static str,
     authentic_per_s: f64,
     garbage_connections: usize,
     quiet_ms: Quantiles,
@@ -84,7 +83,6 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         (median(&ratios) * 100.0).round() / 100.0
     };
     Ok(GarbageReport {
-        profile: "garbage",
         authentic_per_s: PER_S,
         garbage_connections: GARBAGE,
         quiet_ms: quantiles(0),
@@ -99,8 +97,7 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
 }
 
 fn prepare(callbacks: &[Callback]) -> Arc<Vec<Prepared>> {
-    let path = format!("/webhooks/paypal/{SHOP}");
-    Arc::new(callbacks.iter().map(|c| Prepared::post(&path, &c.headers, &c.body)).collect())
+    Arc::new(callbacks.iter().map(Callback::prepare).collect())
 }
 
 async fn phase(

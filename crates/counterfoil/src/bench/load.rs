@@ -104,12 +104,12 @@ pub(crate) async fn harass(
         tokio::spawn(async move {
             let mut answered = 0;
             for request in garbage.iter().cycle().skip(first % garbage.len()) {
-                let status = tokio::select! {
-                    status = connection.exchange(request) => status,
+                let reply = tokio::select! {
+                    reply = connection.ask(request) => reply,
                     () = stop.cancelled() => break,
                 };
-                match status {
-                    Ok(status) => {
+                match reply {
+                    Ok(Reply { status, .. }) => {
                         anyhow::ensure!(status >= 400, "garbage was answered {status}");
                         answered += 1;
                     }
@@ -123,15 +123,22 @@ pub(crate) async fn harass(
     Ok(tasks.collect())
 }
 
+/// What was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+}
+
 /// A keep-alive connection that writes requests as they were prepared: the load shares the processors with what it
 /// measures, and an HTTP client's own work would be counted with it.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         Self::of(TcpStream::connect(address).await.context("the service cannot be reached")?)
     }
 
@@ -147,14 +154,18 @@ impl Connection {
     }
 
     async fn send(&mut self, request: &Prepared) -> anyhow::Result<()> {
-        let status = self.exchange(request).await?;
-        let answer = || String::from_utf8_lossy(&self.answer);
-        anyhow::ensure!((200..300).contains(&status), "{}", answer());
+        let Reply { status, .. } = self.ask(request).await?;
+        anyhow::ensure!((200..300).contains(&status), "{}", self.answer());
         Ok(())
     }
 
-    /// Sends it, and reads all of the answer: its status.
-    async fn exchange(&mut self, request: &Prepared) -> anyhow::Result<u16> {
+    /// The last answer, word for word.
+    pub(crate) fn answer(&self) -> String {
+        String::from_utf8_lossy(&self.answer).into_owned()
+    }
+
+    /// Sends it, and reads all of the answer.
+    pub(crate) async fn ask(&mut self, request: &Prepared) -> anyhow::Result<Reply> {
         let sent = async {
             self.stream.write_all(request.bytes()).await?;
             self.answer.clear();
@@ -163,10 +174,10 @@ impl Connection {
                     self.stream.read_buf(&mut self.answer).await? > 0,
                     "the connection was closed"
                 );
-                if let Some((status, length)) = read_head(&self.answer)?
+                if let Some((reply, length)) = read_head(&self.answer)?
                     && self.answer.len() >= length
                 {
-                    return Ok(status);
+                    return Ok(reply);
                 }
             }
         };
@@ -174,19 +185,25 @@ impl Connection {
     }
 }
 
-/// The status of an answer, and how long it is with its body; `None` until its head is whole.
-fn read_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+/// What an answer says, and how long it is with its body; `None` until its head is whole.
+fn read_head(answer: &[u8]) -> anyhow::Result<Option<(Reply, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(length) = head.parse(answer)? else { return Ok(None) };
-    let body = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let code = head.code.context("no status")?;
-    let body: usize = match body {
-        Some(header) => std::str::from_utf8(header.value)?.trim().parse()?,
-        None if code == 204 => 0,
+    let number = |name: &str| {
+        let header = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        header
+            .map(|header| anyhow::Ok(std::str::from_utf8(header.value)?.trim().parse::<usize>()?))
+            .transpose()
+    };
+    let status = head.code.context("no status")?;
+    let retry_after = number("retry-after")?.map(|seconds| Duration::from_secs(seconds as u64));
+    let body = match number("content-length")? {
+        Some(length) => length,
+        None if status == 204 => 0,
         None => anyhow::bail!("an answer without a length"),
     };
-    Ok(Some((code, length + body)))
+    Ok(Some((Reply { status, retry_after }, length + body)))
 }
 
 #[cfg(test)]
@@ -195,10 +212,12 @@ mod tests {
 
     #[test]
     fn an_answer_is_whole_when_its_body_is() {
-        let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
-        assert_eq!(read_head(answer).unwrap(), Some((503, answer.len())));
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nRetry-After: 2\r\n\r\nbusy";
+        let reply = |status, retry_after| Reply { status, retry_after };
+        let busy = reply(503, Some(Duration::from_secs(2)));
+        assert_eq!(read_head(answer).unwrap(), Some((busy, answer.len())));
         assert_eq!(read_head(&answer[..answer.len() - 6]).unwrap(), None);
-        assert_eq!(read_head(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap(), Some((204, 27)));
+        assert_eq!(read_head(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap(), Some((reply(204, None), 27)));
         assert!(read_head(b"nonsense").is_err());
         assert!(read_head(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
     }

@@ -7,14 +7,22 @@
 
 #![expect(clippy::float_arithmetic, reason = "figures of a measurement, never money")]
 
+mod burst;
+mod callbacks;
 mod cluster;
+mod cost;
 mod feed;
 mod figures;
 mod garbage;
+mod growth;
 mod load;
+mod machine;
+mod peers;
 mod plain;
+mod plot;
 mod replay;
 mod report;
+mod retry;
 mod round;
 mod seed;
 mod serving;
@@ -27,84 +35,107 @@ mod workload;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::output::note;
+use clap::ValueEnum;
+
 use crate::project::Project;
 use crate::{exit, service};
 
 pub(crate) use report::Report;
 pub(crate) use sinks::Broker;
 
-/// The feed, by its readers: a log of so many events is read so many times.
-pub(crate) async fn run_feed(
-    events: i64,
-    rounds: usize,
-    pg_bin: Option<PathBuf>,
-    project: &Project,
-) -> anyhow::Result<feed::FeedReport> {
-    let cluster = cluster::BenchCluster::start(project, pg_bin).await?;
-    let measured = tokio::select! {
-        measured = feed::measure(&cluster, events, rounds) => measured,
-        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
-    };
-    cluster.remove().await;
-    measured
+use cluster::{BenchCluster, Setting};
+use report::Findings;
+
+/// The largest load that can be asked for.
+pub(crate) const CALLBACKS_MAX: u32 = 2_000_000;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Callbacks taken, and settled, each beside the plain transaction; latencies at half the settled load
+    Callbacks,
+    /// The same without those that are only taken
+    Settle,
+    /// A log decided and folded again
+    Replay,
+    /// The Merkle tree: grown, verified, proven by, and beside callbacks that are settled
+    Tree,
+    /// The feed, read by HTTP
+    Feed,
+    /// Sinks, beside the brokers' own clients; needs brokers that run
+    Sinks,
+    /// Authentic callbacks at 500/s, quiet and beside 500 connections that send nothing but garbage
+    Garbage,
+    /// Ten times the sustained load for ten seconds: that nothing is lost, and how soon all is as before
+    Burst,
+    /// What a callback costs in logs of 10^5, 10^6 and 10^7 events
+    Growth,
 }
 
-/// Replay, over a log of so many events.
-pub(crate) async fn run_replay(
-    events: i64,
-    rounds: usize,
-    pg_bin: Option<PathBuf>,
-    project: &Project,
-) -> anyhow::Result<replay::ReplayReport> {
-    let cluster = cluster::BenchCluster::start(project, pg_bin).await?;
-    let measured = tokio::select! {
-        measured = replay::measure(&cluster, events, rounds) => measured,
-        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
-    };
-    cluster.remove().await;
-    measured
+impl Profile {
+    /// Events of the log that is seeded, if one is: as many in a short measurement.
+    pub(crate) fn events(self, is_quick: bool) -> i64 {
+        match (self, is_quick) {
+            (_, true) => 100_000,
+            (Self::Replay, false) => 1_000_000,
+            (_, false) => 400_000,
+        }
+    }
+
+    /// Callbacks of one run.
+    pub(crate) fn callbacks(self, is_quick: bool) -> usize {
+        match (self, is_quick) {
+            // With its placement a callback leaves four events: the last 100,000 of each log.
+            (Self::Growth, false) => 25_000,
+            (Self::Growth, true) => 6_000,
+            (Self::Burst, false) => 150_000,
+            (Self::Burst, true) => 40_000,
+            (_, true) => 12_000,
+            (_, false) => 40_000,
+        }
+    }
+
+    /// How often everything is measured.
+    pub(crate) fn rounds(self, is_quick: bool) -> usize {
+        match (self, is_quick) {
+            // Each takes minutes, and must hold by itself.
+            (Self::Burst, _) => 1,
+            (_, true) => 3,
+            (_, false) => 5,
+        }
+    }
+
+    /// Whether it has curves to draw.
+    pub(crate) fn has_plot(self) -> bool {
+        matches!(self, Self::Callbacks | Self::Settle | Self::Burst | Self::Growth)
+    }
+
+    /// Of PostgreSQL, where they are not the usual ones.
+    fn settings(self) -> &'static [Setting] {
+        match self {
+            // What fills a large log is written once: segments are used again instead of kept.
+            Self::Growth => &[("max_wal_size", "3GB"), ("min_wal_size", "1GB")],
+            _ => &[],
+        }
+    }
+
+    async fn measure(self, cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<Findings> {
+        match self {
+            Self::Callbacks | Self::Settle => {
+                callbacks::measure(cluster, plan, self == Self::Callbacks).await
+            }
+            Self::Replay => Findings::of(&replay::measure(cluster, plan).await?),
+            Self::Tree => Findings::of(&tree::measure(cluster, plan).await?),
+            Self::Feed => Findings::of(&feed::measure(cluster, plan).await?),
+            Self::Sinks => Findings::of(&sinks::measure(cluster, plan).await?),
+            Self::Garbage => Findings::of(&garbage::measure(cluster, plan).await?),
+            Self::Burst => burst::measure(cluster, plan).await,
+            Self::Growth => growth::measure(cluster, plan).await,
+        }
+    }
 }
 
-/// Sinks, by the brokers that are there.
-pub(crate) async fn run_sinks(
-    plan: Plan,
-    events: i64,
-    brokers: Vec<Broker>,
-    project: &Project,
-) -> anyhow::Result<sinks::SinksReport> {
-    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
-    let measured = tokio::select! {
-        measured = sinks::measure(&cluster, &plan, events, brokers) => measured,
-        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
-    };
-    cluster.remove().await;
-    measured
-}
-
-/// The Merkle tree: over a log of so many events, and beside callbacks that are settled.
-pub(crate) async fn run_tree(plan: Plan, events: i64, project: &Project) -> anyhow::Result<tree::TreeReport> {
-    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
-    let measured = tokio::select! {
-        measured = tree::measure(&cluster, &plan, events) => measured,
-        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
-    };
-    cluster.remove().await;
-    measured
-}
-
-/// Authentic callbacks beside a flood of garbage.
-pub(crate) async fn run_garbage(plan: Plan, project: &Project) -> anyhow::Result<garbage::GarbageReport> {
-    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
-    let measured = tokio::select! {
-        measured = garbage::measure(&cluster, &plan) => measured,
-        asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
-    };
-    cluster.remove().await;
-    measured
-}
-
-/// How much is measured.
+/// How much is measured, and where.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// A short measurement: coarser, and said so.
@@ -113,47 +144,30 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// Callbacks of one run.
     pub(crate) callbacks: usize,
+    /// Events of the log that is seeded.
+    pub(crate) events: i64,
+    /// Of growth, events of each log; from few to many.
+    pub(crate) sizes: Vec<i64>,
     /// Connections that send as fast as they are answered.
     pub(crate) connections: usize,
     /// How long pgbench runs with each number of clients.
     pub(crate) plain: Duration,
+    /// Whether other queues in PostgreSQL are measured in the same rounds.
+    pub(crate) peers: bool,
+    /// Of sinks, the brokers that are there.
+    pub(crate) brokers: Vec<Broker>,
     /// Where PostgreSQL's programs are, if not where they are found.
     pub(crate) pg_bin: Option<PathBuf>,
 }
 
-/// Measures. Whoever is asked to stop before the end leaves nothing behind either.
-pub(crate) async fn run(plan: Plan, project: &Project) -> anyhow::Result<Report> {
-    let cluster = cluster::BenchCluster::start(project, plan.pg_bin.clone()).await?;
+/// Measures on a cluster of its own. Whoever is asked to stop before the end leaves nothing behind either.
+pub(crate) async fn run(profile: Profile, plan: &Plan, project: &Project) -> anyhow::Result<Report> {
+    let cluster = BenchCluster::start(project, plan.pg_bin.clone(), profile.settings()).await?;
     let measured = tokio::select! {
-        measured = measure(&plan, &cluster) => measured,
+        measured = Box::pin(profile.measure(&cluster, plan)) => measured,
         asked = service::asked_to_stop() => asked.and(Err(exit::finding("stopped before the end"))),
     };
+    let machine = machine::describe(plan, &cluster);
     cluster.remove().await;
-    measured
-}
-
-async fn measure(plan: &Plan, cluster: &cluster::BenchCluster) -> anyhow::Result<Report> {
-    let plain = match plain::Plain::prepare(cluster).await? {
-        Ok(plain) => Some(plain),
-        Err(missing) => {
-            note(&missing);
-            None
-        }
-    };
-    note(&format!("Signing {} callbacks, each with a signature of its own ..", plan.callbacks));
-    let workload = workload::Workload::make(cluster.folder(), plan.callbacks).await?;
-    let ground = serving::BenchGround::prepare(cluster, &workload).await?;
-    note(&format!("Placing {} orders ..", plan.callbacks));
-    seed::seed(cluster, &ground, &workload).await?;
-    note("Warming the server up ..");
-    round::warm_up(plan, cluster, &ground, &workload).await?;
-    let mut rounds = Vec::new();
-    for number in 1..=plan.rounds {
-        let round = round::run(plan, cluster, &ground, &workload, plain.as_ref()).await?;
-        note(&format!("Round {number} of {}: {round}", plan.rounds));
-        rounds.push(round);
-    }
-    note("Measuring the steps of a callback one by one ..");
-    let stages = stages::measure(cluster, &ground, &workload, &rounds).await?;
-    Ok(Report::new(plan, cluster, &workload, &rounds, stages))
+    Ok(Report::new(profile, measured?, machine))
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use database::sql;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::bench::cluster::BenchCluster;
 use crate::output::note;
 
-const DATABASE: &str = "bench_plain";
+pub(crate) const DATABASE: &str = "bench_plain";
 /// The best of these counts.
 const CLIENTS: [u32; 3] = [1, 16, 64];
 /// Full pages go into the write-ahead log at their first change: the baseline has that behind it.
@@ -20,7 +20,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// The plain transaction's tables and script.
 pub(crate) struct Plain {
     pgbench: PathBuf,
-    script: PathBuf,
+    folder: PathBuf,
+    transaction: PathBuf,
     arguments: Vec<String>,
 }
 
@@ -49,8 +50,8 @@ impl Plain {
         client.batch_execute("SET statement_timeout = 0").await?;
         client.batch_execute(sql::bench::PLAIN_TABLES.text()).await.context("the plain tables")?;
         cluster.settle(DATABASE).await?;
-        let script = cluster.folder().join("plain.sql");
-        std::fs::write(&script, sql::bench::PLAIN_TRANSACTION.text())?;
+        let folder = cluster.folder().to_owned();
+        let transaction = write(&folder, "plain_transaction", sql::bench::PLAIN_TRANSACTION.text())?;
         let arguments = [
             "-h".to_owned(),
             cluster.socket_dir().display().to_string(),
@@ -60,16 +61,16 @@ impl Plain {
             "-M".to_owned(),
             "prepared".to_owned(),
         ];
-        Ok(Ok(Self { pgbench, script, arguments: arguments.to_vec() }))
+        Ok(Ok(Self { pgbench, folder, transaction, arguments: arguments.to_vec() }))
     }
 
     /// A round: every number of clients, and the best of them.
     pub(crate) async fn measure(&self, cluster: &BenchCluster, time: Duration) -> anyhow::Result<Measured> {
         cluster.settle(DATABASE).await?;
-        self.run(16, WARM_UP).await?;
+        self.run(&self.transaction, 16, WARM_UP).await?;
         let mut best = Measured { tps: 0.0, clients: 0 };
         for clients in CLIENTS {
-            let tps = self.run(clients, time).await?;
+            let tps = self.run(&self.transaction, clients, time).await?;
             if tps > best.tps {
                 best = Measured { tps, clients };
             }
@@ -77,18 +78,16 @@ impl Plain {
         Ok(best)
     }
 
-    async fn run(&self, clients: u32, time: Duration) -> anyhow::Result<f64> {
-        let output = Command::new(&self.pgbench)
-            .args(&self.arguments)
-            .args(["-c", &clients.to_string(), "-j", &clients.min(2).to_string()])
-            .args(["-T", &time.as_secs().max(1).to_string(), "-f"])
-            .arg(&self.script)
-            .arg(DATABASE)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("pgbench cannot be run")?;
+    /// Writes another script, to be run on the same tables.
+    pub(crate) fn script(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        write(&self.folder, name, text)
+    }
+
+    /// Runs a script for so long: transactions a second.
+    pub(crate) async fn run(&self, script: &Path, clients: u32, time: Duration) -> anyhow::Result<f64> {
+        let mut command = self.command(script, clients);
+        command.args(["-T", &time.as_secs().max(1).to_string()]).arg(DATABASE);
+        let output = command.output().await.context("pgbench cannot be run")?;
         let said = String::from_utf8_lossy(&output.stdout);
         anyhow::ensure!(
             output.status.success(),
@@ -97,6 +96,30 @@ impl Plain {
         );
         tps(&said).with_context(|| format!("pgbench said no rate: {said}"))
     }
+
+    /// Runs a script with one client until what is returned is dropped.
+    pub(crate) fn start(&self, script: &Path) -> anyhow::Result<Child> {
+        let mut command = self.command(script, 1);
+        command.args(["-T", "3600"]).arg(DATABASE).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().context("pgbench cannot be run")
+    }
+
+    fn command(&self, script: &Path, clients: u32) -> Command {
+        let mut command = Command::new(&self.pgbench);
+        command
+            .args(&self.arguments)
+            .args(["-c", &clients.to_string(), "-j", &clients.min(2).to_string(), "-f"])
+            .arg(script)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    let script = folder.join(format!("{name}.sql"));
+    std::fs::write(&script, text)?;
+    Ok(script)
 }
 
 fn find(beside: &Path) -> Option<PathBuf> {

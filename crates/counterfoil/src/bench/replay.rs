@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::Instant;
 
+use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
 use crate::bench::figures::{Quantiles, median};
 use crate::bench::serving::{BenchGround, TEMPLATE};
@@ -33,7 +34,6 @@ const LOOKS: i64 = 200;
 /// What was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct ReplayReport {
-    profile: &'static str,
     events: i64,
     orders: i64,
     /// Decided, folded, and compared with what is recorded.
@@ -52,16 +52,13 @@ pub(crate) struct ReplayReport {
     rounds: usize,
 }
 
-pub(crate) async fn measure(
-    cluster: &BenchCluster,
-    events: i64,
-    rounds: usize,
-) -> anyhow::Result<ReplayReport> {
+pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<ReplayReport> {
+    let rounds = plan.rounds;
     let workload = Workload::make(cluster.folder(), 1).await?;
     let ground = BenchGround::prepare(cluster, &workload).await?;
     let owner = cluster.owner(TEMPLATE).await?;
     // A placement and a payment, each with what follows from it.
-    let orders = events / 4;
+    let orders = plan.events / 4;
     note(&format!("Settling {orders} orders .."));
     seed(&owner, &ground.shop, orders).await?;
     cluster.settle(TEMPLATE).await?;
@@ -98,7 +95,6 @@ pub(crate) async fn measure(
     }
     let (empty, whole) = (peak(cluster, &["--to", "0"]).await?, peak(cluster, &[]).await?);
     Ok(ReplayReport {
-        profile: "replay",
         events,
         orders,
         replay_events_per_s: median(&replays).round(),

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::Plan;
 use crate::bench::cluster::BenchCluster;
+use crate::bench::cost::{self, Bytes, Wal};
 use crate::bench::load::{Answered, flood, pace};
+use crate::bench::peers::{Peers, PgQ};
 use crate::bench::plain::{Measured, Plain};
 use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
 use crate::bench::usage::{Cpu, peak_rss_kib};
@@ -19,7 +21,7 @@ use crate::bench::workload::{SHOP, Workload};
 
 /// What every run is measured on; the last one's is left for a look.
 pub(crate) const DATABASE: &str = "bench_run";
-const DECIDED: Duration = Duration::from_secs(120);
+const DECIDED: Duration = Duration::from_secs(300);
 /// Between two looks at how far the relay is.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -27,17 +29,30 @@ const LOOK: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
     pub(crate) plain: Option<Measured>,
-    pub(crate) ingest: Run,
+    pub(crate) peers: Option<PgQ>,
+    /// Where it was asked for.
+    pub(crate) ingest: Option<Run>,
     pub(crate) settled: Run,
     pub(crate) paced: Paced,
 }
 
+/// Who takes part beside callbacks that are settled.
+#[derive(Clone, Copy)]
+pub(crate) struct Contestants<'a> {
+    pub(crate) plain: Option<&'a Plain>,
+    pub(crate) peers: Option<&'a Peers>,
+    /// Callbacks that are only taken.
+    pub(crate) takes: bool,
+}
+
 /// A run at full speed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) per_s: f64,
     pub(crate) cpu: Cpu,
-    pub(crate) wal_bytes: i64,
+    pub(crate) wal: Wal,
+    /// By how much each table has grown with its indexes.
+    pub(crate) disk: Bytes,
     pub(crate) rss_kib: u64,
 }
 
@@ -55,7 +70,13 @@ impl std::fmt::Display for Round {
         if let Some(plain) = self.plain {
             write!(f, "plain {:.0}/s with {} clients, ", plain.tps, plain.clients)?;
         }
-        write!(f, "ingest {:.0}/s, settled {:.0}/s", self.ingest.per_s, self.settled.per_s)
+        if let Some(PgQ { inserted_per_s, consumed_per_s }) = self.peers {
+            write!(f, "PgQ {inserted_per_s:.0}/s inserted and {consumed_per_s:.0}/s consumed, ")?;
+        }
+        if let Some(ingest) = &self.ingest {
+            write!(f, "ingest {:.0}/s, ", ingest.per_s)?;
+        }
+        write!(f, "settled {:.0}/s", self.settled.per_s)
     }
 }
 
@@ -65,16 +86,22 @@ pub(crate) async fn run(
     cluster: &BenchCluster,
     ground: &BenchGround,
     workload: &Workload,
-    plain: Option<&Plain>,
+    contestants: Contestants<'_>,
 ) -> anyhow::Result<Round> {
-    let plain = match plain {
-        Some(plain) => Some(plain.measure(cluster, plan.plain).await?),
-        None => None,
-    };
-    let ingest = full_speed(plan, cluster, ground, workload, Work::Door).await.context("ingest")?;
+    let (mut plain, mut peers, mut ingest) = (None, None, None);
+    if let Some(contestant) = contestants.plain {
+        let measured = contestant.measure(cluster, plan.plain).await?;
+        plain = Some(measured);
+        if let Some(queues) = contestants.peers {
+            peers = Some(queues.measure(cluster, contestant, measured.clients, plan.plain).await?);
+        }
+    }
+    if contestants.takes {
+        ingest = Some(full_speed(plan, cluster, ground, workload, Work::Door).await.context("ingest")?);
+    }
     let settled = full_speed(plan, cluster, ground, workload, Work::Settle).await.context("settled")?;
     let paced = half_load(cluster, ground, workload, settled.per_s / 2.0).await.context("half load")?;
-    Ok(Round { plain, ingest, settled, paced })
+    Ok(Round { plain, peers, ingest, settled, paced })
 }
 
 /// A run that does not count: a server that has been under load has its memory and its log segments, and the first
@@ -99,6 +126,7 @@ pub(crate) async fn full_speed(
     let (serving, owner) = begin(cluster, ground, work).await?;
     let settles = work != Work::Door;
     let client = owner.client().await?;
+    let sizes = cost::sizes(&client).await?;
     let (wal, cpu) = (cluster.wal().await?, Cpu::read(serving.pid, cluster.pid()));
     let started = Instant::now();
     flood(serving.address, &workload.requests, plan.connections).await?;
@@ -107,12 +135,13 @@ pub(crate) async fn full_speed(
     }
     let took = started.elapsed();
     let cpu = Cpu::read(serving.pid, cluster.pid()).since(cpu);
-    let wal_bytes = cluster.wal().await? - wal;
+    let wal = Wal::since(cluster, wal).await?;
+    let disk = cost::growth(&sizes, &cost::sizes(&client).await?);
     let rss_kib = peak_rss_kib(serving.pid);
     check(&client, workload, settles).await?;
     drop((client, owner));
     serving.stop().await?;
-    Ok(Run { per_s: workload.callbacks.len() as f64 / took.as_secs_f64(), cpu, wal_bytes, rss_kib })
+    Ok(Run { per_s: workload.callbacks.len() as f64 / took.as_secs_f64(), cpu, wal, disk, rss_kib })
 }
 
 async fn half_load(
@@ -147,8 +176,18 @@ pub(crate) async fn begin(
     work: Work,
 ) -> anyhow::Result<(Serving, Database)> {
     cluster.copy(TEMPLATE, DATABASE).await?;
-    let serving = ground.serve(cluster, DATABASE, work).await?;
-    let owner = cluster.owner(DATABASE).await?;
+    serve(cluster, ground, DATABASE, work).await
+}
+
+/// A fresh process over a database as it is.
+pub(crate) async fn serve(
+    cluster: &BenchCluster,
+    ground: &BenchGround,
+    database: &str,
+    work: Work,
+) -> anyhow::Result<(Serving, Database)> {
+    let serving = ground.serve(cluster, database, work).await?;
+    let owner = cluster.owner(database).await?;
     if work != Work::Door {
         let deadline = Instant::now() + DECIDED;
         while !relay::health(&owner, read_models::CONSUMER).await?.iter().any(|shop| shop.is_led) {
@@ -159,12 +198,13 @@ pub(crate) async fn begin(
     Ok((serving, owner))
 }
 
-async fn wait_until_decided(owner: &Database, ground: &BenchGround) -> anyhow::Result<()> {
-    let row = owner.client().await?.query_one(&sql::counterfoil::READ_LAST_CALLBACK, &[&SHOP]).await?;
-    let last: Option<i64> = row.try_get("position")?;
+/// Until the last fact that is there is decided.
+pub(crate) async fn wait_until_decided(owner: &Database, ground: &BenchGround) -> anyhow::Result<()> {
+    let row = owner.client().await?.query_opt(&sql::counterfoil::READ_LAST_FACT, &[&SHOP]).await?;
+    let last: i64 = row.map_or(Ok(-1), |row| row.try_get("position"))?;
     let deadline = Instant::now() + DECIDED;
-    while progress(owner, ground).await? < last.unwrap_or(-1) {
-        anyhow::ensure!(Instant::now() < deadline, "the callbacks were not decided in time");
+    while progress(owner, ground).await? < last {
+        anyhow::ensure!(Instant::now() < deadline, "the facts were not decided in time");
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
@@ -176,8 +216,13 @@ async fn progress(owner: &Database, ground: &BenchGround) -> anyhow::Result<i64>
 
 /// What was answered is there, and settled.
 async fn check(client: &database::Client, workload: &Workload, settled: bool) -> anyhow::Result<()> {
+    check_count(client, workload.callbacks.len(), settled).await
+}
+
+/// So many callbacks are there, once each, and settled.
+pub(crate) async fn check_count(client: &database::Client, sent: usize, settled: bool) -> anyhow::Result<()> {
     let row = client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?;
-    let sent = workload.callbacks.len() as i64;
+    let sent = sent as i64;
     let wanted = [("callbacks", sent), ("evidence", sent), ("paid", if settled { sent } else { 0 })];
     for (what, wanted) in wanted {
         let found: i64 = row.try_get(what)?;
@@ -189,6 +234,11 @@ async fn check(client: &database::Client, workload: &Workload, settled: bool) ->
 /// Callbacks that are in the log.
 pub(crate) async fn count_callbacks(client: &database::Client) -> anyhow::Result<i64> {
     Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("callbacks")?)
+}
+
+/// Orders that wait for their payment.
+pub(crate) async fn open_orders(client: &database::Client) -> anyhow::Result<i64> {
+    Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("open")?)
 }
 
 /// How far the relay was, and when that was known: after the answer, so that nothing is made to look faster.

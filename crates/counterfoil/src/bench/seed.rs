@@ -1,55 +1,70 @@
 //! Orders that wait for their payment, placed through the API as a shop does.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use database::{Database, sql};
+use anyhow::Context;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::bench::cluster::BenchCluster;
 use crate::bench::load::flood;
-use crate::bench::serving::{BenchGround, TEMPLATE, Work};
-use crate::bench::workload::{Prepared, SHOP, Workload};
+use crate::bench::round::{self, wait_until_decided};
+use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
+use crate::bench::workload::{Prepared, Workload};
 
 const CONNECTIONS: usize = 64;
-const DECIDED: Duration = Duration::from_secs(300);
 
-/// Fills the template.
+/// Fills the template: what all orders need, and the orders.
 pub(crate) async fn seed(
     cluster: &BenchCluster,
     ground: &BenchGround,
     workload: &Workload,
 ) -> anyhow::Result<()> {
     let serving = ground.serve(cluster, TEMPLATE, Work::Settle).await?;
-    // What is in the log first is decided first, so the orders find what they need.
-    for commands in [workload.supplies(), workload.placements()] {
-        flood(serving.address, &prepared(ground, commands), CONNECTIONS).await?;
-    }
     let owner = cluster.owner(TEMPLATE).await?;
-    let placed = workload.callbacks.len() as i64;
-    let deadline = Instant::now() + DECIDED;
-    while open_orders(&owner).await? < placed {
-        anyhow::ensure!(Instant::now() < deadline, "the orders were not all accepted in time");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    supply(&serving, ground, workload).await?;
+    place(&serving, ground, workload, 0..workload.callbacks.len()).await?;
+    wait_until_decided(&owner, ground).await?;
+    let (placed, open) = (workload.callbacks.len() as i64, round::open_orders(&owner.client().await?).await?);
+    anyhow::ensure!(open == placed, "of {placed} orders {open} were accepted");
     serving.stop().await?;
     drop(owner);
     cluster.settle(TEMPLATE).await
 }
 
-fn prepared(ground: &BenchGround, commands: Vec<(String, Value)>) -> Arc<Vec<Prepared>> {
+/// The products, coupons and points. What is in the log first is decided first, so that orders find what they need.
+pub(crate) async fn supply(
+    serving: &Serving,
+    ground: &BenchGround,
+    workload: &Workload,
+) -> anyhow::Result<()> {
+    send(serving, ground, workload.supplies()).await
+}
+
+/// Some of the orders.
+pub(crate) async fn place(
+    serving: &Serving,
+    ground: &BenchGround,
+    workload: &Workload,
+    which: Range<usize>,
+) -> anyhow::Result<()> {
+    send(serving, ground, workload.placements(which)).await
+}
+
+/// Commands, each until it is answered.
+pub(crate) async fn send(
+    serving: &Serving,
+    ground: &BenchGround,
+    commands: Vec<(String, Value)>,
+) -> anyhow::Result<()> {
     let headers = [
         ("authorization".to_owned(), format!("Bearer {}", ground.api_key.expose_secret())),
         ("content-type".to_owned(), "application/json".to_owned()),
     ];
     let requests =
         commands.into_iter().map(|(path, body)| Prepared::post(&path, &headers, body.to_string().as_bytes()));
-    Arc::new(requests.collect())
-}
-
-async fn open_orders(owner: &Database) -> anyhow::Result<i64> {
-    let client = owner.client().await?;
-    Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("open")?)
+    let requests = Arc::new(requests.collect());
+    flood(serving.address, &requests, CONNECTIONS).await.context("a command was not taken")?;
+    Ok(())
 }

@@ -24,6 +24,8 @@ use crate::bench::workload::{SHOP, WEBHOOK_ID, Workload};
 pub(crate) const TEMPLATE: &str = "bench_template";
 /// What the log is called.
 pub(crate) const ORIGIN: &str = "bench.invalid/log";
+/// How often the one key may ask that all orders are placed with: never less often than it does.
+const KEY_RATE: &str = "4000000/4000000";
 const READY: Duration = Duration::from_secs(30);
 
 /// What `serve` does.
@@ -93,8 +95,7 @@ impl BenchGround {
             .args((work == Work::Door).then_some("--no-relay"))
             .env("DATABASE_URL", cluster.service_url(database))
             .env("COUNTERFOIL_KEK_FILE", &self.kek)
-            // The load is one shop with one key.
-            .env("COUNTERFOIL_KEY_RATE", "1000000/1000000")
+            .env("COUNTERFOIL_KEY_RATE", KEY_RATE)
             .env("COUNTERFOIL_LOG", "info")
             .stderr(Stdio::null())
             .stdin(Stdio::null())
@@ -143,5 +144,20 @@ impl Serving {
         let status = self.child.wait().await?;
         anyhow::ensure!(status.success(), "serve ended with {status}");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::workload::commands_at_most;
+
+    #[test]
+    fn the_key_may_ask_for_the_largest_load_all_at_once() {
+        let rate: access::Rate = KEY_RATE.parse().unwrap();
+        let most = commands_at_most(crate::bench::CALLBACKS_MAX);
+        assert!(rate.burst.get() >= most && rate.per_second.get() >= most, "{rate} for {most} commands");
+        let (keys, key) = (access::RateLimit::new(rate), "a key".to_owned());
+        assert!((0..100_000).all(|_| keys.take(&key).is_ok()));
     }
 }

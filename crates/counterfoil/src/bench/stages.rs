@@ -10,7 +10,7 @@ use paypal::{Certificates, Environment, Sources, TransmissionHeaders, TrustAncho
 use serde::Serialize;
 
 use crate::bench::cluster::BenchCluster;
-use crate::bench::round::{DATABASE, Round};
+use crate::bench::round::{DATABASE, Round, Run};
 use crate::bench::serving::BenchGround;
 use crate::bench::workload::{Callback, WEBHOOK_ID, Workload};
 
@@ -26,12 +26,12 @@ pub(crate) struct Stages {
     pub(crate) verify: f64,
     /// Its evidence compressed and sealed, its key wrapped.
     pub(crate) seal: f64,
-    /// PostgreSQL's share of the append.
-    pub(crate) commit: f64,
+    /// PostgreSQL's share of the append, where callbacks were only taken too.
+    pub(crate) commit: Option<f64>,
     /// Reading the log, deciding and folding all of it again, for each fact.
     pub(crate) decide: f64,
-    /// PostgreSQL's share of outcomes and read models.
-    pub(crate) project: f64,
+    /// PostgreSQL's share of outcomes and read models, likewise.
+    pub(crate) project: Option<f64>,
 }
 
 /// Measures the steps in this process; the database's shares are from the rounds.
@@ -81,12 +81,15 @@ pub(crate) async fn measure(
     let seal = each(started.elapsed(), sample.len());
 
     let decide = decide(cluster, ground).await?;
-    let postgres = |cpu: fn(&Round) -> u64| {
-        let total: u64 = rounds.iter().map(cpu).sum();
-        total as f64 / rounds.len().max(1) as f64 / workload.callbacks.len().max(1) as f64
+    let postgres = |run: fn(&Round) -> Option<&Run>| {
+        let runs: Vec<&Run> = rounds.iter().filter_map(run).collect();
+        let total: u64 = runs.iter().map(|run| run.cpu.postgres).sum();
+        let callbacks = runs.len() * workload.callbacks.len();
+        (callbacks > 0).then(|| total as f64 / callbacks as f64)
     };
-    let commit = postgres(|round| round.ingest.cpu.postgres);
-    let project = (postgres(|round| round.settled.cpu.postgres) - commit).max(0.0);
+    let commit = postgres(|round| round.ingest.as_ref());
+    let settled = postgres(|round| Some(&round.settled));
+    let project = settled.zip(commit).map(|(settled, commit)| (settled - commit).max(0.0));
     Ok(Stages { parse, verify, seal, commit, decide, project })
 }
 

@@ -32,7 +32,6 @@ const PROOFS: u64 = 1_000;
 /// What was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct TreeReport {
-    profile: &'static str,
     /// Events in the log.
     events: i64,
     /// From the log into the tree, signed, in batches as the service has them.
@@ -55,7 +54,8 @@ pub(crate) struct TreeReport {
     rounds: usize,
 }
 
-pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) -> anyhow::Result<TreeReport> {
+pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<TreeReport> {
+    let events = plan.events;
     note(&format!("Signing {} callbacks, each with a signature of its own ..", plan.callbacks));
     let workload = Workload::make(cluster.folder(), plan.callbacks).await?;
     let ground = BenchGround::prepare(cluster, &workload).await?;
@@ -82,7 +82,6 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, events: i64) ->
     let settled = Settled::measure(cluster, plan, &ground, &workload).await?;
     let Settled { without, with, costs, cpu_without, cpu_with, lag } = settled;
     Ok(TreeReport {
-        profile: "tree",
         events,
         integrated_events_per_s: median(&integrated).round(),
         verified_entries_per_s: median(&verified).round(),
@@ -178,7 +177,7 @@ impl Settled {
         note("Warming the server up ..");
         round::warm_up(plan, cluster, ground, workload).await?;
         let mut found = Self::default();
-        let cpu = |run: Run| (run.cpu.service + run.cpu.postgres) as f64 / plan.callbacks as f64;
+        let cpu = |run: &Run| (run.cpu.service + run.cpu.postgres) as f64 / plan.callbacks as f64;
         for number in 1..=plan.rounds {
             let without = full_speed(plan, cluster, ground, workload, Work::Settle).await?;
             let with = full_speed(plan, cluster, ground, workload, Work::SettleAndSign).await?;
@@ -187,15 +186,15 @@ impl Settled {
                 "Round {number} of {}: {:.0}/s for {:.0} us, with the tree {:.0}/s for {:.0} us",
                 plan.rounds,
                 without.per_s,
-                cpu(without),
+                cpu(&without),
                 with.per_s,
-                cpu(with)
+                cpu(&with)
             ));
             found.without.push(without.per_s);
             found.with.push(with.per_s);
             found.costs.push(100.0 * (1.0 - with.per_s / without.per_s));
-            found.cpu_without.push(cpu(without));
-            found.cpu_with.push(cpu(with));
+            found.cpu_without.push(cpu(&without));
+            found.cpu_with.push(cpu(&with));
             found.lag = found.lag.max(lag.unwrap_or_default());
         }
         Ok(found)

@@ -1,6 +1,7 @@
 //! The orders and the callbacks that pay for them, all made and signed before any clock starts.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub(crate) const WEBHOOK_ID: &str = "8BE00000000WEBHOOK";
 const PRODUCTS: usize = 1_000;
 const USERS: usize = 100_000;
 const TOTAL_MINOR: i64 = 895;
+/// How long an order waits for its payment, in seconds.
+pub(crate) const HOLD_S: u32 = 86_400;
 
 /// A request that only has to be sent.
 pub(crate) struct Prepared(Vec<u8>);
@@ -47,12 +50,21 @@ pub(crate) struct Callback {
     pub(crate) body: Vec<u8>,
 }
 
+impl Callback {
+    /// Ready to be sent.
+    pub(crate) fn prepare(&self) -> Prepared {
+        Prepared::post(&format!("/webhooks/paypal/{SHOP}"), &self.headers, &self.body)
+    }
+}
+
 /// Everything that is sent.
 pub(crate) struct Workload {
     pub(crate) authority: Arc<Authority>,
     pub(crate) callbacks: Vec<Callback>,
     /// The same, ready to be sent.
     pub(crate) requests: Arc<Vec<Prepared>>,
+    /// Buyers, each with points and a coupon.
+    pub(crate) users: usize,
 }
 
 impl Workload {
@@ -68,7 +80,7 @@ impl Workload {
                 let authority = Arc::clone(&authority);
                 let numbers = first..(first + share).min(count);
                 tokio::task::spawn_blocking(move || {
-                    numbers.map(|n| callback(&authority, n)).collect::<anyhow::Result<Vec<_>>>()
+                    numbers.map(|n| callback(&authority, n, TOTAL_MINOR)).collect::<anyhow::Result<Vec<_>>>()
                 })
             })
             .collect();
@@ -76,12 +88,8 @@ impl Workload {
         for maker in makers {
             callbacks.extend(maker.await??);
         }
-        let path = format!("/webhooks/paypal/{SHOP}");
-        let requests = callbacks
-            .iter()
-            .map(|callback| Prepared::post(&path, &callback.headers, &callback.body))
-            .collect();
-        Ok(Self { authority, callbacks, requests: Arc::new(requests) })
+        let requests = callbacks.iter().map(Callback::prepare).collect();
+        Ok(Self { authority, callbacks, requests: Arc::new(requests), users: count.min(USERS) })
     }
 
     /// The mean size of a body, in bytes.
@@ -93,7 +101,7 @@ impl Workload {
     /// The products, coupons and points that the orders need, as (path, body).
     pub(crate) fn supplies(&self) -> Vec<(String, Value)> {
         let orders = self.callbacks.len();
-        let users = orders.min(USERS);
+        let users = self.users;
         let products = (0..PRODUCTS).map(|n| {
             (format!("/v1/stock/sku-{n}/receive"), json!({"id": format!("s-{n}"), "qty": 1_000_000_000}))
         });
@@ -107,32 +115,46 @@ impl Workload {
         products.chain(coupons).chain(points).collect()
     }
 
-    /// The placements: each takes stock, a coupon and points, as the plain transaction does.
-    pub(crate) fn placements(&self) -> Vec<(String, Value)> {
-        let users = self.callbacks.len().min(USERS);
-        (0..self.callbacks.len())
+    /// Placements: each takes stock, a coupon and points, as the plain transaction does.
+    pub(crate) fn placements(&self, which: Range<usize>) -> Vec<(String, Value)> {
+        let users = self.users;
+        which
             .map(|n| {
-                let placement = json!({
-                    "order": order(n), "buyer": format!("u-{}", n % users),
-                    "currency": "USD", "total_minor": TOTAL_MINOR, "hold_s": 86_400,
-                    "lines": [{"sku": format!("sku-{}", n % PRODUCTS), "qty": 1, "unit_minor": 1000}],
-                    "coupons": [{"code": format!("c-{}", n % users), "minor": 100}],
-                    "points": {"spend": 5, "minor": 5, "earn": 9},
-                });
+                let mut placement = placement(n);
+                placement["coupons"] = json!([{"code": format!("c-{}", n % users), "minor": 100}]);
+                placement["points"] = json!({"spend": 5, "minor": 5, "earn": 9});
+                placement["buyer"] = json!(format!("u-{}", n % users));
+                placement["total_minor"] = json!(TOTAL_MINOR);
                 ("/v1/orders".to_owned(), placement)
             })
             .collect()
     }
 }
 
-fn order(n: usize) -> String {
+/// Commands that so many callbacks need: products, coupons, points and placements.
+#[cfg(test)]
+pub(crate) fn commands_at_most(callbacks: u32) -> u32 {
+    (PRODUCTS + 2 * USERS) as u32 + callbacks
+}
+
+/// An order that takes one product, and nothing else.
+pub(crate) fn placement(n: usize) -> Value {
+    json!({
+        "order": order(n), "buyer": "u-0", "currency": "USD", "total_minor": 1000, "hold_s": HOLD_S,
+        "lines": [{"sku": format!("sku-{}", n % PRODUCTS), "qty": 1, "unit_minor": 1000}],
+    })
+}
+
+/// What an order is called.
+pub(crate) fn order(n: usize) -> String {
     format!("B-{n}")
 }
 
-fn callback(authority: &Authority, n: usize) -> anyhow::Result<Callback> {
+/// What pays so much for an order.
+pub(crate) fn callback(authority: &Authority, n: usize, minor: i64) -> anyhow::Result<Callback> {
     let mut ids = Ids::seeded(n as u64 * 7919 + 1);
     let now = Timestamp::new(SystemClock.now());
-    let amount = Money { minor: TOTAL_MINOR, currency: domain::Currency::parse("USD")? };
+    let amount = Money { minor, currency: domain::Currency::parse("USD")? };
     let story = Story::new(&mut ids, &order(n), amount, now);
     let event_id = ids.event();
     let body = serde_json::to_vec(&story.body(EventKind::CaptureCompleted, &event_id))?;

@@ -72,6 +72,7 @@ impl Serve {
         let accounts = args.paypal.accounts(&database).await?;
         let postback = args.postback(&accounts)?.map(Arc::new);
         let trusts = Trusts { paypal: Some(believed), dev: None, postback };
+        args.door.raise_file_limit();
         let listener = TcpListener::bind(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
         let after = args.redrive_after.iter().copied().map(Duration::from_secs).collect();
         let redrives = Redrives { after };

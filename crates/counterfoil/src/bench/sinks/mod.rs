@@ -40,7 +40,6 @@ const KEYS: usize = feed::KEYS as usize;
 /// What was found, by broker.
 #[derive(Debug, Serialize)]
 pub(crate) struct SinksReport {
-    profile: &'static str,
     /// Outcomes that lay behind.
     backlog: i64,
     callbacks: usize,
@@ -64,12 +63,8 @@ struct BrokerReport {
 }
 
 /// Measures each broker in turn: first the backlog, then the latency.
-pub(crate) async fn measure(
-    cluster: &BenchCluster,
-    plan: &Plan,
-    events: i64,
-    brokers: Vec<Broker>,
-) -> anyhow::Result<SinksReport> {
+pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Result<SinksReport> {
+    let events = plan.events;
     note(&format!("Signing {} callbacks, each with a signature of its own ..", plan.callbacks));
     let workload = Workload::make(cluster.folder(), plan.callbacks).await?;
     let ground = BenchGround::prepare(cluster, &workload).await?;
@@ -81,12 +76,12 @@ pub(crate) async fn measure(
     cluster.settle(BACKLOG).await?;
     seed::seed(cluster, &ground, &workload).await?;
     let mut reports = Vec::new();
-    for broker in brokers {
+    for broker in &plan.brokers {
         let (mut sink, mut client, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let mut rss = 0.0_f64;
         for round in 1..=plan.rounds {
             let plain = broker.flood(&messages(&ground, events / 2)).await?;
-            let (ours, kib) = backlog(cluster, &ground, &broker, events).await?;
+            let (ours, kib) = backlog(cluster, &ground, broker, events).await?;
             note(&format!(
                 "{}, round {round} of {}: {ours:.0}/s, its client {plain:.0}/s",
                 broker.name(),
@@ -97,7 +92,7 @@ pub(crate) async fn measure(
             ratios.push(ours / plain);
             rss = rss.max(kib as f64 / 1024.0);
         }
-        let (delivered_per_s, in_the_sink_ms) = latency(cluster, &ground, &workload, plan, &broker).await?;
+        let (delivered_per_s, in_the_sink_ms) = latency(cluster, &ground, &workload, plan, broker).await?;
         reports.push(BrokerReport {
             broker: broker.name(),
             sink_per_s: median(&sink).round(),
@@ -108,13 +103,7 @@ pub(crate) async fn measure(
             rss_mb: rss.round(),
         });
     }
-    Ok(SinksReport {
-        profile: "sinks",
-        backlog: events / 2,
-        callbacks: plan.callbacks,
-        rounds: plan.rounds,
-        brokers: reports,
-    })
+    Ok(SinksReport { backlog: events / 2, callbacks: plan.callbacks, rounds: plan.rounds, brokers: reports })
 }
 
 /// The database with a log that lies behind.
