@@ -103,6 +103,11 @@ pub trait Ground: Send + Sync {
     /// Whether to end after the batch that is under way.
     fn is_stopped(&self) -> bool;
 
+    /// How many leaders, this one among them, share the memory for rows that are kept.
+    fn leaders(&self) -> usize {
+        1
+    }
+
     /// A clock that never goes back.
     fn now(&self) -> Instant;
 }

@@ -118,6 +118,10 @@ impl<G: Ground> Leader<G> {
                 }
                 Ok(Step::Idle) => {
                     self.work.failures = 0;
+                    if self.work.facts_since > self.facts_kept() {
+                        // Others lead by now, and this one may have nothing to decide for long.
+                        (self.work.state, self.work.facts_since) = (None, 0);
+                    }
                     self.ground.wait(self.work.seen).await;
                     Ok(())
                 }
@@ -130,6 +134,11 @@ impl<G: Ground> Leader<G> {
             }
         }
         self.ground.release().await;
+    }
+
+    /// For how many facts rows are kept: its share of what the process keeps.
+    fn facts_kept(&self) -> usize {
+        self.options.facts_kept / self.ground.leaders().max(1)
     }
 
     /// Writes what is decided, and decides the next batch meanwhile.
@@ -158,7 +167,7 @@ impl<G: Ground> Leader<G> {
         match next {
             Next::Batch(decided) => {
                 self.work.facts_since += decided.facts;
-                if self.work.facts_since >= self.options.facts_kept {
+                if self.work.facts_since >= self.facts_kept() {
                     self.work.facts_since = 0;
                 }
                 self.work.decided = Some(decided);
@@ -205,7 +214,7 @@ impl<G: Ground> Leader<G> {
             poisoned: &self.work.poisoned,
             outcomes_max: self.options.batch_max,
             is_stored: !is_writing,
-            forgets: self.work.facts_since + ahead.facts.len() >= self.options.facts_kept,
+            forgets: self.work.facts_since + ahead.facts.len() >= self.facts_kept(),
         };
         match batch.decide(&mut state).await {
             Ok(Some(decided)) => {

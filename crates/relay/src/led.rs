@@ -1,6 +1,7 @@
 //! The leader's ground in the service: a shop's log and read models in PostgreSQL.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -33,6 +34,8 @@ pub(crate) struct Led<P> {
     pub(crate) applied: watch::Sender<i64>,
     pub(crate) wake: Arc<Notify>,
     pub(crate) stop: CancellationToken,
+    /// So many shops are led by this process.
+    pub(crate) leaders: Arc<AtomicUsize>,
 }
 
 /// One session, for as long as a batch is read.
@@ -161,6 +164,10 @@ impl<P: Projection> Ground for Led<P> {
 
     fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    fn leaders(&self) -> usize {
+        self.leaders.load(Ordering::Relaxed)
     }
 
     fn now(&self) -> Instant {

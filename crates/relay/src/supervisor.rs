@@ -2,6 +2,7 @@
 //! some: the right to be a shop's next leader is a lease too, and whoever leads a shop that has a next one hands it over.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ pub struct Options {
     pub holder: String,
     /// The most facts, and about the most outcomes, of one batch.
     pub batch_max: usize,
-    /// For how many facts rows are kept from batch to batch; then they are read afresh when they are asked for. What is
-    /// asked for again and again stays near, and memory stays bounded.
+    /// For how many facts, of all shops that are led together, rows are kept from batch to batch; then they are read afresh
+    /// when they are asked for. What is asked for again and again stays near, and memory stays bounded.
     pub facts_kept: usize,
     /// How long a lease lasts that is not renewed.
     pub lease: Duration,
@@ -87,6 +88,7 @@ impl Relay {
                 next: format!("{}:next", projection.consumer()),
                 database,
                 shops: Mutex::default(),
+                leaders: Arc::default(),
                 rounds: Rounds::default(),
             }),
         };
@@ -113,6 +115,8 @@ struct Inner {
     next: String,
     database: Database,
     shops: Mutex<HashMap<ShopId, Shop>>,
+    /// How many of them are led.
+    leaders: Arc<AtomicUsize>,
     rounds: Rounds,
 }
 
@@ -285,10 +289,12 @@ impl<P: Projection> Supervisor<P> {
             applied,
             wake,
             stop,
+            leaders: Arc::clone(&inner.leaders),
         };
         tracing::info!(%shop, epoch = led.lease.epoch, checkpoint, "leads");
         let leading = tracing::error_span!("leader", %shop, epoch = led.lease.epoch);
         let leader = Leader::new(led, self.options.clone(), checkpoint);
+        inner.leaders.fetch_add(1, Ordering::Relaxed);
         let leads = Leads { handle: self.handle.clone(), shop: shop.clone() };
         inner.rounds.spawn(async move {
             let _leads = leads;
@@ -306,6 +312,7 @@ struct Leads {
 impl Drop for Leads {
     fn drop(&mut self) {
         self.handle.with_shop(&self.shop, |state| state.led = None);
+        self.handle.inner.leaders.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

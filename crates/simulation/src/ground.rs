@@ -196,6 +196,11 @@ impl Ground for Led {
         false
     }
 
+    /// Other shops come and go: now all of the memory is its own, and a while later hardly any.
+    fn leaders(&self) -> usize {
+        if self.world.state().now.as_secs().is_multiple_of(2) { 1 } else { 1_000 }
+    }
+
     fn now(&self) -> Instant {
         self.world.now()
     }
