@@ -381,6 +381,14 @@ pub struct Coupon {
     pub position: Position,
 }
 
+impl Coupon {
+    /// Whether it matters who uses it.
+    #[must_use]
+    pub fn limits_buyers(&self) -> bool {
+        self.terms.max_per_buyer.is_some()
+    }
+}
+
 /// One buyer's uses of one coupon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CouponBuyer {

@@ -243,7 +243,9 @@ pub struct Shop {
 /// - 1: from the beginning, and wherever no fact says otherwise.
 /// - 2: a revision by which an order gets another buyer is refused while coupons or points are held for the first one. By 1
 ///   the holds stayed with the first buyer, and the payment could not be settled.
-pub const RULES_LATEST: u32 = 2;
+/// - 3: a buyer's uses of a coupon are counted only where the coupon limits them. By 2 each use of every coupon left a row that
+///   nobody asked for; what was held by then stays counted in it.
+pub const RULES_LATEST: u32 = 3;
 
 impl Default for Shop {
     fn default() -> Self {

@@ -1,5 +1,6 @@
 -- check_coupons
--- Uses are within the terms; held is the open holds, used is the paid orders that have not given them back.
+-- Uses are within the terms; held is the open holds, used is the paid orders that have not given them back. A buyer's uses
+-- are counted where the coupon limits them; by rules before 3 of every coupon, and what is left of that nobody reads.
 -- $1 shop_id text
 WITH uses AS (
     SELECT c ->> 'code' AS code, o.buyer_id,
@@ -9,6 +10,8 @@ WITH uses AS (
     CROSS JOIN LATERAL jsonb_array_elements(o.coupons) AS c
     WHERE o.shop_id = $1 AND 'coupons' = ANY (o.tracks)
     GROUP BY c ->> 'code', o.buyer_id
+), limited AS (
+    SELECT k.code FROM counterfoil.coupons AS k WHERE k.shop_id = $1 AND k.max_per_buyer IS NOT NULL
 ), wrong AS (
     SELECT coalesce(k.code, u.code) AS subject,
         format('held %s, open holds %s, used %s, in paid orders %s, at most %s',
@@ -21,8 +24,8 @@ WITH uses AS (
     UNION ALL
     SELECT coalesce(b.code, u.code) || ' of ' || coalesce(b.buyer_id, u.buyer_id),
         format('held %s, open holds %s, used %s, in paid orders %s', b.held, u.held, b.used, u.used)
-    FROM (SELECT * FROM counterfoil.coupon_buyers WHERE shop_id = $1) AS b
-    FULL JOIN (SELECT * FROM uses WHERE buyer_id IS NOT NULL) AS u
+    FROM (SELECT * FROM counterfoil.coupon_buyers WHERE shop_id = $1 AND code IN (SELECT code FROM limited)) AS b
+    FULL JOIN (SELECT * FROM uses WHERE buyer_id IS NOT NULL AND code IN (SELECT code FROM limited)) AS u
         ON u.code = b.code AND u.buyer_id = b.buyer_id
     WHERE coalesce(b.held, 0) <> coalesce(u.held, 0) OR coalesce(b.used, 0) <> coalesce(u.used, 0)
 )

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Decision, Undecided};
-use crate::{Change, CouponCode, CouponMove, GivenBack, Missing, PointsMove, Reason, Sku, StockMove, Terms};
+use crate::{
+    Change, Coupon, CouponCode, CouponMove, GivenBack, Missing, PointsMove, Reason, Sku, State, StockMove,
+    Terms,
+};
 
 /// Deltas of what orders share, gathered for one outcome.
 #[derive(Clone, Debug, Default)]
@@ -94,18 +97,26 @@ impl Moves {
         }
     }
 
-    /// Puts them into an outcome; those that cancel out are left out.
-    pub(crate) fn into_change(self, change: &mut Change) {
+    /// Puts them into an outcome; those that cancel out are left out. A buyer's uses are counted where the coupon limits them,
+    /// and by rules before 3 everywhere.
+    pub(crate) fn into_change(self, state: &State, change: &mut Change) -> Result<(), Undecided> {
         change.stock = self.stock.into_values().filter(|step| !step.is_nothing()).collect();
         change.coupons = self.coupons.into_values().filter(|step| !step.is_nothing()).collect();
         change.points = self.points.filter(|step| !step.is_nothing());
+        if state.shop.rules >= 3 {
+            for step in &mut change.coupons {
+                let coupon = state.coupons.read(&step.code, || Missing::Coupon(step.code.clone()))?;
+                step.buyer = step.buyer.take().filter(|_| coupon.is_some_and(Coupon::limits_buyers));
+            }
+        }
+        Ok(())
     }
 
     /// The same in a change of its own.
-    pub(crate) fn to_change(&self) -> Change {
+    pub(crate) fn to_change(&self, state: &State) -> Result<Change, Undecided> {
         let mut change = Change::default();
-        self.clone().into_change(&mut change);
-        change
+        self.clone().into_change(state, &mut change)?;
+        Ok(change)
     }
 }
 

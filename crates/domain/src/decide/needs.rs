@@ -108,7 +108,9 @@ impl Needs<'_> {
 
     fn coupon(&mut self, code: &crate::CouponCode, buyer: Option<&crate::BuyerId>) {
         self.ask(self.state.coupons.knows(code), || Missing::Coupon(code.clone()));
-        if let Some(buyer) = buyer {
+        let is_counted = self.state.shop.rules < 3
+            || self.state.coupons.get(code).is_some_and(crate::Coupon::limits_buyers);
+        if let Some(buyer) = buyer.filter(|_| is_counted) {
             let key = (code.clone(), buyer.clone());
             self.ask(self.state.coupon_buyers.knows(&key), || {
                 Missing::CouponBuyer(key.0.clone(), key.1.clone())

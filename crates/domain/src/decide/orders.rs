@@ -121,7 +121,7 @@ impl Decision<'_> {
 
     /// What the new terms lack once the step's moves are made.
     fn shortfalls_after(&mut self, step: &Step, terms: &Terms) -> Result<Vec<Reason>, Undecided> {
-        let moves = step.moves.to_change();
+        let moves = step.moves.to_change(self.state)?;
         let mark = self.state.mark();
         let made = self.state.apply_moves(&self.cx, &moves.stock, &moves.coupons, moves.points.as_ref());
         let reasons = made.and_then(|()| self.shortfalls(terms, Parts::ALL, |_| 0));
@@ -152,7 +152,7 @@ impl Decision<'_> {
         let id = step.order.order.clone();
         let paypal_order = step.order.terms.as_ref().and_then(|terms| terms.paypal_order_id.clone());
         let mut change = crate::Change { order: Some(step.order), ..crate::Change::default() };
-        step.moves.into_change(&mut change);
+        step.moves.into_change(self.state, &mut change)?;
         self.emit(kind, Key::Order(id.clone()), change)?;
         self.link(&id, paypal_order.as_ref())
     }

@@ -354,7 +354,7 @@ impl Decision<'_> {
         let terms = order.terms.clone().filter(|_| tells_all || before.is_none());
         let mut change =
             Change { order: Some(Order { terms, ..order }), payments: changed, ..Change::default() };
-        moves.into_change(&mut change);
+        moves.into_change(self.state, &mut change)?;
         self.emit(kind, Key::Order(id), change)
     }
 }

@@ -284,3 +284,36 @@ fn given_coupons_or_points_are_held_when_a_revision_names_another_buyer_then_it_
     (plain["revision"], plain["buyer"]) = (json!(1), json!("bob"));
     assert_eq!(log.when("order.revised", plain), ["order.revised"]);
 }
+
+/// By the rules before every use of every coupon was counted for its buyer.
+#[test]
+fn given_rules_3_when_coupons_are_used_then_a_buyer_is_named_only_where_the_coupon_limits_buyers() {
+    let mut log = Log::with_goods();
+    let with = |order: &str, code: &str| {
+        json!({"order": order, "buyer": "bea", "currency": "USD", "total_minor": 100,
+               "lines": [{"sku": "A", "qty": 1, "unit_minor": 200}], "coupons": [{"code": code, "minor": 100}]})
+    };
+    let paid = |order: &str| json!({"order": order, "capture": format!("CAP{order}"), "amount_minor": 100, "currency": "USD"});
+    let uses = |log: &Log, code: &str| {
+        let row = log.state.coupon_buyers.get(&(code.parse().unwrap(), "bea".parse().unwrap()));
+        row.map(|row| (row.held, row.used))
+    };
+    log.given("coupon.issued", json!({"code": "ALL", "max_uses": 9}));
+    log.given("coupon.issued", json!({"code": "MINE", "max_uses": 9, "max_per_buyer": 1}));
+    log.given("order.placed", with("1", "ALL"));
+    assert_eq!(uses(&log, "ALL"), Some((1, 0)));
+    log.given("rules.activated", json!({"shop": "s", "version": 3}));
+    for (order, code) in [("2", "ALL"), ("3", "MINE")] {
+        log.given("order.placed", with(order, code));
+        let outcomes = log.decide("payment.captured", paid(order));
+        assert_eq!(outcomes[0].kind, OutcomeType::OrderPaid);
+        assert_eq!(outcomes[0].change.coupons[0].buyer.is_some(), code == "MINE");
+    }
+    assert_eq!((uses(&log, "ALL"), uses(&log, "MINE")), (Some((1, 0)), Some((0, 1))));
+    log.given("order.placed", with("4", "MINE"));
+    assert_eq!(log.order("4").refusals[0].code, "coupon_used_by_buyer");
+    // One that was held by the rules before is settled by these.
+    log.given("payment.captured", paid("1"));
+    let coupon = log.state.coupons.get(&"ALL".parse().unwrap()).unwrap();
+    assert_eq!((coupon.held, coupon.used), (0, 2));
+}
