@@ -19,7 +19,7 @@ impl PackedRows {
     }
 
     /// Gives what is missing, and what is likely to be missed next; what is not there as absent. Rows that the state knows
-    /// stay as they are. Everything that was decided must have been stored.
+    /// stay as they are. What is found through others ([`Missing::rests_on_others`]) is given as of what was stored last.
     pub fn load(&self, state: &mut State, missing: &Missing) {
         match missing {
             Missing::Order(id) | Missing::PaymentsOfOrder(id) => self.load_order(state, id),

@@ -525,8 +525,10 @@ impl Decided {
 
 const ORDERS: i64 = 20_000;
 
-fn each(bytes: usize, before: usize) -> f64 {
-    (bytes - before) as f64 / ORDERS as f64
+/// Whether each of the orders takes so many bytes at most.
+fn takes_at_most(bytes: usize, before: usize, each: usize) {
+    let most = each * usize::try_from(ORDERS).unwrap();
+    assert!(bytes - before <= most, "{} bytes, {most} are allowed", bytes - before);
 }
 
 /// Design section 7: at most 250 bytes an order with its payments and its part of what orders share.
@@ -538,8 +540,7 @@ fn given_orders_that_are_placed_and_paid_when_they_are_packed_then_each_takes_at
     decided.goods(goods);
     (0..ORDERS).for_each(|n| decided.place(n, n % goods));
     (0..ORDERS).for_each(|n| decided.capture(n, true));
-    let each = each(decided.bytes(), before);
-    assert!(each <= 250.0, "{each} bytes");
+    takes_at_most(decided.bytes(), before, 250);
 }
 
 /// The same section: 64 a payment of no order.
@@ -548,8 +549,7 @@ fn given_captures_of_no_order_when_they_are_packed_then_each_takes_at_most_64_by
     let mut decided = Decided::default();
     let before = decided.bytes();
     (0..ORDERS).for_each(|n| decided.capture(n, false));
-    let each = each(decided.bytes(), before);
-    assert!(each <= 64.0, "{each} bytes");
+    takes_at_most(decided.bytes(), before, 64);
 }
 
 /// The same section: none an event.
