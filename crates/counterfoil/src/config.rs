@@ -185,7 +185,7 @@ pub(crate) struct DoorArgs {
     #[arg(
         long,
         env = "COUNTERFOIL_MAX_CONNECTIONS",
-        default_value_t = 4096,
+        default_value_t = 2048,
         value_parser = clap::value_parser!(u32).range(16..=1_000_000),
         value_name = "N"
     )]

@@ -111,11 +111,10 @@ fn report(plan: &Plan, workload: &Workload, rounds: &[Round], stages: Stages) ->
 /// What a callback costs of processors, write-ahead log and disk.
 fn costs(report: &mut Findings, callbacks: usize, rounds: &[Round]) {
     let count = callbacks.max(1) as f64;
-    let runs: [(&str, fn(&Round) -> Option<&Run>); 2] =
-        [("ingest", |round| round.ingest.as_ref()), ("settled", |round| Some(&round.settled))];
+    let ingest: Vec<&Run> = rounds.iter().filter_map(|round| round.ingest.as_ref()).collect();
+    let settled: Vec<&Run> = rounds.iter().map(|round| &round.settled).collect();
     let (mut cpu, mut wal, mut pages, mut disk) = (Map::new(), Map::new(), Map::new(), Map::new());
-    for (name, run) in runs {
-        let runs: Vec<&Run> = rounds.iter().filter_map(run).collect();
+    for (name, runs) in [("ingest", ingest), ("settled", settled)] {
         if runs.is_empty() {
             continue;
         }

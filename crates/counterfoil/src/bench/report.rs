@@ -49,12 +49,13 @@ impl Findings {
     /// Half and all but a hundredth, each of every round.
     pub(crate) fn quantiles(&mut self, name: &str, rounds: &[Quantiles]) {
         let mut both = Map::new();
-        let parts: [(&str, fn(&Quantiles) -> f64); 2] = [("p50", |q| q.p50), ("p99", |q| q.p99)];
-        for (label, of) in parts {
+        let mut part = |label: &str, of: fn(&Quantiles) -> f64| {
             let figures: Vec<f64> = rounds.iter().map(of).collect();
             both.insert(label.to_owned(), number(median(&figures), 2));
             self.note_spread(&format!("{name}.{label}"), &figures, 2);
-        }
+        };
+        part("p50", |quantiles| quantiles.p50);
+        part("p99", |quantiles| quantiles.p99);
         self.put(name, both);
     }
 

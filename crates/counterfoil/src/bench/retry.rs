@@ -44,10 +44,10 @@ pub(crate) struct Course {
 /// One request that was answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
-    /// When it was to be sent, since the beginning.
+    /// When it was to be sent, when it was, and when it was answered, since the beginning.
     pub(crate) due: Duration,
-    /// From then until its answer.
-    pub(crate) took: Duration,
+    pub(crate) sent: Duration,
+    pub(crate) answered: Duration,
     pub(crate) is_taken: bool,
 }
 
@@ -98,9 +98,9 @@ impl Outbound {
                             Some(open) => open,
                             None => connection.insert(Connection::open(address).await?),
                         };
+                        let sent = began.elapsed();
                         let is_taken = outbound.exchange(open, index).await?;
-                        let took = began.elapsed().saturating_sub(due);
-                        outcomes.push(Outcome { due, took, is_taken });
+                        outcomes.push(Outcome { due, sent, answered: began.elapsed(), is_taken });
                     }
                 })
             })

@@ -45,6 +45,9 @@ const EVENT_BYTES: u64 = 1_650;
 const WAL_BYTES: u64 = 3_500_000_000;
 const SPARE_BYTES: u64 = 1_000_000_000;
 
+/// What one round says of something.
+type Figure<'a> = &'a dyn Fn(&Round) -> Option<f64>;
+
 /// A log of so many events.
 struct Size {
     events: i64,
@@ -247,7 +250,7 @@ async fn pages(serving: &Serving, reader: &SecretString, head: i64) -> anyhow::R
 
 fn report(sizes: &[Size]) -> Findings {
     let mut found = Findings::default();
-    let medians = |size: &Size, of: &dyn Fn(&Round) -> Option<f64>| {
+    let medians = |size: &Size, of: Figure<'_>| {
         let figures: Vec<f64> = size.rounds.iter().filter_map(of).collect();
         (!figures.is_empty()).then(|| median(&figures))
     };
@@ -282,14 +285,14 @@ fn report(sizes: &[Size]) -> Findings {
         })
     };
     found.put("sizes", sizes.iter().map(of_size).collect::<Value>());
-    let costs: [(&str, &dyn Fn(&Round) -> Option<f64>); 4] = [
+    let costs: [(&str, Figure<'_>); 4] = [
         ("cpu", &|round| Some(round.cpu_us())),
         ("wall", &|round| Some(1.0 / round.per_s())),
         ("wal_records", &Round::wal_record_bytes),
         ("disk", &|round| Some(round.disk_bytes())),
     ];
     found.put("slope", slopes(sizes, &costs));
-    let line = |(name, of): &(&str, &dyn Fn(&Round) -> Option<f64>)| {
+    let line = |(name, of): &(&str, Figure<'_>)| {
         let first = medians(sizes.first()?, *of)?;
         let points = sizes.iter().filter_map(|size| Some((size.events as f64, medians(size, *of)? / first)));
         Some(((*name).to_owned(), points.collect()))
@@ -305,7 +308,7 @@ fn report(sizes: &[Size]) -> Findings {
 }
 
 /// What each cost in the largest log is by that in the one before it, in medians of the rounds; null of one log alone.
-fn slopes(sizes: &[Size], costs: &[(&str, &dyn Fn(&Round) -> Option<f64>)]) -> Value {
+fn slopes(sizes: &[Size], costs: &[(&str, Figure<'_>)]) -> Value {
     let [.., smaller, larger] = sizes else { return Value::Null };
     let mut slopes = Map::from_iter([("from_events".to_owned(), json!(smaller.events))]);
     slopes.insert("to_events".to_owned(), json!(larger.events));
