@@ -376,3 +376,18 @@ fn the_facts_and_outcomes_of_a_payment_are_written_as_they_come() {
     let decoded: domain::Change = serde_json::from_value(change.clone()).unwrap();
     assert_eq!(as_it_comes(&decoded), canonical_data(&change).ok());
 }
+
+/// A replay takes what is written as it comes for the same; anything else is written out and compared.
+#[test]
+fn given_data_when_a_text_is_what_it_is_written_as_then_that_is_told_and_of_no_other_text() {
+    let data = json!({"a": [1, "x\n\"", true], "b": {"c": -7}});
+    let written = crate::canonical(&data).unwrap();
+    assert!(crate::is_written_as(&data, &written));
+    for at in 0..written.len() {
+        assert!(!crate::is_written_as(&data, &written[..at]), "{at}");
+        let mut other = written.clone().into_bytes();
+        other[at] ^= 1;
+        assert!(!crate::is_written_as(&data, &String::from_utf8(other).unwrap()), "{at}");
+    }
+    assert!(!crate::is_written_as(&data, &format!("{written} ")));
+}

@@ -92,8 +92,19 @@ impl PackedRows {
         if let Some(order) = &change.order {
             load(state, state.orders.knows(&order.order), &|| Missing::Order(order.order.clone()));
         }
-        for row in &change.stock {
-            load(state, state.stock.knows(&row.sku), &|| Missing::Stock(row.sku.clone()));
+        for step in &change.stock {
+            load(state, state.stock.knows(&step.sku), &|| Missing::Stock(step.sku.clone()));
+        }
+        for step in &change.coupons {
+            load(state, state.coupons.knows(&step.code), &|| Missing::Coupon(step.code.clone()));
+            if let Some(buyer) = &step.buyer {
+                let key = (step.code.clone(), buyer.clone());
+                let knows = state.coupon_buyers.knows(&key);
+                load(state, knows, &|| Missing::CouponBuyer(step.code.clone(), buyer.clone()));
+            }
+        }
+        if let Some(step) = &change.points {
+            load(state, state.points.knows(&step.buyer), &|| Missing::Points(step.buyer.clone()));
         }
     }
 
