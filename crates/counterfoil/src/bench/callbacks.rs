@@ -32,9 +32,11 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, takes: bool) ->
     seed::seed(cluster, &ground, &workload).await?;
     note("Warming the server up ..");
     round::warm_up(plan, cluster, &ground, &workload).await?;
-    let contestants = round::Contestants { plain: plain.as_ref(), peers: peers.as_ref(), takes };
+    let (plain, peers) = (plain.as_ref(), peers.as_ref());
     let mut rounds = Vec::new();
     for number in 1..=plan.rounds {
+        let reads_log = number == plan.rounds;
+        let contestants = round::Contestants { plain, peers, takes, reads_log };
         let round = round::run(plan, cluster, &ground, &workload, contestants).await?;
         note(&format!("Round {number} of {}: {round}", plan.rounds));
         rounds.push(round);
@@ -42,10 +44,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, takes: bool) ->
     note("Measuring the steps of a callback one by one ..");
     let stages = stages::measure(cluster, &ground, &workload, &rounds).await?;
     let mut found = report(plan, &workload, &rounds, stages);
-    if let Some(settled) = rounds.last().map(|round| &round.settled) {
-        let relations = cost::wal_by_relation(cluster, round::DATABASE, &settled.wal).await;
-        found.put("wal_bytes_by_relation", each(relations, plan.callbacks));
-    }
+    let relations = rounds.last().and_then(|round| round.log_by_relation.clone());
+    found.put("wal_bytes_by_relation", each(relations, plan.callbacks));
     Ok(found)
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Round {
     /// Where it was asked for.
     pub(crate) ingest: Option<Run>,
     pub(crate) settled: Run,
+    /// Its write-ahead log, by the tables and indexes that it is about, where that was asked for and can be known.
+    pub(crate) log_by_relation: Option<Bytes>,
     pub(crate) paced: Paced,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Contestants<'a> {
     pub(crate) peers: Option<&'a Peers>,
     /// Callbacks that are only taken.
     pub(crate) takes: bool,
+    /// Whether the write-ahead log of the settled ones is gone through: soon, for a checkpoint takes it away.
+    pub(crate) reads_log: bool,
 }
 
 /// A run at full speed.
@@ -100,8 +104,12 @@ pub(crate) async fn run(
         ingest = Some(full_speed(plan, cluster, ground, workload, Work::Door).await.context("ingest")?);
     }
     let settled = full_speed(plan, cluster, ground, workload, Work::Settle).await.context("settled")?;
+    let log_by_relation = match contestants.reads_log {
+        true => cost::wal_by_relation(cluster, DATABASE, &settled.wal).await,
+        false => None,
+    };
     let paced = half_load(cluster, ground, workload, settled.per_s / 2.0).await.context("half load")?;
-    Ok(Round { plain, peers, ingest, settled, paced })
+    Ok(Round { plain, peers, ingest, settled, log_by_relation, paced })
 }
 
 /// A run that does not count: a server that has been under load has its memory and its log segments, and the first
