@@ -21,7 +21,8 @@ use crate::{AppendError, Appended, Guard, NewFact};
 pub struct Options {
     /// The most facts of one shop that may wait; one more is refused as busy.
     pub queue: usize,
-    /// The most facts in one transaction.
+    /// The most facts in one transaction. Where all that come at a time fit into one, they are answered together and come
+    /// again together: the database waits while they are verified, and the service while they are committed.
     pub batch: usize,
     /// About the most bytes in one transaction.
     pub batch_bytes: usize,
@@ -32,7 +33,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue: 4096, batch: 256, batch_bytes: 4 << 20, pace: Duration::from_millis(2) }
+        Self { queue: 4096, batch: 128, batch_bytes: 4 << 20, pace: Duration::from_millis(1) }
     }
 }
 
