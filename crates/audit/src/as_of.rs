@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use domain::{BuyerId, Context, CouponCode, Key, OrderId, Position, Sku, State, Timestamp};
+use domain::{BuyerId, Context, CouponCode, Key, OrderId, Position, Sku, Timestamp};
 use event_log::Event;
-use packed_rows::PackedRows;
+use packed_rows::{PackedRows, Workbench};
 use read_models::{Cells, Table};
 
 use crate::{Error, Progress, Source};
@@ -106,16 +106,17 @@ pub async fn as_of(
         _ => mentions(source, through, subject, progress).await?,
     };
     let times = times_of_causes(source, subject, &events).await?;
-    let mut state = State::empty();
+    let mut bench = Workbench::default();
     for event in &events {
         let Some(cause) = event.cause else { continue };
         let outcome = event.outcome().map_err(|unknown| Error::Failed(unknown.to_string()))?;
         let at = times.get(&cause.0).copied().unwrap_or(event.at);
         let context = Context { position: cause, at, fact_at: at, answers: outcome.answers };
-        let folded = state.evolve(&context, outcome.kind, &outcome.change);
+        let folded = bench.evolve(&context, outcome.kind, &outcome.change);
         folded.map_err(|error| Error::Failed(format!("at {}: {error}", event.position)))?;
+        bench.keep();
     }
-    subject.rows(&PackedRows::of(&state))
+    subject.rows(bench.rows())
 }
 
 async fn mentions(

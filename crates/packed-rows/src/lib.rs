@@ -1,6 +1,6 @@
 //! All rows of a shop in memory, packed: what a replay has decided or folded, a few dozen bytes a row.
 //!
-//! Decisions read a [`State`], whose rows are wide and quick. Here they are at rest: [`PackedRows::load`] gives a state
+//! Decisions read a [`State`](domain::State), whose rows are wide and quick. Here they are at rest: [`PackedRows::load`] gives a state
 //! what it lacks, [`PackedRows::store`] takes over what has changed in it; a
 //! [`Workbench`] does both, fact by fact. Every id is kept once, and rows name each other
 //! by number. What is parked is kept as it is: it is little.
@@ -24,7 +24,7 @@ use std::str::FromStr;
 
 use domain::{
     BuyerId, Coupon, CouponBuyer, CouponCode, Group, Key, Order, OrderId, Payment, PaymentKey, Points,
-    Position, Shop, Sku, State, Stock,
+    Position, Shop, Sku, Stock,
 };
 use foldhash::HashMap;
 
@@ -46,14 +46,6 @@ pub struct PackedRows {
 }
 
 impl PackedRows {
-    /// All rows of a state that knows every row there is.
-    #[must_use]
-    pub fn of(state: &State) -> Self {
-        let mut rows = Self::default();
-        rows.store_all(state);
-        rows
-    }
-
     /// The shop's own row.
     #[must_use]
     pub fn shop(&self) -> &Shop {

@@ -44,38 +44,6 @@ impl PackedRows {
         keep(&mut self.parked_keys, &state.parked_keys);
     }
 
-    /// Takes over every row of a state.
-    pub(crate) fn store_all(&mut self, state: &State) {
-        self.shop.clone_from(&state.shop);
-        for (key, row) in state.orders.iter() {
-            let number = self.name(Kind::Order, key.as_str());
-            self.put(number, Some(row));
-        }
-        for (key, row) in state.payments.iter() {
-            let number = self.name(payment::kind_of(key), key.id());
-            self.put_payment(number, None, Some(row));
-        }
-        for (key, row) in state.stock.iter() {
-            let number = self.name(Kind::Sku, key.as_str());
-            self.put(number, Some(row));
-        }
-        for (key, row) in state.coupons.iter() {
-            let number = self.name(Kind::Code, key.as_str());
-            self.put(number, Some(row));
-        }
-        for ((code, buyer), row) in state.coupon_buyers.iter() {
-            let number = self.name_pair(code, buyer);
-            self.put(number, Some(row));
-        }
-        for (key, row) in state.points.iter() {
-            let number = self.name(Kind::Buyer, key.as_str());
-            self.put(number, Some(row));
-        }
-        self.parked.extend(state.parked.iter().map(|(fact, group)| (*fact, *group)));
-        self.groups.extend(state.groups.iter().map(|(id, group)| (*id, group.clone())));
-        self.parked_keys.extend(state.parked_keys.iter().map(|(key, group)| (key.clone(), *group)));
-    }
-
     fn name_pair(&mut self, code: &CouponCode, buyer: &BuyerId) -> Number {
         let (code, buyer) = (self.name(Kind::Code, code.as_str()), self.name(Kind::Buyer, buyer.as_str()));
         self.entities.name(Kind::CouponBuyer, &goods::pair(code, buyer))
@@ -111,6 +79,42 @@ impl PackedRows {
         }
         self.entities.put(number, row.map(|_| &*out));
         self.buffer = out;
+    }
+}
+
+/// All rows of a state that knows every row there is, however they came there.
+#[cfg(test)]
+impl PackedRows {
+    pub(crate) fn of(state: &State) -> Self {
+        let mut rows = Self { shop: state.shop.clone(), ..Self::default() };
+        for (key, row) in state.orders.iter() {
+            let number = rows.name(Kind::Order, key.as_str());
+            rows.put(number, Some(row));
+        }
+        for (key, row) in state.payments.iter() {
+            let number = rows.name(payment::kind_of(key), key.id());
+            rows.put_payment(number, None, Some(row));
+        }
+        for (key, row) in state.stock.iter() {
+            let number = rows.name(Kind::Sku, key.as_str());
+            rows.put(number, Some(row));
+        }
+        for (key, row) in state.coupons.iter() {
+            let number = rows.name(Kind::Code, key.as_str());
+            rows.put(number, Some(row));
+        }
+        for ((code, buyer), row) in state.coupon_buyers.iter() {
+            let number = rows.name_pair(code, buyer);
+            rows.put(number, Some(row));
+        }
+        for (key, row) in state.points.iter() {
+            let number = rows.name(Kind::Buyer, key.as_str());
+            rows.put(number, Some(row));
+        }
+        rows.parked.extend(state.parked.iter().map(|(fact, group)| (*fact, *group)));
+        rows.groups.extend(state.groups.iter().map(|(id, group)| (*id, group.clone())));
+        rows.parked_keys.extend(state.parked_keys.iter().map(|(key, group)| (key.clone(), *group)));
+        rows
     }
 }
 

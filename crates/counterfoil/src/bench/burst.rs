@@ -47,7 +47,7 @@ struct Burst {
     after: Vec<Outcome>,
     sent: usize,
     refusals: usize,
-    settled_after: Duration,
+    settled: i64,
     rss_kib: u64,
 }
 
@@ -108,7 +108,6 @@ async fn burst(
     let course =
         Course { per_s: sustained_per_s * TIMES, time: TIME, connections: CONNECTIONS, repeats: true };
     let during = outbound.send(serving.address, course, burst).await.context("in the burst")?;
-    let ended = Instant::now();
     // What was refused comes again beside what is new.
     let (after, _) = tokio::try_join!(
         outbound.send(serving.address, half(AFTER), rest),
@@ -117,14 +116,15 @@ async fn burst(
     .context("after the burst")?;
     outbound.finish(serving.address, QUIET_CONNECTIONS).await?;
     wait_until_decided(&owner, ground).await?;
-    let settled_after = ended.elapsed();
     let rss_kib = peak_rss_kib(serving.pid);
     let sent = outbound.sent.load(Ordering::Relaxed);
-    round::check_count(&owner.client().await?, sent, true).await.context("something was lost")?;
-    drop(owner);
+    let client = owner.client().await?;
+    round::check_count(&client, sent, true).await.context("something was lost")?;
+    let settled = round::count_paid(&client).await?;
+    drop((client, owner));
     serving.stop().await?;
     let refusals = outbound.refusals.load(Ordering::Relaxed);
-    Ok(Burst { sustained_per_s, before, during, after, sent, refusals, settled_after, rss_kib })
+    Ok(Burst { sustained_per_s, before, during, after, sent, refusals, settled, rss_kib })
 }
 
 /// Which are sent before, in and after the burst.
@@ -182,9 +182,7 @@ fn report(bursts: &[Burst]) -> Findings {
     found.add("taken_per_s_in_the_burst", &all(&|burst| taken(burst) / TIME.as_secs_f64()), 0);
     found.add("sent", &all(&|burst| burst.sent as f64), 0);
     found.add("refused_with_retry_after", &all(&|burst| burst.refusals as f64), 0);
-    found.put("answered_otherwise", 0);
-    found.put("lost", 0);
-    found.add("settled_after_s", &all(&|burst| burst.settled_after.as_secs_f64()), 1);
+    found.add("settled", &all(&|burst| burst.settled as f64), 0);
     found.add("rss_mb", &all(&|burst| burst.rss_kib as f64 / 1024.0), 1);
     let before: Vec<Quantiles> = bursts.iter().map(|burst| Burst::answers(&burst.before)).collect();
     let during: Vec<Quantiles> = bursts.iter().map(Burst::answers_in_the_burst).collect();
@@ -234,7 +232,7 @@ mod tests {
             after: after.iter().enumerate().map(|(second, answer)| outcome(second, *answer)).collect(),
             sent: 0,
             refusals: 0,
-            settled_after: Duration::ZERO,
+            settled: 0,
             rss_kib: 0,
         }
     }

@@ -244,6 +244,11 @@ pub(crate) async fn count_callbacks(client: &database::Client) -> anyhow::Result
     Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("callbacks")?)
 }
 
+/// Orders that are paid.
+pub(crate) async fn count_paid(client: &database::Client) -> anyhow::Result<i64> {
+    Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("paid")?)
+}
+
 /// Orders that wait for their payment.
 pub(crate) async fn open_orders(client: &database::Client) -> anyhow::Result<i64> {
     Ok(client.query_one(&sql::counterfoil::COUNT_ORDERS, &[&SHOP]).await?.try_get("open")?)

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Context;
+use database::Database;
+use domain::RULES_LATEST;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -21,8 +23,9 @@ pub(crate) async fn seed(
     ground: &BenchGround,
     workload: &Workload,
 ) -> anyhow::Result<()> {
-    let serving = ground.serve(cluster, TEMPLATE, Work::Settle).await?;
     let owner = cluster.owner(TEMPLATE).await?;
+    begin_with_newest_rules(&owner, ground).await?;
+    let serving = ground.serve(cluster, TEMPLATE, Work::Settle).await?;
     supply(&serving, ground, workload).await?;
     place(&serving, ground, workload, 0..workload.callbacks.len()).await?;
     wait_until_decided(&owner, ground).await?;
@@ -31,6 +34,12 @@ pub(crate) async fn seed(
     serving.stop().await?;
     drop(owner);
     cluster.settle(TEMPLATE).await
+}
+
+/// As every new shop does.
+pub(crate) async fn begin_with_newest_rules(owner: &Database, ground: &BenchGround) -> anyhow::Result<()> {
+    intake::shops::activate_rules(owner, &ground.shop, RULES_LATEST, "counterfoil bench").await?;
+    Ok(())
 }
 
 /// The products, coupons and points. What is in the log first is decided first, so that orders find what they need.

@@ -53,8 +53,9 @@ impl Sample {
         workload: &Workload,
     ) -> anyhow::Result<Self> {
         let number = workload.callbacks.len();
-        let serving = ground.serve(cluster, TEMPLATE, Work::Settle).await?;
         let owner = cluster.owner(TEMPLATE).await?;
+        seed::begin_with_newest_rules(&owner, ground).await?;
+        let serving = ground.serve(cluster, TEMPLATE, Work::Settle).await?;
         seed::supply(&serving, ground, workload).await?;
         let placement = placement(number);
         let sku = placement["lines"][0]["sku"].as_str().unwrap_or_default().to_owned();
