@@ -346,6 +346,13 @@ fn bound_stalls(listener: &TcpListener, limit: Duration) {
     let _ = rustix::net::sockopt::set_tcp_user_timeout(listener, milliseconds);
 }
 
+/// Lets as many connections wait to be accepted as may be open. The 128 of the standard library are fewer than come at once
+/// when a load balancer opens its pool: the others would be dropped by the kernel, and try again a second later.
+fn let_wait(listener: &TcpListener, connections: usize) -> std::io::Result<()> {
+    let backlog = i32::try_from(connections).unwrap_or(i32::MAX);
+    Ok(rustix::net::listen(listener, backlog)?)
+}
+
 /// The server on a listening socket. It does not listen to signals: the caller stops it by its handle.
 ///
 /// # Errors
@@ -365,6 +372,7 @@ pub fn server_with_tls(api: Arc<Api>, listener: TcpListener, tls: Option<Tls>) -
         api.spawn(tls.clone().watch(api.stopping.clone()));
     }
     bound_stalls(&listener, limits.read_stall);
+    let_wait(&listener, limits.max_connections)?;
     let data = web::Data::from(api);
     let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(configure))
         .workers(limits.workers.max(1))
@@ -382,4 +390,24 @@ pub fn server_with_tls(api: Arc<Api>, listener: TcpListener, tls: Option<Tls>) -
         None => server.listen(listener)?,
     };
     Ok(server.run())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn connections_that_come_at_once_wait_to_be_accepted() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let_wait(&listener, 300).expect("a backlog");
+        listener.set_nonblocking(true).expect("its mode");
+        let address = listener.local_addr().expect("its address");
+        // A connection beyond the backlog is not made until somebody accepts, and nobody does.
+        let come = |_| TcpStream::connect_timeout(&address, std::time::Duration::from_millis(500));
+        let clients: Result<Vec<TcpStream>, _> = (0..300).map(come).collect();
+        assert_eq!(clients.expect("all connect").len(), 300);
+        assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 300);
+    }
 }
