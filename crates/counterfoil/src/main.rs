@@ -14,6 +14,7 @@ mod exit;
 mod output;
 mod project;
 mod service;
+mod supervision;
 mod telemetry;
 mod trust;
 mod verbs;
