@@ -62,8 +62,14 @@ impl Patient {
 
     /// A `doctor` that is told what this service is told.
     fn doctor(&self) -> Command {
+        let mut command = self.doctor_for_people();
+        command.args(["-o", "json"]);
+        command
+    }
+
+    fn doctor_for_people(&self) -> Command {
         let mut command = binary::command(self.dir.path());
-        command.args(["doctor", "-o", "json"]);
+        command.arg("doctor");
         for (name, value) in [
             ("MAINTENANCE_DATABASE_URL", self.test.url_owner().expose_secret()),
             ("DATABASE_URL", self.test.url_service().expose_secret()),
@@ -123,12 +129,11 @@ async fn given_a_service_that_has_all_it_needs_when_it_is_examined_then_nothing_
         "{:#?}",
         report.0
     );
-    let mut lines = patient.doctor();
-    let output = lines.args(["-o", "table"]).output().unwrap();
+    let output = patient.doctor_for_people().output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().all(|line| line.starts_with("ok    ") || line.starts_with("warn  ")), "{text}");
     assert!(!text.contains('\u{1b}'), "colours, and nobody watches: {text:?}");
-    let painted = patient.doctor().args(["-o", "table"]).env("CLICOLOR_FORCE", "1").output().unwrap();
+    let painted = patient.doctor_for_people().env("CLICOLOR_FORCE", "1").output().unwrap();
     assert!(String::from_utf8_lossy(&painted.stdout).contains('\u{1b}'), "{}", said(&painted));
 }
 

@@ -12,6 +12,7 @@ mod schemas;
 mod service;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::sync::LazyLock;
 
@@ -36,7 +37,7 @@ async fn get() -> HttpResponse {
 }
 
 /// The document. Its server is where it was got from.
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Map::new();
     let operations = service::operations()

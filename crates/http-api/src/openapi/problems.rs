@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::docs::example;
 use crate::problem::{Code, PROBLEM_JSON};
 
 /// Members of a problem document that only some codes have stand beside these.
@@ -48,8 +49,14 @@ fn answer(status: u16, codes: &[Code]) -> Value {
     let narrowed =
         json!({ "properties": { "status": { "const": status }, "code": { "enum": names(codes.iter()) } } });
     let schema = json!({ "allOf": [{ "$ref": "#/components/schemas/Problem" }, narrowed] });
-    let mut answer =
-        json!({ "description": each.join("\n\n"), "content": { PROBLEM_JSON: { "schema": schema } } });
+    let examples: Map<String, Value> = codes
+        .iter()
+        .map(|code| (code.name().to_owned(), json!({ "summary": code.title(), "value": example(*code) })))
+        .collect();
+    let mut answer = json!({
+        "description": each.join("\n\n"),
+        "content": { PROBLEM_JSON: { "schema": schema, "examples": examples } },
+    });
     if matches!(status, 429 | 503) {
         let seconds =
             json!({ "schema": { "type": "integer" }, "description": "Seconds until it may be otherwise." });

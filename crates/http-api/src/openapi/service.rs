@@ -50,8 +50,14 @@ fn itself() -> Vec<Operation> {
             .answer(200, "They may.", Some(ready))
             .fails(&[Code::Unavailable]),
         get("/metrics", "get_metrics", "What it has done, for Prometheus.").answers_text("Its metrics."),
-        get("/docs/problems/{code}", "explain_problem", "What a problem's code means.")
-            .answers_text("What it means, and what to do."),
+        page("/docs", "read_docs", "This document, to read."),
+        get("/docs/style.css", "get_docs_style", "How the pages look.").answers_with(
+            200,
+            "A style sheet.",
+            [("text/css", json!({ "type": "string" }))],
+        ),
+        page("/docs/problems", "list_problems", "Every problem that an answer may have."),
+        page("/docs/problems/{code}", "explain_problem", "What a problem's code means."),
         get("/schemas/{path}", "get_schema", "What an event's data is.").answers_with(
             200,
             "A JSON Schema.",
@@ -68,6 +74,10 @@ fn itself() -> Vec<Operation> {
             Some(any()),
         ),
     ]
+}
+
+fn page(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    get(path, id, summary).answers_with(200, "A page.", [("text/html", json!({ "type": "string" }))])
 }
 
 fn callback() -> Operation {
