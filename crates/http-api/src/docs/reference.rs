@@ -32,6 +32,7 @@ pub(super) fn page(document: &Value) -> Page {
 
 /// An operation, and where it is.
 struct Operation<'d> {
+    document: &'d Value,
     method: &'static str,
     path: &'d str,
     described: &'d Value,
@@ -43,7 +44,7 @@ fn by_tag(document: &Value) -> BTreeMap<&str, Vec<Operation<'_>>> {
         for method in METHODS {
             if let Some(described) = item.get(method) {
                 let tag = plain(&described["tags"][0]);
-                by_tag.entry(tag).or_default().push(Operation { method, path, described });
+                by_tag.entry(tag).or_default().push(Operation { document, method, path, described });
             }
         }
     }
@@ -54,7 +55,7 @@ fn contents(by_tag: &BTreeMap<&str, Vec<Operation<'_>>>, page: &mut Page) {
     page.raw("<nav aria-label=\"Operations\">\n<ul>\n");
     for (tag, operations) in by_tag {
         page.raw(&format!("<li>{}\n<ul>\n", escaped(tag)));
-        for Operation { method, path, described } in operations {
+        for Operation { method, path, described, .. } in operations {
             let id = text(&described["operationId"]);
             let name = format!("{} {}", method.to_uppercase(), escaped(path));
             page.element("li", &format!("<a href=\"#{id}\"><code>{name}</code></a>"));
@@ -66,7 +67,7 @@ fn contents(by_tag: &BTreeMap<&str, Vec<Operation<'_>>>, page: &mut Page) {
 
 impl Operation<'_> {
     fn write(&self, page: &mut Page) {
-        let Self { method, path, described } = self;
+        let Self { method, path, described, .. } = self;
         page.raw(&format!("<section id=\"{}\">\n", text(&described["operationId"])));
         page.element("h3", &format!("<code>{} {}</code>", method.to_uppercase(), escaped(path)));
         page.element("p", &format!("<strong>{}</strong>", text(&described["summary"])));
@@ -84,6 +85,7 @@ impl Operation<'_> {
         }
         page.element("h4", "Answers");
         for (status, answer) in members(&described["responses"]) {
+            let answer = resolved(self.document, answer);
             if status.starts_with(['4', '5']) {
                 problems(status, answer, page)
             } else {
@@ -217,6 +219,12 @@ fn schemas(document: &Value, page: &mut Page) {
         }
         page.raw("</section>\n");
     }
+}
+
+/// What a reference within the document leads to; anything else is itself.
+fn resolved<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+    let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }
 
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {

@@ -48,6 +48,7 @@ pub(crate) fn document() -> Value {
     for operation in operations.collect::<Vec<Operation>>() {
         operation.write(&mut schemas, &mut paths);
     }
+    let (schemas, responses) = schemas.into_components();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -61,7 +62,8 @@ pub(crate) fn document() -> Value {
         "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
-            "schemas": schemas.into_components(),
+            "schemas": schemas,
+            "responses": responses,
             "securitySchemes": { "apiKey": {
                 "type": "http", "scheme": "bearer",
                 "description": "An API key, cf_.., which is of one shop and has roles: shop, feed, audit, operator, viewer. \

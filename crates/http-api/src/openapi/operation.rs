@@ -3,7 +3,6 @@
 use access::Role;
 use serde_json::{Map, Value, json};
 
-use super::problems;
 use super::schemas::Schemas;
 use super::words;
 use crate::problem::Code;
@@ -198,7 +197,7 @@ impl Operation {
         for (status, answer) in &mut self.answers {
             words::add_answer(self.id, status, answer.get_mut("content").unwrap_or(&mut Value::Null));
         }
-        self.answers.extend(problems::answers(&self.problems));
+        self.answers.extend(schemas.problems.answers(&self.problems));
         operation["responses"] = self.answers.into();
         // Any of the roles is enough.
         let each = self.roles.iter().map(|role| json!({ "apiKey": [role.name()] }));

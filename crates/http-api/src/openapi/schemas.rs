@@ -6,13 +6,14 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::problems;
+use super::problems::{self, Problems};
 use crate::problem::Code;
 use crate::views::POSITIONS;
 
 /// Collects what answers are made of.
 pub(super) struct Schemas {
     answers: SchemaGenerator,
+    pub(super) problems: Problems,
 }
 
 impl Schemas {
@@ -21,7 +22,7 @@ impl Schemas {
             .for_serialize()
             .with(|settings| settings.definitions_path = "/components/schemas".into())
             .with_transform(RecursiveTransform(publish_positions));
-        Self { answers: settings.into_generator() }
+        Self { answers: settings.into_generator(), problems: Problems::default() }
     }
 
     /// Refers to what an answer has.
@@ -60,11 +61,13 @@ impl Schemas {
         }
     }
 
-    /// All that was referred to.
-    pub(super) fn into_components(mut self) -> Map<String, Value> {
-        let mut components = self.answers.take_definitions(true);
-        components.insert("Problem".to_owned(), problems::schema());
-        components
+    /// All that was referred to: schemas, and answers.
+    pub(super) fn into_components(mut self) -> (Map<String, Value>, Map<String, Value>) {
+        let Problems { schemas, responses } = self.problems;
+        let mut all = self.answers.take_definitions(true);
+        all.insert("Problem".to_owned(), problems::schema());
+        all.extend(schemas);
+        (all, responses)
     }
 }
 

@@ -68,10 +68,14 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
 }
 
 /// The bodies of an operation: what it takes, and what it answers, each with where it stands.
-fn bodies<'d>(id: &str, operation: &'d Value) -> Vec<(String, &'d Value)> {
+fn bodies<'d>(document: &'d Value, id: &str, operation: &'d Value) -> Vec<(String, &'d Value)> {
+    let resolved = |answer: &'d Value| match answer["$ref"].as_str().and_then(|to| to.strip_prefix('#')) {
+        Some(pointer) => document.pointer(pointer).unwrap(),
+        None => answer,
+    };
     let request = operation.get("requestBody").map(|body| ("request".to_owned(), body));
     let answers = operation["responses"].as_object().unwrap().iter();
-    let parts = request.into_iter().chain(answers.map(|(status, answer)| (status.clone(), answer)));
+    let parts = request.into_iter().chain(answers.map(|(status, answer)| (status.clone(), resolved(answer))));
     let contents = parts.filter_map(|(part, body)| Some((part, body.get("content")?.as_object()?)));
     contents
         .flat_map(|(part, content)| {
@@ -99,7 +103,7 @@ fn every_body_has_an_example_that_is_as_its_schema_says() {
     let document = document();
     let (mut lacking, mut wrong, mut seen) = (Vec::new(), Vec::new(), 0);
     for (id, operation) in operations(&document) {
-        for (place, body) in bodies(id, operation) {
+        for (place, body) in bodies(&document, id, operation) {
             let examples = body["examples"].as_object().cloned().unwrap_or_default();
             if examples.is_empty() {
                 lacking.push(place.clone());
@@ -127,9 +131,12 @@ fn every_problem_has_an_example_with_its_code_wherever_it_is_answered() {
     let document = document();
     let mut seen = BTreeSet::new();
     for (id, operation) in operations(&document) {
-        for (place, body) in bodies(id, operation).iter().filter(|(place, _)| place.ends_with("problem+json"))
+        for (place, body) in
+            bodies(&document, id, operation).iter().filter(|(place, _)| place.ends_with("problem+json"))
         {
-            let named = body["schema"]["allOf"][1]["properties"]["code"]["enum"].as_array().unwrap();
+            let schema = body["schema"]["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+            let schema = document.pointer(schema).unwrap();
+            let named = schema["allOf"][1]["properties"]["code"]["enum"].as_array().unwrap();
             for code in named {
                 let code = code.as_str().unwrap();
                 assert_eq!(body["examples"][code]["value"]["code"], code, "{place}");

@@ -19,18 +19,22 @@ pub fn body(kind: CommandKind, is_named_by_path: bool) -> Value {
         "type": ["string", "null"], "maxLength": REASON_MAX,
         "description": "Why, in free text: sealed as evidence.",
     });
-    match kind {
+    // As conditions and not as alternatives, of which generators of clients make a type each.
+    let (condition, then, otherwise) = match kind {
         CommandKind::PaymentResolve => {
-            schema["oneOf"] = json!([
-                { "required": ["assign"], "properties": { "dismiss": { "const": false } } },
-                { "required": ["dismiss"], "properties": { "dismiss": { "const": true }, "assign": false } },
-            ]);
+            let dismissed =
+                json!({ "required": ["dismiss"], "properties": { "dismiss": { "const": true } } });
+            ("assign", json!({ "not": dismissed }), dismissed)
         }
         CommandKind::StockAdjust => {
-            schema["oneOf"] = json!([{ "required": ["delta"] }, { "required": ["on_hand"] }]);
+            let counted = json!({ "required": ["on_hand"] });
+            ("delta", json!({ "not": counted }), counted)
         }
-        _ => {}
-    }
+        _ => return schema,
+    };
+    schema["if"] = json!({ "required": [condition] });
+    schema["then"] = then;
+    schema["else"] = otherwise;
     schema
 }
 
