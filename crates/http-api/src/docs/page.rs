@@ -107,10 +107,10 @@ pub(super) fn escaped(text: &str) -> String {
     html
 }
 
-/// Text in which every second piece between backticks is code.
+/// Text in which every second piece between backticks is code, and an empty line begins a new one.
 pub(super) fn marked(text: &str) -> String {
     let pieces = text.split('`').enumerate().map(|(number, piece)| match number % 2 {
-        0 => escaped(piece),
+        0 => escaped(piece).replace("\n\n", "<br>"),
         _ => format!("<code>{}</code>", escaped(piece)),
     });
     pieces.collect()

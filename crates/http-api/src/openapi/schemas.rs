@@ -21,7 +21,8 @@ impl Schemas {
         let settings = SchemaSettings::draft2020_12()
             .for_serialize()
             .with(|settings| settings.definitions_path = "/components/schemas".into())
-            .with_transform(RecursiveTransform(publish_positions));
+            .with_transform(RecursiveTransform(publish_positions))
+            .with_transform(RecursiveTransform(list_words));
         Self { answers: settings.into_generator(), problems: Problems::default() }
     }
 
@@ -77,6 +78,7 @@ pub(super) fn body<T: JsonSchema>() -> Value {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
+    let settings = settings.with_transform(RecursiveTransform(list_words));
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
@@ -117,4 +119,28 @@ fn publish_positions(schema: &mut Schema) {
             }
         }
     }
+}
+
+/// One of several words as `enum`: as alternatives, each with a meaning of its own, generators of clients take them for types.
+/// What each means goes into the description.
+fn list_words(schema: &mut Schema) {
+    let Some(Value::Array(alternatives)) = schema.get("oneOf") else { return };
+    let (mut words, mut meanings) = (Vec::new(), Vec::new());
+    for alternative in alternatives {
+        match (&alternative["const"], &alternative["enum"]) {
+            (Value::String(word), _) => {
+                let meaning = alternative["description"].as_str();
+                meanings.extend(meaning.map(|meaning| format!("`{word}`: {meaning}")));
+                words.push(word.clone().into());
+            }
+            (_, Value::Array(several)) => words.extend(several.iter().cloned()),
+            _ => return,
+        }
+    }
+    let said = schema.get("description").and_then(Value::as_str).map(str::to_owned);
+    let description: Vec<String> = said.into_iter().chain(meanings).collect();
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), "string".into());
+    schema.insert("enum".to_owned(), Value::Array(words));
+    schema.insert("description".to_owned(), description.join("\n\n").into());
 }
