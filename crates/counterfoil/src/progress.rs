@@ -29,9 +29,12 @@ async fn drawn<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
     let bar = bar(ProgressBar::no_length(), BAR);
     let done = until(work, interval(DRAWN_EVERY), || {
         let (what, done, whole) = progress.read();
-        bar.set_message(what);
-        bar.set_length(whole);
-        bar.set_position(done);
+        // Before that nobody knows how much there is.
+        if whole > 0 {
+            bar.set_message(what);
+            bar.set_length(whole);
+            bar.set_position(done);
+        }
     });
     let done = done.await;
     bar.finish_and_clear();

@@ -78,20 +78,21 @@ impl Operation<'_> {
         for (media_type, content) in members(&body["content"]) {
             page.element("h4", &format!("Body: <code>{}</code>", escaped(media_type)));
             fields(&content["schema"], page);
-            for (name, example) in members(&content["examples"]) {
-                let shown = format!("{}:", example["summary"].as_str().unwrap_or(name));
-                page.element("p", &escaped(&shown)).example(&shown_value(&example["value"]));
+            for (_, example) in members(&content["examples"]) {
+                page.element("p", "For example:").example(&shown_value(&example["value"]));
             }
         }
         page.element("h4", "Answers");
+        let mut failures = Vec::new();
         for (status, answer) in members(&described["responses"]) {
             let answer = resolved(self.document, answer);
             if status.starts_with(['4', '5']) {
-                problems(status, answer, page)
+                failures.push(problems(status, answer));
             } else {
-                answered(status, answer, page)
+                answered(status, answer, page);
             }
         }
+        page.element("p", &failures.join("; "));
         page.raw("</section>\n");
     }
 
@@ -103,7 +104,7 @@ impl Operation<'_> {
             [one] => format!("Needs a key with the role {one}."),
             several => format!("Needs a key with one of the roles {}.", several.join(", ")),
         };
-        page.raw(&format!("<p class=\"roles\">{}</p>\n", escaped(&said)));
+        page.raw(&format!("<p>{}</p>\n", escaped(&said)));
     }
 
     fn parameters(&self, page: &mut Page) {
@@ -143,26 +144,31 @@ fn answered(status: &str, answer: &Value, page: &mut Page) {
     }
 }
 
-fn problems(status: &str, answer: &Value, page: &mut Page) {
+fn problems(status: &str, answer: &Value) -> String {
     let codes = members(&answer["content"]["application/problem+json"]["examples"]);
     let links = codes.map(|(code, _)| format!("<a href=\"/docs/problems/{code}\"><code>{code}</code></a>"));
-    page.element("p", &format!("<strong>{status}</strong> {}", links.collect::<Vec<_>>().join(", ")));
+    format!("<strong>{status}</strong> {}", links.collect::<Vec<_>>().join(", "))
 }
 
-/// What an object has.
+/// What an object has, and what is in that.
 fn fields(schema: &Value, page: &mut Page) {
-    let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty())
-    else {
+    if members(&schema["properties"]).next().is_none() {
         return;
-    };
+    }
+    page.raw("<table>\n<thead><tr><th>Field<th>Type<th>Meaning</thead>\n<tbody>\n");
+    rows(schema, "", page);
+    page.raw("</tbody>\n</table>\n");
+}
+
+fn rows(schema: &Value, within: &str, page: &mut Page) {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    page.raw("<table>\n<thead><tr><th>Field<th>Type<th>Meaning</thead>\n<tbody>\n");
-    for (name, property) in properties {
-        let said = marked(plain(&property["description"]));
-        row(name, required.contains(&name.as_str()), &[&kind(property), &said], page);
+    for (name, property) in members(&schema["properties"]) {
+        let (said, whole) = (marked(plain(&property["description"])), format!("{within}{name}"));
+        row(&whole, required.contains(&name.as_str()), &[&kind(property), &said], page);
+        rows(property, &format!("{whole}."), page);
+        rows(&property["items"], &format!("{whole}[]."), page);
     }
-    page.raw("</tbody>\n</table>\n");
 }
 
 fn row(name: &str, is_required: bool, cells: &[&str], page: &mut Page) {

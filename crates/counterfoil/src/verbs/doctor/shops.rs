@@ -38,7 +38,13 @@ fn listed(shops: &[ListedShop], findings: &mut Findings) {
                 );
                 findings.fail("shops", what, cure);
             }
-            several => findings.ok("shops", format!("{shop} ({environment}) has {several} webhook ids")),
+            _ => {
+                let what = format!(
+                    "{shop} ({environment}) takes callbacks of the webhook {}",
+                    webhook_ids.join(", ")
+                );
+                findings.ok("shops", what);
+            }
         }
     }
 }
