@@ -16,7 +16,7 @@ pub(super) fn schema() -> Value {
         "properties": {
             "type": { "type": "string", "format": "uri-reference", "description": "Where the code is explained." },
             "title": { "type": "string", "description": "The same for every problem of the code." },
-            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer." },
             "detail": { "type": "string", "description": "What is wrong here, for people." },
             "code": { "type": "string", "enum": names(Code::ALL.iter()), "description": "What is wrong, for programs." },
             "request_id": { "type": "string", "description": "Names the request in the log of the service." },
@@ -26,7 +26,7 @@ pub(super) fn schema() -> Value {
                     "type": "object", "required": ["pointer", "detail"],
                     "properties": {
                         "pointer": { "type": "string", "description": "JSON pointer (RFC 6901) into the body." },
-                        "detail": { "type": "string" },
+                        "detail": { "type": "string", "description": "What is wrong with it." },
                     },
                 },
             },

@@ -83,7 +83,8 @@ pub(super) fn body<T: JsonSchema>() -> Value {
 }
 
 pub(super) fn list(of: &Value) -> Value {
-    json!({ "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": of } } })
+    let data = json!({ "type": "array", "items": of, "description": "All of them." });
+    json!({ "type": "object", "required": ["data"], "properties": { "data": data } })
 }
 
 pub(super) fn page(of: &Value) -> Value {
@@ -91,9 +92,9 @@ pub(super) fn page(of: &Value) -> Value {
         "type": "object",
         "required": ["data", "next_cursor", "has_more"],
         "properties": {
-            "data": { "type": "array", "items": of },
+            "data": { "type": "array", "items": of, "description": "What the page has." },
             "next_cursor": { "type": ["string", "null"], "description": "Where the next page begins." },
-            "has_more": { "type": "boolean" },
+            "has_more": { "type": "boolean", "description": "Whether there is a next page." },
         },
     })
 }

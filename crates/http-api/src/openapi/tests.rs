@@ -154,3 +154,34 @@ fn every_problem_has_an_example_with_its_code_wherever_it_is_answered() {
     let without: Vec<_> = all.difference(&seen).collect();
     assert_eq!(without, ["method_not_allowed"]);
 }
+
+/// Where fields stand that say nothing of what they are, but for those that only repeat another's condition.
+fn silent_fields(part: &Value, place: &str, found: &mut Vec<String>) {
+    let Value::Object(members) = part else { return };
+    for (name, field) in members.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let is_said =
+            field.get("description").is_some() || field.get("$ref").is_some() || field.get("const").is_some();
+        if !is_said {
+            found.push(format!("{place}/{name}"));
+        }
+        silent_fields(field, &format!("{place}/{name}"), found);
+    }
+    if let Some(items) = members.get("items") {
+        silent_fields(items, place, found);
+    }
+}
+
+#[test]
+fn every_field_says_what_it_is() {
+    let document = document();
+    let mut found = Vec::new();
+    for (id, operation) in operations(&document) {
+        for (place, body) in bodies(&document, id, operation) {
+            silent_fields(&body["schema"], &place, &mut found);
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        silent_fields(schema, name, &mut found);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
