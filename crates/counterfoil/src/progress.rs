@@ -54,11 +54,13 @@ async fn told<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
 
 /// Shows that something goes on of which nobody can say how far it is.
 pub(crate) async fn waited_for<T>(what: &'static str, work: impl Future<Output = T>) -> T {
+    if !std::io::stderr().is_terminal() {
+        let mut every = interval(TOLD_EVERY);
+        every.reset();
+        return until(work, every, || note(&line((what, 0, 0), None))).await;
+    }
     let spinner = bar(ProgressBar::new_spinner(), SPINNER);
     spinner.set_message(what);
-    if !std::io::stderr().is_terminal() {
-        note(what);
-    }
     let done = until(work, interval(DRAWN_EVERY), || spinner.tick()).await;
     spinner.finish_and_clear();
     done

@@ -94,9 +94,14 @@ impl Findings {
         self.0.iter().any(|finding| finding.result == Verdict::Fail)
     }
 
+    /// Each as people read it.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(Finding::line)
+    }
+
     pub(super) fn show(&self, format: Format) -> anyhow::Result<()> {
         if format == Format::Table {
-            return self.0.iter().try_for_each(|finding| output::line(&finding.line()));
+            return self.lines().try_for_each(|line| output::line(&line));
         }
         let rows = self.0.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
         output::rows(format, &rows, &[])

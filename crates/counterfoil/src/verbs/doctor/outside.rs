@@ -72,11 +72,29 @@ pub(super) async fn public_url(text: &str, findings: &mut Findings) {
 /// Whether a folder that is written to has room.
 pub(super) fn disk(dir: &Path, findings: &mut Findings) {
     let Ok(found) = rustix::fs::statvfs(dir) else { return };
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    room(dir, found.f_bavail.saturating_mul(found.f_frsize), findings);
+}
+
+fn room(dir: &Path, free: u64, findings: &mut Findings) {
     let what = format!("{} has {} MiB left", dir.display(), free / 1024 / 1024);
     if free < ROOM_MIN {
         findings.warn("disk", what, "make room, or move the folder: what cannot be written stops the log");
     } else {
         findings.ok("disk", what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_a_disk_that_is_nearly_full_when_it_is_examined_then_room_is_asked_for() {
+        let mut findings = Findings::default();
+        room(Path::new("/state"), ROOM_MIN, &mut findings);
+        room(Path::new("/state"), ROOM_MIN - 1, &mut findings);
+        let lines: Vec<String> = findings.lines().collect();
+        assert!(lines[0].starts_with("ok") && lines[0].ends_with("/state has 512 MiB left"), "{lines:?}");
+        assert!(lines[1].starts_with("warn") && lines[1].contains("511 MiB left - make room"), "{lines:?}");
     }
 }
