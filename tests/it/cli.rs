@@ -29,7 +29,7 @@ fn check_help(dir: &Path, verb: &[&str], seen: &mut usize) {
     assert!(output.status.success(), "{verb:?}: {}", said(&output));
     let help = String::from_utf8(output.stdout).unwrap();
     let below = verbs(&help);
-    assert!(!below.is_empty() || help.contains("Example"), "{verb:?} shows no example:\n{help}");
+    assert!(!below.is_empty() || help.contains("Examples:"), "{verb:?} shows no example:\n{help}");
     *seen += 1;
     for name in &below {
         let mut deeper = verb.to_vec();
@@ -61,6 +61,64 @@ fn the_exit_code_says_what_is_wrong() {
         let output = run(dir.path(), arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
     }
+}
+
+#[test]
+fn the_version_names_the_commit_that_it_was_built_from() {
+    let dir = TempDir::new();
+    let output = run(dir.path(), &["--version"]);
+    let version = String::from_utf8(output.stdout).unwrap();
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(binary::root()).output();
+    let head = head.ok().filter(|output| output.status.success());
+    match head.map(|output| String::from_utf8(output.stdout).unwrap()) {
+        Some(head) => assert!(version.contains(&format!("({})", &head[..12])), "{version} of {head}"),
+        None => assert!(!version.contains('('), "{version} without a clone"),
+    }
+}
+
+#[test]
+fn every_shell_can_complete_and_bash_understands_what_it_is_given() {
+    let dir = TempDir::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(dir.path(), &["completions", shell]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("dead-letters"), "{shell}: {}", said(&output));
+        if shell == "bash" {
+            let file = dir.path().join("completions");
+            std::fs::write(&file, &output.stdout).unwrap();
+            let line = "source completions; COMP_WORDS=(counterfoil ord); COMP_CWORD=1; _counterfoil counterfoil ord counterfoil; \
+                        echo ${COMPREPLY[*]}";
+            let mut shell = Command::new("bash");
+            let completed = shell.args(["-c", line]).current_dir(dir.path()).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&completed.stdout).trim(), "orders", "{}", said(&completed));
+        }
+    }
+}
+
+#[test]
+fn each_verb_has_a_manual_page_of_its_own() {
+    let dir = TempDir::new();
+    let output = run(dir.path(), &["man", "pages"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let pages = files(&dir.path().join("pages"));
+    assert!(pages.len() > 70, "{}", pages.len());
+    let doctor = std::fs::read_to_string(dir.path().join("pages/counterfoil-doctor.1")).unwrap();
+    assert!(doctor.contains(".SH \"EXIT STATUS\"") && doctor.contains(".SH EXAMPLES"), "{doctor}");
+    let first = run(dir.path(), &["man"]);
+    assert_eq!(first.stdout, std::fs::read(dir.path().join("pages/counterfoil.1")).unwrap());
+}
+
+#[test]
+fn there_are_colours_only_where_they_are_wanted() {
+    let dir = TempDir::new();
+    let help = |variables: &[(&str, &str)]| {
+        let mut command = binary::command(dir.path());
+        let output = command.arg("--help").envs(variables.iter().copied()).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains('\u{1b}')
+    };
+    assert!(!help(&[]), "nobody watches");
+    assert!(help(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!help(&[("NO_COLOR", "1")]));
 }
 
 /// PayPal's own data, where it is.
@@ -337,6 +395,8 @@ fn a_day_of_dev_settles_and_every_command_of_the_readme_works_beside_it() {
         assert!(output.status.success(), "{line}\n{}", said(&output));
     }
 
+    every_verb_prints_json(dir.path());
+
     let tampered = run(dir.path(), &["trigger", "PAYMENT.CAPTURE.COMPLETED", "--tamper"]);
     assert!(tampered.status.success(), "{}", said(&tampered));
     assert!(String::from_utf8_lossy(&tampered.stdout).contains("401"), "{}", said(&tampered));
@@ -354,6 +414,65 @@ fn a_day_of_dev_settles_and_every_command_of_the_readme_works_beside_it() {
     let again = run(dir.path(), &["dev", "--exit-after-day", "--listen", "127.0.0.1:0"]);
     assert!(again.status.success(), "{}", said(&again));
     assert!(String::from_utf8_lossy(&again.stdout).contains("A-1001"), "{}", said(&again));
+}
+
+/// Beside a day of `dev`: what prints data prints it as a program wants it, and nothing else among it.
+fn every_verb_prints_json(dir: &Path) {
+    for line in [
+        "shops list",
+        "shops webhooks dev",
+        "shops configure",
+        "keys list dev",
+        "keys log show",
+        "orders list",
+        "orders get A-1001",
+        "stock list",
+        "stock get mug-blue",
+        "payments list",
+        "refunds-due",
+        "events",
+        "events get 0-0",
+        "dead-letters list",
+        "feed",
+        "consumers list",
+        "sinks list",
+        "projections list",
+        "log status",
+        "verify",
+        "replay",
+        "as-of 40 order A-1001",
+        "rebuild stock --dry-run",
+        "digest --dry-run",
+        "legal-hold list",
+        "prove 0",
+        "doctor",
+        "migrate --status",
+        "postgres",
+        "what-if --rules 2",
+        "export --format csv --out json-export",
+        "evidence --out json-evidence",
+        "keys create dev --holder x --role feed",
+        "trigger PAYMENT.CAPTURE.COMPLETED --order A-1001",
+        "keys log create --file json-log.pem",
+    ] {
+        let mut arguments: Vec<&str> = line.split(' ').collect();
+        arguments.extend(["-o", "json"]);
+        let output = run(dir, &arguments);
+        let printed: Result<Value, _> = serde_json::from_slice(&output.stdout);
+        assert!(printed.is_ok() && output.status.success(), "{line}\n{}", said(&output));
+    }
+    for line in ["orders list", "events", "doctor", "feed"] {
+        let arguments: Vec<&str> = line.split(' ').chain(["-o", "ndjson"]).collect();
+        let output = run(dir, &arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.lines().count() > 1 && text.lines().all(|line| line.starts_with('{')), "{line}\n{text}");
+    }
+    let piped = run(dir, &["orders", "list"]);
+    let text = String::from_utf8(piped.stdout).unwrap();
+    assert!(
+        text.is_ascii() && !text.contains('\u{1b}') && !text.contains('|'),
+        "lines or colours in a pipe:\n{text}"
+    );
 }
 
 /// Without a public URL: what PayPal's sandbox lists is taken as it happens.

@@ -1,6 +1,7 @@
 //! What fault tests stand on: a shop with keys, certificates and goods, and `serve` as processes over its database.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ impl Ground {
         let folder = TempDir::new();
         let kek = folder.path().join("kek");
         std::fs::write(&kek, "07".repeat(32)).unwrap();
+        std::fs::set_permissions(&kek, std::fs::Permissions::from_mode(0o600)).unwrap();
         let certs = folder.path().join("paypal");
         let authority = Authority::load_or_create(&certs).unwrap();
         let roots = folder.path().join("roots");

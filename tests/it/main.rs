@@ -16,6 +16,7 @@ mod cli;
 mod contract;
 mod crash;
 mod debian;
+mod doctor;
 mod downstream;
 mod erasure;
 mod event_log;

@@ -1,5 +1,6 @@
 //! The service does what its OpenAPI document says, whatever is sent.
 
+use std::path::Path;
 use std::process::Command;
 
 use access::Role;
@@ -7,7 +8,7 @@ use http_api::Limits;
 use serde_json::{Value, json};
 use test_support::foreign;
 
-use crate::binary::TempDir;
+use crate::binary::{TempDir, said};
 use crate::served::Served;
 
 /// What schemathesis is to find wrong.
@@ -21,6 +22,62 @@ async fn the_document_of_the_api_is_for_everybody() {
     assert_eq!(answer.status(), 200);
     let document: Value = answer.json().await.unwrap();
     assert_eq!(document["openapi"], "3.1.0");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_the_api_take_nothing_from_elsewhere_and_speak_two_languages() {
+    let served = Served::start(Limits::default()).await;
+    let get = async |path: &str, language: &str| {
+        let answer =
+            served.client.get(served.url(path)).header("accept-language", language).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let headers = answer.headers().clone();
+        (headers, answer.text().await.unwrap())
+    };
+    let (headers, page) = get("/docs", "en").await;
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'self';"));
+    for part in ["id=\"place_order\"", "POST /v1/orders", "/docs/problems/invalid_command", "total_minor"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let (headers, style) = get("/docs/style.css", "en").await;
+    assert_eq!(headers["content-type"], "text/css; charset=utf-8");
+    assert!(!style.contains("url(") && !style.contains("@import"));
+    for (language, tag, title) in
+        [("en-GB", "en", "The command is not valid"), ("zh-CN,zh;q=0.9", "zh-CN", "命令无效")]
+    {
+        let (headers, page) = get("/docs/problems/invalid_command", language).await;
+        assert_eq!(
+            (&headers["content-language"], &headers["vary"]),
+            (&tag.parse().unwrap(), &"Accept-Language".parse().unwrap())
+        );
+        assert!(page.contains(title) && page.contains(&format!("<html lang=\"{tag}\">")), "{page}");
+        assert!(get("/docs/problems", language).await.1.contains(title));
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs openapi-python-client, from PyPI: make test-all"]
+async fn a_client_that_is_generated_from_the_document_places_an_order_reads_it_and_reads_the_feed() {
+    let Some(python) = foreign::python(&["openapi-python-client==0.29.1"]).await else { return };
+    let served = Served::start(Limits::default()).await;
+    let key = served.key_with(Role::ALL).await;
+    let dir = TempDir::new();
+    let run = async |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(dir.path()).env("PYTHONPATH", dir.path());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let generator = python.with_file_name("openapi-python-client");
+    let document = served.url("/openapi.json");
+    run(&generator, &["generate", "--url", &document, "--meta", "none", "--output-path", "client"]).await;
+    // All of it, also what is not used here.
+    run(&python, &["-m", "compileall", "-q", "client"]).await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/foreign/generated_client.py");
+    run(&python, &[script, &served.url(""), &key]).await;
     served.stop().await;
 }
 

@@ -4,26 +4,31 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::exit::Exit;
 use crate::output::Format;
 use crate::verbs;
 
-const EXIT_CODES: &str = "\
-Exit codes:
-   0  all is well
-   1  a finding: not authentic, refused, not found, something failed the check
-   2  the arguments are wrong
-  69  the database or the service cannot be had now: try again later
-  70  a bug
-  78  the configuration is wrong or incomplete
+/// The version, and the commit that it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("COUNTERFOIL_BUILT_FROM"));
 
-Environment: COUNTERFOIL_LOG (as `info` or `warn,relay=debug`), NO_COLOR; each secret also as <NAME>_FILE.
+/// How the part of a help text begins that says how a verb ends.
+pub(crate) const EXIT_CODES: &str = "Exit codes:";
+/// How the part of a help text begins that shows how a verb is used.
+pub(crate) const EXAMPLES: &str = "Examples:";
 
-Example:
-  counterfoil dev";
+fn after_help() -> String {
+    let codes = Exit::ALL.map(|exit| format!("  {:>2}  {}", exit.code(), exit.meaning())).join("\n");
+    format!(
+        "{EXIT_CODES}\n{codes}\n\n\
+         Environment: COUNTERFOIL_LOG (as `info` or `warn,relay=debug`), NO_COLOR, CLICOLOR_FORCE; each secret also as \
+         <NAME>_FILE.\n\n\
+         {EXAMPLES}\n  counterfoil dev\n  counterfoil man ~/.local/share/man/man1\n  counterfoil doctor -o json"
+    )
+}
 
 /// Keeps the proof of every payment callback, and turns it into orders, stock, coupons and points.
 #[derive(Debug, Parser)]
-#[command(name = "counterfoil", version, about, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(name = "counterfoil", version = VERSION, about, after_help = after_help(), max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
@@ -125,14 +130,110 @@ pub(crate) enum Verb {
     Webhook(verbs::webhook::Webhook),
     /// Find PostgreSQL's programs, or get them
     Postgres(verbs::postgres::Postgres),
+    /// Print what a shell needs to complete verbs and options
+    Completions(verbs::completions::Completions),
+    /// Write the manual pages
+    Man(verbs::man::Man),
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Command, CommandFactory, Parser};
+
+    use super::{Cli, EXAMPLES};
+    use crate::exit::Exit;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    /// Each verb that does something, with its name.
+    fn leaves<'c>(command: &'c Command, name: &str, found: &mut Vec<(String, &'c Command)>) {
+        let below: Vec<&Command> =
+            command.get_subcommands().filter(|verb| verb.get_name() != "help").collect();
+        if below.is_empty() || !command.is_subcommand_required_set() {
+            found.push((name.to_owned(), command));
+        }
+        for verb in below {
+            leaves(verb, &format!("{name} {}", verb.get_name()), found);
+        }
+    }
+
+    /// The commands of ours in a line of shell: behind variables, before pipes and redirections, also `$(counterfoil ..)`.
+    fn commands(line: &str) -> Vec<Vec<String>> {
+        let parts = line.replace("$(", " ; ").replace(')', " ; ");
+        let words = shlex::split(&parts).unwrap_or_else(|| panic!("no shell understands {line}"));
+        let mut found = Vec::new();
+        for part in words.split(|word| matches!(word.as_str(), ";" | "|" | ">" | "&&") || word.ends_with(';'))
+        {
+            let is_variable = |word: &&String| word.contains('=') && !word.starts_with('-');
+            let part: Vec<String> = part.iter().skip_while(is_variable).cloned().collect();
+            if part.first().is_some_and(|program| program == "counterfoil") {
+                found.push(part);
+            }
+        }
+        found
+    }
+
+    fn examples(help: &str) -> Vec<String> {
+        let section = help.split_once(EXAMPLES).map_or("", |(_, section)| section);
+        section
+            .replace("\\\n", " ")
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn every_verb_has_examples_and_each_of_them_is_understood_as_that_verb() {
+        let command = Cli::command();
+        let mut found = Vec::new();
+        leaves(&command, "counterfoil", &mut found);
+        assert!(found.len() > 60, "only {} verbs were found", found.len());
+        for (name, verb) in found {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines = examples(&help);
+            assert!(!lines.is_empty(), "`{name}` has no part {EXAMPLES}");
+            let mut shows_itself = false;
+            for line in &lines {
+                for words in commands(line) {
+                    if let Err(error) = Cli::try_parse_from(&words) {
+                        panic!("`{name}` shows {line}\nwhich is not understood: {error}");
+                    }
+                    shows_itself |= words.join(" ").starts_with(&name);
+                }
+            }
+            assert!(shows_itself, "no example of `{name}` shows it");
+        }
+    }
+
+    #[test]
+    fn an_example_that_is_not_understood_is_noticed() {
+        for (line, is_one) in [
+            ("A=b counterfoil orders get A-1 > file", true),
+            ("echo x > y; counterfoil what-if --rules 1 | jq .", true),
+            ("counterfoil orders gett A-1", false),
+            ("counterfoil verify --no-such-option", false),
+        ] {
+            let words = commands(line).pop().unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(Cli::try_parse_from(words).is_ok(), is_one, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_verb_that_is_nearly_right_is_guessed() {
+        let error = Cli::try_parse_from(["counterfoil", "verfiy"]).map(drop).unwrap_err().to_string();
+        assert!(error.contains("'verify'"), "{error}");
+    }
+
+    #[test]
+    fn the_exit_codes_stand_in_the_help() {
+        let help = Cli::command().render_help().to_string();
+        for exit in Exit::ALL {
+            assert!(help.contains(exit.meaning()), "{help}");
+        }
     }
 }

@@ -20,16 +20,39 @@ pub(crate) enum Exit {
     Config,
 }
 
+impl Exit {
+    /// All of them, by their codes.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Ok, Self::Finding, Self::Usage, Self::Unavailable, Self::Bug, Self::Config];
+
+    /// What the system is told; above 2 as sysexits.h has them.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Finding => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 69,
+            Self::Bug => 70,
+            Self::Config => 78,
+        }
+    }
+
+    /// The same for people: in help texts and manual pages.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "all is well",
+            Self::Finding => "a finding: not authentic, refused, not found, something failed the check",
+            Self::Usage => "the arguments are wrong",
+            Self::Unavailable => "the database or the service cannot be had now: try again later",
+            Self::Bug => "a bug",
+            Self::Config => "the configuration is wrong or incomplete",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Ok => 0,
-            Exit::Finding => 1,
-            Exit::Usage => 2,
-            Exit::Unavailable => 69,
-            Exit::Bug => 70,
-            Exit::Config => 78,
-        })
+        Self::from(exit.code())
     }
 }
 

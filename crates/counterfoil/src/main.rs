@@ -12,6 +12,7 @@ mod day_close;
 mod dev;
 mod exit;
 mod output;
+mod progress;
 mod project;
 mod service;
 mod supervision;

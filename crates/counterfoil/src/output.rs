@@ -2,7 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
+use clap::builder::styling::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use domain::{Currency, Money};
 use serde_json::Value;
@@ -146,12 +149,26 @@ pub(crate) fn table(rows: &[Value], columns: &[Column]) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// Prints a line. Nobody listening any more is no failure: `counterfoil events | head` ends quietly.
+/// Prints a line.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout(), "{text}") {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Prints text as it is. Nobody listening any more is no failure: `counterfoil events | head` ends quietly.
+pub(crate) fn bytes(text: &[u8]) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         written => Ok(written?),
     }
+}
+
+/// Tells what was done: a person in a sentence, beside the results, and a program by a value.
+pub(crate) fn done(format: Format, value: &Value, sentence: &str) -> anyhow::Result<()> {
+    if format != Format::Table {
+        return one(format, value);
+    }
+    note(sentence);
+    Ok(())
 }
 
 /// Says something to the person who waits, beside the results.
@@ -166,9 +183,19 @@ pub(crate) fn ask(question: &str) -> anyhow::Result<()> {
     Ok(error.flush()?)
 }
 
-/// Whether colours are wanted: <https://no-color.org>.
-pub(crate) fn wants_color() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Whether colours are wanted there: on a terminal, but for NO_COLOR (<https://no-color.org>); or by CLICOLOR_FORCE
+/// (<https://bixense.com/clicolors>).
+pub(crate) fn wants_color(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// A word of the results in a colour, where colours are wanted. The word alone must say enough.
+pub(crate) fn painted(word: &str, color: AnsiColor) -> String {
+    if !wants_color(&std::io::stdout()) {
+        return word.to_owned();
+    }
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    format!("{style}{word}{style:#}")
 }
 
 #[cfg(test)]

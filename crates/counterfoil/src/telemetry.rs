@@ -24,8 +24,9 @@ pub(crate) fn start() {
     let filter = quiet.fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start is a test's; the first one stays.
-    let _ = if std::io::stderr().is_terminal() {
-        builder.with_ansi(crate::output::wants_color()).with_target(false).compact().try_init()
+    let stderr = std::io::stderr();
+    let _ = if stderr.is_terminal() {
+        builder.with_ansi(crate::output::wants_color(&stderr)).with_target(false).compact().try_init()
     } else {
         builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     };

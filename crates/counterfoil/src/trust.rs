@@ -48,6 +48,15 @@ pub(crate) fn anchors(folder: Option<&Path>) -> anyhow::Result<TrustAnchors> {
     anchors.with_intermediates(intermediates.as_bytes()).map_err(unusable)
 }
 
+/// Whether a certificate of the folder is this issuer's, or is of it.
+pub(crate) fn names_issuer(folder: &Path, issuer: &str) -> anyhow::Result<bool> {
+    let texts = pem_files(folder)?;
+    Ok(texts.iter().flat_map(|text| blocks(text)).any(|block| {
+        CertificateDer::from_pem_slice(block.as_bytes())
+            .is_ok_and(|der| der.windows(issuer.len()).any(|window| window == issuer.as_bytes()))
+    }))
+}
+
 fn pem_files(folder: &Path) -> anyhow::Result<Vec<String>> {
     let unreadable =
         |error: std::io::Error| exit::config(format!("{} cannot be read: {error}", folder.display()));

@@ -49,6 +49,21 @@ impl Database {
         let client: Client = self.client().await?;
         Ok(client.query_one(&sql::database::READ_SERVER, &[]).await?.try_get("version")?)
     }
+
+    /// How many sessions the server takes, and how many are somebody else's.
+    pub async fn room(&self) -> Result<Room, Error> {
+        let row = self.client().await?.query_one(&sql::database::READ_SESSIONS, &[]).await?;
+        Ok(Room { most: row.try_get("most")?, others: row.try_get("others")? })
+    }
+}
+
+/// The room that a server has for sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// So many sessions it takes from logins without privileges.
+    pub most: i64,
+    /// So many are not of this program.
+    pub others: i64,
 }
 
 #[derive(Clone)]

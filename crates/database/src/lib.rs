@@ -19,6 +19,7 @@ mod statement;
 mod tls;
 mod transaction;
 
+pub use check::Room;
 pub use citus::{Distributed, citus_version, distribute};
 pub use clock::{Clock, SettableClock, SystemClock};
 pub use config::Config;

@@ -24,7 +24,7 @@ use crate::admission::Admission;
 use crate::problem::{Code, Problem};
 use crate::tls::Tls;
 use crate::{
-    Counters, batch, consumers, coupons, dead_letters, events, feed, health, openapi, orders, payments,
+    Counters, batch, consumers, coupons, dead_letters, docs, events, feed, health, openapi, orders, payments,
     points, published, schemas, settings, sinks, stock, trace, webhooks,
 };
 
@@ -331,6 +331,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .configure(published::routes)
         .configure(schemas::routes)
         .configure(openapi::routes)
+        .configure(docs::routes)
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(Problem::new(Code::NotFound, "No such path."))
         }));

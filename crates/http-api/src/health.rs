@@ -1,4 +1,4 @@
-//! Is it alive, is it ready, what has it done; and what a problem's code means.
+//! Is it alive, is it ready, what has it done.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -21,8 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/livez").get(livez).done())
         .service(at("/readyz").get(readyz).done())
-        .service(at("/metrics").get(metrics).done())
-        .service(at("/docs/problems/{code}").get(problem).done());
+        .service(at("/metrics").get(metrics).done());
 }
 
 /// The process alone, never the database: a restart mends no database.
@@ -212,12 +211,4 @@ fn of_readers(readers: &[Reader]) -> String {
 
 fn seconds(age_ms: Option<i64>) -> u64 {
     u64::try_from(age_ms.unwrap_or(0) / 1000).unwrap_or(0)
-}
-
-/// What a problem's `type` resolves to.
-async fn problem(path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let code = Code::ALL.iter().find(|code| code.name() == path.as_str());
-    let code = code.ok_or_else(|| Problem::new(Code::NotFound, "There is no problem of this code."))?;
-    let text = format!("{} ({})\n\n{}\n\n{}\n", code.name(), code.status(), code.title(), code.help());
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
 }

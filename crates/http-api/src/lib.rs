@@ -14,6 +14,7 @@ mod consumers;
 mod counters;
 mod coupons;
 mod dead_letters;
+mod docs;
 mod downstream;
 mod events;
 mod feed;

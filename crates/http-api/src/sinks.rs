@@ -279,9 +279,12 @@ async fn check(api: Shared, request: HttpRequest, path: web::Path<String>) -> Re
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Redrive {
+    /// Only of these types: names and patterns, with commas between them.
     #[serde(default)]
     types: String,
+    /// Only about this: order:1042.
     key: Option<String>,
+    /// Only count them.
     #[serde(default)]
     dry_run: bool,
     /// Why: sealed, for the log.

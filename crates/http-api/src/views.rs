@@ -45,14 +45,19 @@ pub(crate) const FLAGS: [&str; 13] = [
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it describes what is written from the rows")]
 pub(crate) struct State {
+    /// The order, of a command about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<orders::OrderDetail>,
+    /// The article, of a command about stock.
     #[serde(skip_serializing_if = "Option::is_none")]
     stock: Option<stock::StockView>,
+    /// The coupon, of a command about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<coupons::CouponView>,
+    /// The buyer's points, of a command about them.
     #[serde(skip_serializing_if = "Option::is_none")]
     points: Option<points::PointsView>,
+    /// All settings, of a command that has set them.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<domain::Settings>,
 }

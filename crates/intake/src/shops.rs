@@ -57,6 +57,8 @@ pub struct ListedShop {
     pub webhook_ids: Vec<String>,
     /// Counts the forks of its log.
     pub feed_epoch: i64,
+    /// Names the key-encryption key that its own keys are wrapped by; says nothing about it.
+    pub kek_id: String,
     /// Since when it is there.
     pub created_at: DateTime<Utc>,
 }
@@ -128,6 +130,7 @@ pub async fn list(database: &Database) -> Result<Vec<ListedShop>, ShopError> {
             environment: row.get("environment"),
             webhook_ids: row.get("webhook_ids"),
             feed_epoch: i64::from(row.get::<_, i32>("feed_epoch")),
+            kek_id: row.get("kek_id"),
             created_at: row.get("created_at"),
         })
         .collect())

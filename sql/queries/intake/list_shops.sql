@@ -3,6 +3,7 @@ SELECT s.shop_id,
        s.environment,
        s.created_at,
        s.feed_epoch,
+       s.kek_id,
        ARRAY(SELECT w.webhook_id
                FROM counterfoil.webhooks AS w
               WHERE w.shop_id = s.shop_id

@@ -58,12 +58,12 @@ async fn serve_reconciles_the_shop_whose_credentials_it_has_and_doctor_compares_
         .unwrap();
     assert!(synced.status.success() && said(&synced).contains(&story.capture), "{}", said(&synced));
 
-    let url = format!("https://shop.example/webhooks/paypal/{}", ground::SHOP);
+    let url = format!("https://127.0.0.1:1/webhooks/paypal/{}", ground::SHOP);
     let doctor = || {
         let owner = ground.test.url_owner();
         binary::command(ground.folder())
             .args(["doctor", "-o", "ndjson", "--paypal-credentials", &folder, "--kek-file", "kek"])
-            .args(["--public-url", "https://shop.example", "--roots", "roots"])
+            .args(["--public-url", "https://127.0.0.1:1"])
             .env("MAINTENANCE_DATABASE_URL", secrecy::ExposeSecret::expose_secret(&owner))
             .output()
             .unwrap()

@@ -48,6 +48,15 @@ async fn read(client: &Client, shop: &ShopId) -> Result<(i32, Option<KeyNote>), 
     Ok((epoch, Some(KeyNote { position, key })))
 }
 
+/// The key that the log says it is signed with; none, where none has signed it yet.
+///
+/// # Errors
+/// [`Error::Log`] for an unknown shop; [`Error::LogDiffers`] for a note that cannot be read; the database's.
+pub async fn noted_key(database: &Database, shop: &ShopId) -> Result<Option<Verifier>, Error> {
+    let (_, noted) = read(&database.client().await?, shop).await?;
+    Ok(noted.map(|noted| noted.key))
+}
+
 /// The keys that these notes name, in order: the last one signs now.
 pub(crate) fn known_keys(notes: &[Event]) -> Vec<Verifier> {
     let key = |note: &Event| {

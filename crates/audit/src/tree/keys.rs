@@ -117,6 +117,12 @@ impl LogKeys {
         self.0.iter().map(|key| Ok(Verifier::of_log(name, key.public)?)).collect()
     }
 
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(&self, key: &Verifier) -> bool {
+        self.place_of(key.public_key()).is_some()
+    }
+
     /// Which of them it is; 0 is the one that counts.
     pub(crate) fn place_of(&self, public_key: &[u8; 32]) -> Option<usize> {
         self.0.iter().position(|key| key.public == *public_key)

@@ -27,7 +27,7 @@ pub use error::Error;
 pub(crate) use files::LOCK;
 pub use integrate::{Integrated, Integrator};
 pub(crate) use key_note::known_keys;
-pub use key_note::{Settled, settle_key};
+pub use key_note::{Settled, noted_key, settle_key};
 pub use keys::LogKeys;
 pub use origin::Origin;
 pub use resource::Resource;

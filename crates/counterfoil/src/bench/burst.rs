@@ -23,6 +23,7 @@ use crate::bench::serving::{BenchGround, Work};
 use crate::bench::usage::peak_rss_kib;
 use crate::bench::workload::Workload;
 use crate::output::note;
+use crate::progress::Rounds;
 
 /// How many times the sustained load.
 const TIMES: f64 = 10.0;
@@ -58,13 +59,13 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     note(&format!("Placing {} orders ..", plan.callbacks));
     seed::seed(cluster, &ground, &workload).await?;
     let mut bursts = Vec::new();
-    for number in 1..=plan.rounds {
+    let mut told = Rounds::begin(plan.rounds);
+    for _ in 1..=plan.rounds {
         let sustained = sustained(cluster, plan, &ground, &workload).await.context("sustained")?;
         note(&format!("{sustained:.0}/s are settled in the long run; sending {:.0}/s ..", sustained * TIMES));
         let burst = burst(cluster, &ground, &workload, sustained).await?;
-        note(&format!(
-            "Round {number} of {}: {:.0}/s were sent, {} refusals, as before after {:?} s",
-            plan.rounds,
+        told.told(&format_args!(
+            "{:.0}/s were sent, {} refusals, as before after {:?} s",
             burst.during.len() as f64 / TIME.as_secs_f64(),
             burst.refusals,
             burst.seconds_to_normal(),

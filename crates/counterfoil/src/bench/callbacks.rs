@@ -16,6 +16,7 @@ use crate::bench::serving::BenchGround;
 use crate::bench::stages::{self, Stages};
 use crate::bench::workload::Workload;
 use crate::output::note;
+use crate::progress::Rounds;
 
 /// Measures round by round: the plain transaction, its peers, callbacks that are only taken where that is asked for, callbacks
 /// that are settled, and these at half their load.
@@ -33,12 +34,12 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan, takes: bool) ->
     note("Warming the server up ..");
     round::warm_up(plan, cluster, &ground, &workload).await?;
     let (plain, peers) = (plain.as_ref(), peers.as_ref());
-    let mut rounds = Vec::new();
+    let (mut rounds, mut told) = (Vec::new(), Rounds::begin(plan.rounds));
     for number in 1..=plan.rounds {
         let reads_log = number == plan.rounds;
         let contestants = round::Contestants { plain, peers, takes, reads_log };
         let round = round::run(plan, cluster, &ground, &workload, contestants).await?;
-        note(&format!("Round {number} of {}: {round}", plan.rounds));
+        told.told(&round);
         rounds.push(round);
     }
     note("Measuring the steps of a callback one by one ..");

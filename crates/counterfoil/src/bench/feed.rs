@@ -18,6 +18,7 @@ use crate::bench::serving::{BenchGround, Serving, TEMPLATE, Work};
 use crate::bench::usage::peak_rss_kib;
 use crate::bench::workload::{SHOP, Workload};
 use crate::output::note;
+use crate::progress::Rounds;
 
 /// Of one page, the most that one may have.
 const PAGE: usize = 1_000;
@@ -75,7 +76,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     let serving = ground.serve(cluster, DATABASE, Work::Door).await?;
     let mut single = Vec::new();
     let mut together = Vec::new();
-    for round in 1..=rounds {
+    let mut told = Rounds::begin(rounds);
+    for _ in 1..=rounds {
         let run = read(&serving, &key, -1, events).await?;
         let began = Instant::now();
         let quarter = events / READERS as i64;
@@ -83,8 +85,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         let read: Vec<Run> = futures_util::future::try_join_all(readers).await?;
         let total: usize = read.iter().map(|run| run.events).sum();
         together.push(total as f64 / began.elapsed().as_secs_f64());
-        note(&format!(
-            "Round {round} of {rounds}: {:.0} events/s by one reader, {:.0} by {READERS}",
+        told.told(&format_args!(
+            "{:.0} events/s by one reader, {:.0} by {READERS}",
             run.events as f64 / run.took.as_secs_f64(),
             together.last().copied().unwrap_or_default()
         ));

@@ -15,6 +15,7 @@ use crate::bench::round::{begin, count_callbacks, millis};
 use crate::bench::serving::{BenchGround, Work};
 use crate::bench::workload::{Callback, Prepared, SHOP, Workload};
 use crate::output::note;
+use crate::progress::Rounds;
 
 /// Connections that send nothing but garbage, each as fast as it is answered.
 const GARBAGE: usize = 500;
@@ -54,8 +55,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     let garbage = Arc::new(garbage(&workload)?);
     let thirds: Vec<_> = workload.callbacks.chunks(plan.callbacks.div_ceil(3)).map(prepare).collect();
     let [first, second, third] = thirds.as_slice() else { anyhow::bail!("too few callbacks") };
-    let mut rounds = Vec::new();
-    for number in 1..=plan.rounds {
+    let (mut rounds, mut told) = (Vec::new(), Rounds::begin(plan.rounds));
+    for _ in 1..=plan.rounds {
         let (serving, owner) = begin(cluster, &ground, Work::Settle).await?;
         let quiet = phase(&serving.address, first, None).await.context("quiet")?;
         let elsewhere = phase(&serving.address, second, Some((ELSEWHERE, &garbage))).await?;
@@ -64,9 +65,9 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         anyhow::ensure!(taken == plan.callbacks as i64, "{taken} callbacks of {} are there", plan.callbacks);
         drop(owner);
         serving.stop().await?;
-        note(&format!(
-            "Round {number} of {}: p99 {:.1} ms quiet, {:.1} ms beside garbage from elsewhere, {:.1} ms from the same address",
-            plan.rounds, quiet.ms.p99, elsewhere.ms.p99, same.ms.p99
+        told.told(&format_args!(
+            "p99 {:.1} ms quiet, {:.1} ms beside garbage from elsewhere, {:.1} ms from the same address",
+            quiet.ms.p99, elsewhere.ms.p99, same.ms.p99
         ));
         rounds.push([quiet, elsewhere, same]);
     }

@@ -23,6 +23,7 @@ use crate::bench::serving::{BenchGround, TEMPLATE};
 use crate::bench::usage::peak_rss_kib;
 use crate::bench::workload::Workload;
 use crate::output::note;
+use crate::progress::Rounds;
 
 /// Facts that are appended side by side.
 const TOGETHER: usize = 512;
@@ -65,7 +66,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     let progress = Progress::default();
     let (mut replays, mut folds, mut verifies, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut events, mut bytes) = (0, 0);
-    for round in 1..=rounds {
+    let mut told = Rounds::begin(rounds);
+    for _ in 1..=rounds {
         let source = audit::Source::Snapshot(Snapshot::take(&owner, &ground.shop).await?);
         let head = source.locate(Point::Head).await?;
         events = head.0 + 1;
@@ -86,8 +88,8 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         let verified = audit::verify(&owner, &ground.shop).await?;
         anyhow::ensure!(verified.is_clean(), "the log does not verify: {verified:?}");
         verifies.push(per_s(began));
-        note(&format!(
-            "Round {round} of {rounds}: replay {:.0} events/s, fold {:.0}, verify {:.0}",
+        told.told(&format_args!(
+            "replay {:.0} events/s, fold {:.0}, verify {:.0}",
             replays.last().copied().unwrap_or_default(),
             folds.last().copied().unwrap_or_default(),
             verifies.last().copied().unwrap_or_default(),

@@ -20,6 +20,7 @@ use crate::bench::serving::{BenchGround, ORIGIN, TEMPLATE, Work};
 use crate::bench::workload::Workload;
 use crate::bench::{Plan, seed};
 use crate::output::note;
+use crate::progress::Rounds;
 
 /// The log that is there already.
 const LOG: &str = "bench_log";
@@ -64,16 +65,16 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     feed::seed(&cluster.owner(LOG).await?, events).await?;
     cluster.settle(LOG).await?;
     let (mut integrated, mut verified, mut proofs) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 1..=plan.rounds {
+    let mut told = Rounds::begin(plan.rounds);
+    for _ in 1..=plan.rounds {
         cluster.copy(LOG, DATABASE).await?;
         let service = Database::connect(Config::new(cluster.service_url(DATABASE).into())).await?;
         integrated.push(integrate(&service, &ground).await?);
         verified.push(verify(&service, &ground).await?);
         proofs.extend(prove(&service, &ground).await?);
         let (integrated, verified) = (integrated.last().copied(), verified.last().copied());
-        note(&format!(
-            "Round {number} of {}: {:.0} events/s integrated, {:.0} entries/s verified",
-            plan.rounds,
+        told.told(&format_args!(
+            "{:.0} events/s integrated, {:.0} entries/s verified",
             integrated.unwrap_or_default(),
             verified.unwrap_or_default()
         ));
@@ -178,13 +179,13 @@ impl Settled {
         round::warm_up(plan, cluster, ground, workload).await?;
         let mut found = Self::default();
         let cpu = |run: &Run| (run.cpu.service + run.cpu.postgres) as f64 / plan.callbacks as f64;
-        for number in 1..=plan.rounds {
+        let mut told = Rounds::begin(plan.rounds);
+        for _ in 1..=plan.rounds {
             let without = full_speed(plan, cluster, ground, workload, Work::Settle).await?;
             let with = full_speed(plan, cluster, ground, workload, Work::SettleAndSign).await?;
             let lag = trees(&cluster.owner(DATABASE).await?).await?.iter().map(|tree| tree.lag()).max();
-            note(&format!(
-                "Round {number} of {}: {:.0}/s for {:.0} us, with the tree {:.0}/s for {:.0} us",
-                plan.rounds,
+            told.told(&format_args!(
+                "{:.0}/s for {:.0} us, with the tree {:.0}/s for {:.0} us",
                 without.per_s,
                 cpu(&without),
                 with.per_s,

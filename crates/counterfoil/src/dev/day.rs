@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api_client::{self, ApiClient};
 use crate::dev::callbacks::{self, Transmission};
 use crate::dev::{SHOP, WEBHOOK_ID};
-use crate::output::{self, Column, note};
+use crate::output::{self, Column, Format, note};
 use crate::verbs::orders;
 
 const UNMATCHED: &[Column] = &[
@@ -26,7 +26,12 @@ const COUPON: &str = "WELCOME10";
 const BUYER: &str = "buyer-ada";
 
 /// Sends the day, where there has been none, and shows what came of it.
-pub(crate) async fn show(url: &str, key: SecretString, authority: &Authority) -> anyhow::Result<()> {
+pub(crate) async fn show(
+    url: &str,
+    key: SecretString,
+    authority: &Authority,
+    format: Format,
+) -> anyhow::Result<()> {
     let day =
         Day { api: ApiClient::new(url, key)?, http: api_client::http()?, url: Url::parse(url)?, authority };
     if day.api.list(&["v1", "orders"], &[], 1).await?.is_empty() {
@@ -38,8 +43,11 @@ pub(crate) async fn show(url: &str, key: SecretString, authority: &Authority) ->
         note("The orders of the day before are still there (--reset begins anew).");
     }
     let orders = day.api.list(&["v1", "orders"], &[], 50).await?;
-    output::line(&output::table(&orders, orders::COLUMNS))?;
     let unmatched = day.api.list(&["v1", "payments"], &[("standing", "unmatched".to_owned())], 10).await?;
+    if format != Format::Table {
+        return output::one(format, &json!({ "orders": orders, "unmatched": unmatched }));
+    }
+    output::line(&output::table(&orders, orders::COLUMNS))?;
     if !unmatched.is_empty() {
         output::line("")?;
         output::line(&output::table(&unmatched, UNMATCHED))?;

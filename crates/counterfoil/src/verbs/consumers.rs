@@ -23,13 +23,13 @@ const COLUMNS: &[Column] = &[
 #[derive(Debug, Subcommand)]
 pub(crate) enum Consumers {
     /// List them, with what each has before it
-    #[command(after_help = "Example:\n  counterfoil consumers list")]
+    #[command(after_help = "Examples:\n  counterfoil consumers list")]
     List {
         #[command(flatten)]
         api: ApiArgs,
     },
     /// Make one; the outbox waits for it from then on
-    #[command(after_help = "Example:\n  counterfoil consumers create shipping --from end")]
+    #[command(after_help = "Examples:\n  counterfoil consumers create shipping --from end")]
     Create {
         #[command(flatten)]
         one: One,
@@ -38,7 +38,7 @@ pub(crate) enum Consumers {
         from: String,
     },
     /// Put one elsewhere, wherever it was
-    #[command(after_help = "Example:\n  counterfoil consumers reset shipping --to 2026-01-01T00:00:00Z")]
+    #[command(after_help = "Examples:\n  counterfoil consumers reset shipping --to 2026-01-01T00:00:00Z")]
     Reset {
         #[command(flatten)]
         one: One,
@@ -49,7 +49,7 @@ pub(crate) enum Consumers {
         why: Why,
     },
     /// Declare one lost: the outbox waits for it no longer, until it moves again
-    #[command(after_help = "Example:\n  counterfoil consumers lose shipping")]
+    #[command(after_help = "Examples:\n  counterfoil consumers lose shipping")]
     Lose {
         #[command(flatten)]
         one: One,
@@ -57,7 +57,7 @@ pub(crate) enum Consumers {
         why: Why,
     },
     /// Forget one
-    #[command(after_help = "Example:\n  counterfoil consumers delete shipping")]
+    #[command(after_help = "Examples:\n  counterfoil consumers delete shipping")]
     Delete {
         #[command(flatten)]
         one: One,
@@ -99,6 +99,8 @@ impl Consumers {
             Self::Delete { one, why } => {
                 let body = why.body(json!({}));
                 find(&one.api)?.delete(&["v1", "consumers", &one.name], &body).await?;
+                let told = format!("The consumer {} is gone.", one.name);
+                output::done(globals.output, &json!({ "name": one.name, "deleted": true }), &told)?;
                 return Ok(Exit::Ok);
             }
         };

@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
     /// List them
-    #[command(after_help = "Example:\n  counterfoil dead-letters list")]
+    #[command(after_help = "Examples:\n  counterfoil dead-letters list")]
     List {
         #[command(flatten)]
         api: ApiArgs,
@@ -31,7 +31,7 @@ pub(crate) enum DeadLetters {
         limit: u32,
     },
     /// Show one with its error
-    #[command(after_help = "Example:\n  counterfoil dead-letters show 0-12")]
+    #[command(after_help = "Examples:\n  counterfoil dead-letters show 0-12")]
     Show {
         #[command(flatten)]
         api: ApiArgs,
@@ -39,11 +39,11 @@ pub(crate) enum DeadLetters {
         position: String,
     },
     /// Decide it again, with all that waits behind it
-    #[command(after_help = "Example:\n  counterfoil dead-letters redrive 0-12 --reason 'fixed in 1.2'")]
+    #[command(after_help = "Examples:\n  counterfoil dead-letters redrive 0-12 --reason 'fixed in 1.2'")]
     Redrive(Way),
     /// Leave it out for good, and decide what waits behind it
     #[command(
-        after_help = "Example:\n  counterfoil dead-letters dismiss 0-12 --reason 'a test of the provider'"
+        after_help = "Examples:\n  counterfoil dead-letters dismiss 0-12 --reason 'a test of the provider'"
     )]
     Dismiss(Way),
 }

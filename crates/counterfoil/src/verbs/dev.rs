@@ -26,7 +26,7 @@ use crate::cli::Globals;
 use crate::config::{DEV_ORIGIN, DatabaseArgs, LOG_KEY_FILE};
 use crate::dev::{Ground, SHOP, WEBHOOK_ID, day};
 use crate::exit::{self, Exit};
-use crate::output::note;
+use crate::output::{Format, note};
 use crate::project::{DevState, Project};
 use crate::service::{self, Parts, Service, Signing};
 use crate::witnessing::WitnessArgs;
@@ -75,14 +75,14 @@ impl Dev {
         let project = Project::make(globals.project.as_deref())?;
         let lock = project.lock()?;
         let ground = Ground::prepare(&project, &self.database, self.pg_bin.clone(), self.reset).await?;
-        let ended = self.on(&ground, &project).await;
+        let ended = self.on(&ground, &project, globals.output).await;
         project.clear_dev_state();
         ground.stop().await;
         drop(lock);
         ended.map(|()| Exit::Ok)
     }
 
-    async fn on(&self, ground: &Ground, project: &Project) -> anyhow::Result<()> {
+    async fn on(&self, ground: &Ground, project: &Project, format: Format) -> anyhow::Result<()> {
         // One listener for all of it: a second one would cut off the orderly stop that the first one began.
         let mut asked = pin!(service::asked_to_stop());
         let authority = Authority::load_or_create(&project.path("paypal")).context("the development CA")?;
@@ -92,7 +92,7 @@ impl Dev {
         };
         let url = format!("http://{}", service.address());
         let ended = tokio::select! {
-            ended = self.stay(&url, key, ground, project, &authority) => ended,
+            ended = self.stay(&url, key, (ground, project), &authority, format) => ended,
             error = service.failed() => return Err(error),
             asked = &mut asked => asked,
         };
@@ -150,9 +150,9 @@ impl Dev {
         &self,
         url: &str,
         key: SecretString,
-        ground: &Ground,
-        project: &Project,
+        (ground, project): (&Ground, &Project),
         authority: &Authority,
+        format: Format,
     ) -> anyhow::Result<()> {
         project.set_dev_state(&DevState {
             url: url.to_owned(),
@@ -166,7 +166,7 @@ impl Dev {
              The day has one callback that is forged, on purpose: it is refused.",
             project.path("paypal").display()
         ));
-        day::show(url, key, authority).await?;
+        day::show(url, key, authority, format).await?;
         if self.exit_after_day {
             return Ok(());
         }

@@ -62,7 +62,7 @@ struct List {
 #[derive(Debug, Subcommand)]
 enum OneEvent {
     /// Show one event
-    #[command(after_help = "Example:\n  counterfoil events get 0-12 -o json")]
+    #[command(after_help = "Examples:\n  counterfoil events get 0-12 -o json")]
     Get {
         #[command(flatten)]
         api: ApiArgs,
@@ -70,7 +70,7 @@ enum OneEvent {
         position: String,
     },
     /// Read an old callback again, from its evidence, by today's translation
-    #[command(after_help = "Example:\n  counterfoil events retranslate 0-12")]
+    #[command(after_help = "Examples:\n  counterfoil events retranslate 0-12")]
     Retranslate {
         #[command(flatten)]
         api: ApiArgs,

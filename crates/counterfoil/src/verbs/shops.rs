@@ -33,7 +33,7 @@ const COLUMNS: &[Column] = &[
 pub(crate) enum Shops {
     /// Make a shop
     #[command(
-        after_help = "Example:\n  counterfoil shops create shop-eu --environment live --webhook-id 8PT597110X687430LKGECATA"
+        after_help = "Examples:\n  counterfoil shops create shop-eu --environment live --webhook-id 8PT597110X687430LKGECATA"
     )]
     Create {
         #[command(flatten)]
@@ -50,14 +50,14 @@ pub(crate) enum Shops {
         webhook_ids: Vec<String>,
     },
     /// List shops
-    #[command(after_help = "Example:\n  counterfoil shops list -o json")]
+    #[command(after_help = "Examples:\n  counterfoil shops list -o json")]
     List {
         #[command(flatten)]
         database: DatabaseArgs,
     },
     /// Add and remove webhook ids
     #[command(
-        after_help = "Example:\n  counterfoil shops webhooks shop-eu --add 8PT597110X687430LKGECATA --remove 1JE4291016473214C"
+        after_help = "Examples:\n  counterfoil shops webhooks shop-eu --add 8PT597110X687430LKGECATA --remove 1JE4291016473214C"
     )]
     Webhooks {
         #[command(flatten)]
@@ -81,7 +81,7 @@ meets. `counterfoil what-if --rules 2` shows which orders would stand elsewhere 
 
   2  a revision that gives an order another buyer is refused while coupons or points are held for the first one
 
-Example:
+Examples:
   counterfoil shops rules shop-eu --activate 2")]
     Rules {
         #[command(flatten)]
@@ -136,9 +136,9 @@ impl Shops {
                     .map_err(|error| exit::config(error.to_string()))?;
                 let pool = open(&database, project.as_ref()).await?;
                 create(&pool, &Vault::new(key), &shop, environment, &webhook_ids).await?;
-                output::note(&format!(
-                    "Shop {shop} is there. Point PayPal to https://<host>/webhooks/paypal/{shop}"
-                ));
+                let path = format!("/webhooks/paypal/{shop}");
+                let told = format!("Shop {shop} is there. Point PayPal to https://<host>{path}");
+                output::done(globals.output, &json!({ "shop": shop.as_str(), "path": path }), &told)?;
             }
             Self::List { database } => {
                 let pool = open(&database, project.as_ref()).await?;

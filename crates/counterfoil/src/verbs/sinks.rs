@@ -39,13 +39,13 @@ const LETTERS: &[Column] = &[
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sinks {
     /// List them, with how each gets on
-    #[command(after_help = "Example:\n  counterfoil sinks list")]
+    #[command(after_help = "Examples:\n  counterfoil sinks list")]
     List {
         #[command(flatten)]
         api: ApiArgs,
     },
     /// Show one
-    #[command(after_help = "Example:\n  counterfoil sinks show warehouse")]
+    #[command(after_help = "Examples:\n  counterfoil sinks show warehouse")]
     Show {
         #[command(flatten)]
         one: One,
@@ -54,25 +54,25 @@ pub(crate) enum Sinks {
     #[command(after_help = CREATE)]
     Create(Create),
     /// See that one can be reached and used, and what is missing
-    #[command(after_help = "Example:\n  counterfoil sinks check warehouse")]
+    #[command(after_help = "Examples:\n  counterfoil sinks check warehouse")]
     Check {
         #[command(flatten)]
         one: One,
     },
     /// Stop one; nothing is lost meanwhile
-    #[command(after_help = "Example:\n  counterfoil sinks pause warehouse --reason 'moving the broker'")]
+    #[command(after_help = "Examples:\n  counterfoil sinks pause warehouse --reason 'moving the broker'")]
     Pause {
         #[command(flatten)]
         changed: Changed,
     },
     /// Let one go on that was paused or disabled
-    #[command(after_help = "Example:\n  counterfoil sinks resume warehouse")]
+    #[command(after_help = "Examples:\n  counterfoil sinks resume warehouse")]
     Resume {
         #[command(flatten)]
         changed: Changed,
     },
     /// Put one elsewhere in the log: what follows is delivered (again)
-    #[command(after_help = "Example:\n  counterfoil sinks reset warehouse --to start")]
+    #[command(after_help = "Examples:\n  counterfoil sinks reset warehouse --to start")]
     Reset {
         #[command(flatten)]
         changed: Changed,
@@ -81,7 +81,7 @@ pub(crate) enum Sinks {
         to: String,
     },
     /// List what one could not deliver
-    #[command(after_help = "Example:\n  counterfoil sinks undelivered warehouse --state dead")]
+    #[command(after_help = "Examples:\n  counterfoil sinks undelivered warehouse --state dead")]
     Undelivered {
         #[command(flatten)]
         one: One,
@@ -93,7 +93,7 @@ pub(crate) enum Sinks {
         limit: u32,
     },
     /// Try dead letters again, all that fit
-    #[command(after_help = "Example:\n  counterfoil sinks redrive warehouse --types 'order.*' --dry-run")]
+    #[command(after_help = "Examples:\n  counterfoil sinks redrive warehouse --types 'order.*' --dry-run")]
     Redrive {
         #[command(flatten)]
         changed: Changed,
@@ -108,7 +108,7 @@ pub(crate) enum Sinks {
         dry_run: bool,
     },
     /// Forget one, with everything that is about it
-    #[command(after_help = "Example:\n  counterfoil sinks delete warehouse")]
+    #[command(after_help = "Examples:\n  counterfoil sinks delete warehouse")]
     Delete {
         #[command(flatten)]
         changed: Changed,
@@ -211,6 +211,8 @@ impl Sinks {
             Self::Delete { changed } => {
                 let (one, body) = (&changed.one, changed.why.body(json!({})));
                 find(&one.api)?.delete(&["v1", "sinks", &one.name], &body).await?;
+                let told = format!("The sink {} is gone.", one.name);
+                output::done(globals.output, &json!({ "name": one.name, "deleted": true }), &told)?;
                 return Ok(Exit::Ok);
             }
         };

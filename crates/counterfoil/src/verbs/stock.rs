@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Debug, Subcommand)]
 pub(crate) enum Stock {
     /// List stock
-    #[command(after_help = "Example:\n  counterfoil stock list --limit 200")]
+    #[command(after_help = "Examples:\n  counterfoil stock list --limit 200")]
     List {
         #[command(flatten)]
         api: ApiArgs,
@@ -31,7 +31,7 @@ pub(crate) enum Stock {
         limit: u32,
     },
     /// Show one stock-keeping unit
-    #[command(after_help = "Example:\n  counterfoil stock get mug-blue")]
+    #[command(after_help = "Examples:\n  counterfoil stock get mug-blue")]
     Get {
         #[command(flatten)]
         api: ApiArgs,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
+use clap::builder::styling::AnsiColor;
 use domain::Timestamp;
 use paypal::{ExplainRequest, Report};
 use serde_json::{Map, Value};
@@ -18,7 +19,7 @@ use crate::trust;
 pub(crate) enum Webhook {
     /// Make every check of a callback's signature, and say what each found; exit 0 authentic, 1 not
     #[command(after_help = "\
-Example:
+Examples:
   counterfoil webhook explain --body body.bin --headers headers.json --webhook-id 8PT597110X687430LKGECATA \\
       --at 2025-11-28T10:00:00Z --cert leaf.pem --roots ca/")]
     Explain {
@@ -42,7 +43,7 @@ Example:
         roots: Option<PathBuf>,
     },
     /// Show the fact that a body would become, without verifying it
-    #[command(after_help = "Example:\n  counterfoil webhook translate body.json -o json")]
+    #[command(after_help = "Examples:\n  counterfoil webhook translate body.json -o json")]
     Translate {
         /// File with the body
         file: PathBuf,
@@ -88,8 +89,13 @@ fn show(format: Format, report: &Report) -> anyhow::Result<()> {
     }
     for step in &report.steps {
         let name = serde_json::to_value(step.name)?;
-        let result = if step.ok { "ok  " } else { "FAIL" };
-        output::line(&format!("{result}  {:<16} {}", output::plain(&name), step.detail))?;
+        let (result, color) = if step.ok { ("ok  ", AnsiColor::Green) } else { ("FAIL", AnsiColor::Red) };
+        output::line(&format!(
+            "{}  {:<16} {}",
+            output::painted(result, color),
+            output::plain(&name),
+            step.detail
+        ))?;
     }
     for note in &report.notes {
         output::line(&format!("note  {note}"))?;

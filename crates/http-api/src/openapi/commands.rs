@@ -76,14 +76,16 @@ fn submits(operation: Operation, kind: CommandKind, taken: &Value) -> Operation 
 }
 
 fn batch() -> Operation {
-    let count = || json!({ "type": "integer", "minimum": 0 });
+    let count = |said: &str| json!({ "type": "integer", "minimum": 0, "description": said });
     let answer = json!({
         "type": "object",
         "required": ["accepted", "known", "last_position"],
         "properties": {
-            "accepted": count(),
-            "known": count(),
-            "last_position": { "anyOf": [position(), { "type": "null" }] },
+            "accepted": count("Lines that are new."),
+            "known": count("Lines that were in the log before."),
+            "last_position": {
+                "anyOf": [position(), { "type": "null" }], "description": "Where the last of them stands; null where there is none.",
+            },
             "applied": { "type": "boolean", "description": "Whether the relay has passed them: only where it was waited for." },
         },
     });
@@ -100,12 +102,15 @@ fn batch() -> Operation {
 }
 
 fn retranslate() -> Operation {
-    let text = || json!({ "type": "string" });
+    let text = |said: &str| json!({ "type": "string", "description": said });
     let answer = |changed: bool| {
         let mut answer = json!({
             "type": "object",
             "required": ["changed", "was", "is"],
-            "properties": { "changed": { "const": changed }, "was": text(), "is": text() },
+            "properties": {
+                "changed": { "const": changed, "description": "Whether it now means something else." },
+                "was": text("The type that it was read as."), "is": text("The type that it is read as now."),
+            },
         });
         if changed {
             answer["properties"]["position"] = position();

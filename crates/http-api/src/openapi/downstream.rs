@@ -123,11 +123,17 @@ fn moves(schemas: &mut Schemas) -> Vec<Operation> {
     let sink = schemas.of::<Sink>();
     let checked = json!({
         "type": "object", "required": ["ok"],
-        "properties": { "ok": { "type": "boolean" }, "error": text() },
+        "properties": {
+            "ok": { "type": "boolean", "description": "Whether events could be delivered." },
+            "error": { "type": "string", "description": "What is missing, and how to make it." },
+        },
     });
     let redriven = json!({
         "type": "object", "required": ["redriven", "dry_run"],
-        "properties": { "redriven": { "type": "integer", "minimum": 0 }, "dry_run": { "type": "boolean" } },
+        "properties": {
+            "redriven": { "type": "integer", "minimum": 0, "description": "How many are tried again." },
+            "dry_run": { "type": "boolean", "description": "Whether they were only counted." },
+        },
     });
     vec![
         post(

@@ -12,6 +12,7 @@ mod schemas;
 mod service;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::sync::LazyLock;
 
@@ -36,7 +37,7 @@ async fn get() -> HttpResponse {
 }
 
 /// The document. Its server is where it was got from.
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Map::new();
     let operations = service::operations()
@@ -47,6 +48,7 @@ fn document() -> Value {
     for operation in operations.collect::<Vec<Operation>>() {
         operation.write(&mut schemas, &mut paths);
     }
+    let (schemas, responses) = schemas.into_components();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -60,7 +62,8 @@ fn document() -> Value {
         "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
-            "schemas": schemas.into_components(),
+            "schemas": schemas,
+            "responses": responses,
             "securitySchemes": { "apiKey": {
                 "type": "http", "scheme": "bearer",
                 "description": "An API key, cf_.., which is of one shop and has roles: shop, feed, audit, operator, viewer. \

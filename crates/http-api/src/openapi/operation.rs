@@ -3,8 +3,8 @@
 use access::Role;
 use serde_json::{Map, Value, json};
 
-use super::problems;
 use super::schemas::Schemas;
+use super::words;
 use crate::problem::Code;
 
 /// What any request may be answered, before its path is looked at or when something is broken.
@@ -184,15 +184,20 @@ impl Operation {
         let mut parameters = path_parameters(self.path, schemas);
         parameters.append(&mut self.parameters);
         let mut operation = json!({
-            "operationId": self.id, "summary": self.summary, "tags": [tag(self.path)],
+            "operationId": self.id, "summary": self.summary, "description": words::description(self.id),
+            "tags": [tag(self.path)],
         });
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
         }
-        if let Some(body) = self.body {
+        if let Some(mut body) = self.body {
+            words::add_request(self.id, &mut body["content"]);
             operation["requestBody"] = body;
         }
-        self.answers.extend(problems::answers(&self.problems));
+        for (status, answer) in &mut self.answers {
+            words::add_answer(self.id, status, answer.get_mut("content").unwrap_or(&mut Value::Null));
+        }
+        self.answers.extend(schemas.problems.answers(&self.problems));
         operation["responses"] = self.answers.into();
         // Any of the roles is enough.
         let each = self.roles.iter().map(|role| json!({ "apiKey": [role.name()] }));

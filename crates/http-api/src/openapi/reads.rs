@@ -108,17 +108,20 @@ fn event() -> Value {
         "type": "object",
         "required": ["id", "type", "key", "at", "data", "position", "kind"],
         "properties": {
-            "id": { "type": "string", "format": "uuid" },
-            "type": { "type": "string" },
-            "key": { "type": "string" },
-            "at": { "type": "string", "format": "date-time" },
+            "id": { "type": "string", "format": "uuid", "description": "Derived: the same thing has the same id." },
+            "type": { "type": "string", "description": "What happened: `order.paid`." },
+            "key": { "type": "string", "description": "What it is about: `order:1042`." },
+            "at": { "type": "string", "format": "date-time", "description": "When, by the log: never earlier than what stands before." },
             "by": { "type": "string", "description": "Who it came from; outcomes have none." },
             "cause": position(),
             "for": position(),
-            "n": { "type": "integer", "minimum": 0 },
-            "data": { "type": "object" },
+            "n": { "type": "integer", "minimum": 0, "description": "Which of its cause's outcomes, counted from 0." },
+            "data": { "type": "object", "description": "What else is to be said; /schemas has the shape of each type." },
             "position": position(),
-            "kind": { "type": "string", "enum": ["fact", "outcome", "note"] },
+            "kind": {
+                "type": "string", "enum": ["fact", "outcome", "note"],
+                "description": "What came, what was decided from it, and what the log says of itself.",
+            },
         },
     })
 }

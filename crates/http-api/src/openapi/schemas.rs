@@ -6,13 +6,14 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::problems;
+use super::problems::{self, Problems};
 use crate::problem::Code;
 use crate::views::POSITIONS;
 
 /// Collects what answers are made of.
 pub(super) struct Schemas {
     answers: SchemaGenerator,
+    pub(super) problems: Problems,
 }
 
 impl Schemas {
@@ -20,8 +21,9 @@ impl Schemas {
         let settings = SchemaSettings::draft2020_12()
             .for_serialize()
             .with(|settings| settings.definitions_path = "/components/schemas".into())
-            .with_transform(RecursiveTransform(publish_positions));
-        Self { answers: settings.into_generator() }
+            .with_transform(RecursiveTransform(publish_positions))
+            .with_transform(RecursiveTransform(list_words));
+        Self { answers: settings.into_generator(), problems: Problems::default() }
     }
 
     /// Refers to what an answer has.
@@ -60,11 +62,13 @@ impl Schemas {
         }
     }
 
-    /// All that was referred to.
-    pub(super) fn into_components(mut self) -> Map<String, Value> {
-        let mut components = self.answers.take_definitions(true);
-        components.insert("Problem".to_owned(), problems::schema());
-        components
+    /// All that was referred to: schemas, and answers.
+    pub(super) fn into_components(mut self) -> (Map<String, Value>, Map<String, Value>) {
+        let Problems { schemas, responses } = self.problems;
+        let mut all = self.answers.take_definitions(true);
+        all.insert("Problem".to_owned(), problems::schema());
+        all.extend(schemas);
+        (all, responses)
     }
 }
 
@@ -74,11 +78,13 @@ pub(super) fn body<T: JsonSchema>() -> Value {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
+    let settings = settings.with_transform(RecursiveTransform(list_words));
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 pub(super) fn list(of: &Value) -> Value {
-    json!({ "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": of } } })
+    let data = json!({ "type": "array", "items": of, "description": "All of them." });
+    json!({ "type": "object", "required": ["data"], "properties": { "data": data } })
 }
 
 pub(super) fn page(of: &Value) -> Value {
@@ -86,9 +92,9 @@ pub(super) fn page(of: &Value) -> Value {
         "type": "object",
         "required": ["data", "next_cursor", "has_more"],
         "properties": {
-            "data": { "type": "array", "items": of },
+            "data": { "type": "array", "items": of, "description": "What the page has." },
             "next_cursor": { "type": ["string", "null"], "description": "Where the next page begins." },
-            "has_more": { "type": "boolean" },
+            "has_more": { "type": "boolean", "description": "Whether there is a next page." },
         },
     })
 }
@@ -114,4 +120,28 @@ fn publish_positions(schema: &mut Schema) {
             }
         }
     }
+}
+
+/// One of several words as `enum`: as alternatives, each with a meaning of its own, generators of clients take them for types.
+/// What each means goes into the description.
+fn list_words(schema: &mut Schema) {
+    let Some(Value::Array(alternatives)) = schema.get("oneOf") else { return };
+    let (mut words, mut meanings) = (Vec::new(), Vec::new());
+    for alternative in alternatives {
+        match (&alternative["const"], &alternative["enum"]) {
+            (Value::String(word), _) => {
+                let meaning = alternative["description"].as_str();
+                meanings.extend(meaning.map(|meaning| format!("`{word}`: {meaning}")));
+                words.push(word.clone().into());
+            }
+            (_, Value::Array(several)) => words.extend(several.iter().cloned()),
+            _ => return,
+        }
+    }
+    let said = schema.get("description").and_then(Value::as_str).map(str::to_owned);
+    let description: Vec<String> = said.into_iter().chain(meanings).collect();
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), "string".into());
+    schema.insert("enum".to_owned(), Value::Array(words));
+    schema.insert("description".to_owned(), description.join("\n\n").into());
 }

@@ -15,11 +15,14 @@ pub(super) fn operations() -> Vec<Operation> {
         "type": "object",
         "required": ["type", "kind", "aggregatetype", "summary", "schema"],
         "properties": {
-            "type": { "type": "string" },
-            "kind": { "type": "string", "enum": ["fact", "outcome", "note"] },
-            "aggregatetype": { "type": "string" },
-            "summary": { "type": "string" },
-            "schema": { "type": "string", "format": "uri-reference" },
+            "type": { "type": "string", "description": "What an event's `type` says." },
+            "kind": {
+                "type": "string", "enum": ["fact", "outcome", "note"],
+                "description": "The feed has outcomes, unless all kinds are asked for.",
+            },
+            "aggregatetype": { "type": "string", "description": "What topics, exchanges and subjects go by." },
+            "summary": { "type": "string", "description": "When it happens." },
+            "schema": { "type": "string", "format": "uri-reference", "description": "Where its JSON Schema is." },
         },
     });
     operations.push(get("/schemas", "list_schemas", "The types of events, each with its schema.").answer(
@@ -31,17 +34,21 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 fn itself() -> Vec<Operation> {
+    let list_of_text =
+        |said: &str| json!({ "type": "array", "items": { "type": "string" }, "description": said });
     let any = || json!({ "type": "object" });
     let ready = json!({
         "type": "object",
         "required": ["ready", "database", "relay", "stuck", "forked", "draining"],
         "properties": {
-            "ready": { "type": "boolean" },
-            "database": { "type": "string", "enum": ["ok", "unavailable", "slow"] },
-            "relay": { "type": "string" },
-            "stuck": { "type": "array", "items": { "type": "string" } },
-            "forked": { "type": "array", "items": { "type": "string" } },
-            "draining": { "type": "boolean" },
+            "ready": { "type": "boolean", "description": "The answer in one word." },
+            "database": {
+                "type": "string", "enum": ["ok", "unavailable", "slow"], "description": "How the database answers.",
+            },
+            "relay": { "type": "string", "description": "`ok`, or how the first shop stands that does not get on." },
+            "stuck": list_of_text("The shops that do not get on."),
+            "forked": list_of_text("The logs that take nothing, and why."),
+            "draining": { "type": "boolean", "description": "Whether the process is about to end." },
         },
     });
     vec![
@@ -50,8 +57,14 @@ fn itself() -> Vec<Operation> {
             .answer(200, "They may.", Some(ready))
             .fails(&[Code::Unavailable]),
         get("/metrics", "get_metrics", "What it has done, for Prometheus.").answers_text("Its metrics."),
-        get("/docs/problems/{code}", "explain_problem", "What a problem's code means.")
-            .answers_text("What it means, and what to do."),
+        page("/docs", "read_docs", "This document, to read."),
+        get("/docs/style.css", "get_docs_style", "How the pages look.").answers_with(
+            200,
+            "A style sheet.",
+            [("text/css", json!({ "type": "string" }))],
+        ),
+        page("/docs/problems", "list_problems", "Every problem that an answer may have."),
+        page("/docs/problems/{code}", "explain_problem", "What a problem's code means."),
         get("/schemas/{path}", "get_schema", "What an event's data is.").answers_with(
             200,
             "A JSON Schema.",
@@ -68,6 +81,10 @@ fn itself() -> Vec<Operation> {
             Some(any()),
         ),
     ]
+}
+
+fn page(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    get(path, id, summary).answers_with(200, "A page.", [("text/html", json!({ "type": "string" }))])
 }
 
 fn callback() -> Operation {

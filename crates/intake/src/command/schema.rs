@@ -19,18 +19,22 @@ pub fn body(kind: CommandKind, is_named_by_path: bool) -> Value {
         "type": ["string", "null"], "maxLength": REASON_MAX,
         "description": "Why, in free text: sealed as evidence.",
     });
-    match kind {
+    // As conditions and not as alternatives, of which generators of clients make a type each.
+    let (condition, then, otherwise) = match kind {
         CommandKind::PaymentResolve => {
-            schema["oneOf"] = json!([
-                { "required": ["assign"], "properties": { "dismiss": { "const": false } } },
-                { "required": ["dismiss"], "properties": { "dismiss": { "const": true }, "assign": false } },
-            ]);
+            let dismissed =
+                json!({ "required": ["dismiss"], "properties": { "dismiss": { "const": true } } });
+            ("assign", json!({ "not": dismissed }), dismissed)
         }
         CommandKind::StockAdjust => {
-            schema["oneOf"] = json!([{ "required": ["delta"] }, { "required": ["on_hand"] }]);
+            let counted = json!({ "required": ["on_hand"] });
+            ("delta", json!({ "not": counted }), counted)
         }
-        _ => {}
-    }
+        _ => return schema,
+    };
+    schema["if"] = json!({ "required": [condition] });
+    schema["then"] = then;
+    schema["else"] = otherwise;
     schema
 }
 
@@ -62,8 +66,14 @@ pub fn id() -> Value {
 }
 
 fn object(fields: &[Field], named_by_path: Option<&str>) -> Value {
-    let properties: Map<String, Value> =
-        fields.iter().map(|field| (field.name.to_owned(), value(&field.shape))).collect();
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|field| {
+            let mut property = value(&field.shape);
+            property["description"] = meaning(field).into();
+            (field.name.to_owned(), property)
+        })
+        .collect();
     let required = fields.iter().filter(|field| field.required && Some(field.name) != named_by_path);
     json!({
         "type": "object",
@@ -85,5 +95,97 @@ fn value(shape: &Shape) -> Value {
         Shape::OneOf(words) => json!({ "type": "string", "enum": words }),
         Shape::List(most, of) => json!({ "type": "array", "maxItems": most, "items": value(of) }),
         Shape::Object(fields) => object(fields, None),
+    }
+}
+
+/// What a field says. One name says the same in every command, as far as it has the same shape.
+fn meaning(field: &Field) -> &'static str {
+    match (field.name, &field.shape) {
+        ("order", _) => "The shop's id of the order: opaque, for it stands in the log for ever.",
+        ("revision", _) => "Which content of the order this is, counted from 0.",
+        ("buyer", _) => "The shop's id of the buyer: opaque, never a name or an address.",
+        ("currency", _) => "ISO 4217, in upper case. Amounts are in its smallest unit.",
+        ("total_minor", _) => "What the buyer is to pay: the sum of the other parts, to the minor unit.",
+        ("lines", _) => "Articles, each with how many.",
+        ("sku", _) => "The article.",
+        ("qty", _) => "How many pieces.",
+        ("unit_minor", _) => "The price of one.",
+        ("tax_minor", _) => "The tax.",
+        ("tax_included", _) => "Whether the prices include the tax, so that it is not added.",
+        ("shipping_minor", _) => "Added for shipping.",
+        ("handling_minor", _) => "Added for handling.",
+        ("insurance_minor", _) => "Added for insurance.",
+        ("shipping_discount_minor", _) => "Taken off the shipping.",
+        ("discount_minor", _) => "Taken off, but by coupons and points.",
+        ("coupons", Shape::List(..)) => "Coupons, each with what it takes off.",
+        ("points", Shape::Object(_)) => "Points that the buyer spends on the order, and earns by it.",
+        ("points", Shape::Integer(..)) => "How many points.",
+        ("spend", _) => "How many points are spent.",
+        ("earn", _) => "How many points are earned when it is paid.",
+        ("minor", _) => "The amount, in the smallest unit of the currency.",
+        ("code", _) => "The coupon.",
+        ("paypal_order_id", _) => "PayPal's id of its order, where it is known by now.",
+        ("hold_s", _) => {
+            "For how many seconds an unpaid order holds what it needs; else as the settings say."
+        }
+        ("ship_to", _) => "Where to, as an opaque reference.",
+        ("action", _) => "`accept` takes it as paid, `retry` tries to take what it needs, `close` ends it.",
+        ("provider", _) => "Through whom the money came.",
+        ("payment", _) => "The provider's id of the payment: the same one counts once.",
+        ("amount_minor", _) => "What came, in the smallest unit of the currency.",
+        ("capture", _) => "PayPal's id of the capture.",
+        ("assign", _) => "The order that it is for.",
+        ("dismiss", _) => "Set it aside for good: said, never meant by an empty body.",
+        ("delta", _) => "By how many pieces the count differs.",
+        ("on_hand", _) => "How many pieces were counted.",
+        ("max_uses", _) => "How often it can be used in all; else once.",
+        ("max_per_buyer", _) => "How often one buyer can use it.",
+        ("valid_from", _) => "From when on; judged by the time of the placement.",
+        ("valid_until", _) => "Until when; judged by the time of the placement.",
+        ("of", _) => "The position of the parked fact.",
+        ("tracks", _) => "What Counterfoil keeps; what it does not is neither held nor taken.",
+        ("returns", _) => "What comes back at a refund.",
+        ("confirm_above", _) => "Captures above these amounts wait until PayPal has confirmed them.",
+        ("payee", _) => "The merchant account that must receive the money.",
+        ("order_prefix", _) => "What the shop's order ids begin with: other captures are foreign.",
+        (_, Shape::Flag) => "Whether this is among it.",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CommandKind;
+
+    fn without_meaning(schema: &Value, place: &str, found: &mut Vec<String>) {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let place = format!("{place}/{name}");
+            if property["description"].as_str().is_none_or(str::is_empty) {
+                found.push(place.clone());
+            }
+            without_meaning(property, &place, found);
+            without_meaning(&property["items"], &place, found);
+        }
+    }
+
+    #[test]
+    fn every_field_of_every_command_says_what_it_is() {
+        let mut found = Vec::new();
+        for kind in [
+            CommandKind::OrderPlace,
+            CommandKind::OrderShip,
+            CommandKind::OrderResolve,
+            CommandKind::PaymentRecord,
+            CommandKind::PaymentResolve,
+            CommandKind::StockAdjust,
+            CommandKind::CouponIssue,
+            CommandKind::PointsGrant,
+            CommandKind::Configure,
+            CommandKind::Redrive,
+        ] {
+            without_meaning(&body(kind, false), kind.type_name(), &mut found);
+        }
+        assert!(found.is_empty(), "{found:?}");
     }
 }

@@ -4,10 +4,11 @@ use audit::{Model, Point, Progress, Snapshot, Source, Subject, as_of};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{LogArgs, point, shown, told};
+use super::{LogArgs, point, told};
 use crate::cli::Globals;
 use crate::exit::{self, Exit};
 use crate::output::{self, Format};
+use crate::progress::shown;
 
 /// What was: one order, article, coupon or buyer at a point of the log.
 #[derive(Debug, Args)]

@@ -4,10 +4,11 @@ use audit::{Point, Progress, fold_digests, record_digests};
 use clap::Args;
 use serde_json::json;
 
-use super::{NotingArgs, point, shown, told};
+use super::{NotingArgs, point, told};
 use crate::cli::Globals;
 use crate::exit::{self, Exit};
 use crate::output;
+use crate::progress::shown;
 use crate::verbs::random_id;
 
 /// Record a digest of each read model in the log, made from the log alone.

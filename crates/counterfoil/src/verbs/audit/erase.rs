@@ -11,11 +11,12 @@ use domain::ShopId;
 use evidence::{KeyEncryptionKey, Vault};
 use serde_json::{Value, json};
 
-use super::{NotingArgs, shown as waited_for, told};
+use super::{NotingArgs, told};
 use crate::cli::Globals;
 use crate::config::KekArgs;
 use crate::exit::{self, Exit};
 use crate::output;
+use crate::progress::shown as waited_for;
 use crate::project::Project;
 use crate::verbs::{by, opaque, parse_buyer};
 

@@ -8,11 +8,12 @@ use clap::Args;
 use domain::Position;
 use evidence::{KeyEncryptionKey, Vault};
 
-use super::{LogArgs, point, shown, told};
+use super::{LogArgs, point, told};
 use crate::cli::Globals;
 use crate::config::KekArgs;
 use crate::exit::{self, Exit};
 use crate::output::{self, Format};
+use crate::progress::shown;
 use crate::project::Project;
 
 /// Write an evidence bundle: everything an auditor needs, in one folder, without a database.

@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use domain::Position;
 use serde_json::Value;
 
-use super::{LogArgs, point, shown, told};
+use super::{LogArgs, point, told};
 use crate::cli::Globals;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
+use crate::progress::shown;
 
 const COLUMNS: &[Column] =
     &[Column::text("FILE", "file"), Column::number("ROWS", "rows"), Column::text("SHA-256", "sha256")];

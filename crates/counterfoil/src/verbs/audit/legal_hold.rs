@@ -25,14 +25,14 @@ pub(crate) enum LegalHold {
     #[command(after_help = "\
 The log says so (legal_hold.placed). A hold that is in force already stays as it is.
 
-Example:
+Examples:
   counterfoil legal-hold place --buyer B-1042 --case 7-O-123.26")]
     Place(Case),
     /// Let it be destroyed again
-    #[command(after_help = "Example:\n  counterfoil legal-hold lift --buyer B-1042 --case 7-O-123.26")]
+    #[command(after_help = "Examples:\n  counterfoil legal-hold lift --buyer B-1042 --case 7-O-123.26")]
     Lift(Case),
     /// List the holds that are in force
-    #[command(after_help = "Example:\n  counterfoil legal-hold list --shop shop-eu -o json")]
+    #[command(after_help = "Examples:\n  counterfoil legal-hold list --shop shop-eu -o json")]
     List {
         #[command(flatten)]
         log: LogArgs,

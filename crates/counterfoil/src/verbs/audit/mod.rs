@@ -13,15 +13,11 @@ pub(crate) mod replay;
 pub(crate) mod verify;
 pub(crate) mod what_if;
 
-use std::future::Future;
-use std::time::Duration;
-
-use audit::{Error, Point, Progress};
+use audit::{Error, Point};
 use clap::Args;
 use database::Database;
 use domain::{Position, ShopId, Timestamp};
 use event_log::Guard;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Globals;
 use crate::config::{DatabaseArgs, StateArgs};
@@ -97,31 +93,6 @@ pub(crate) fn point(text: &str) -> Result<Point, String> {
     let time: Result<Timestamp, _> = serde_json::from_value(text.into());
     time.map(Point::Time)
         .map_err(|_| "give a position, as 1042 or 0-1042, or a time, as 2026-11-25T18:00:00Z".to_owned())
-}
-
-/// Shows the progress of something long to a person who waits; programs see nothing of it.
-pub(crate) async fn shown<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
-    let bar = ProgressBar::no_length();
-    let style = "{msg}: {human_pos} of {human_len} ({percent} %), {per_sec}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    let mut work = std::pin::pin!(work);
-    let mut tick = tokio::time::interval(Duration::from_millis(200));
-    loop {
-        tokio::select! {
-            done = &mut work => {
-                bar.finish_and_clear();
-                return done;
-            }
-            _ = tick.tick() => {
-                let (what, done, whole) = progress.read();
-                bar.set_message(what);
-                bar.set_length(whole);
-                bar.set_position(done);
-            }
-        }
-    }
 }
 
 /// What somebody who audits can mend or has found keeps its words; trouble with the database keeps its cause.

@@ -5,10 +5,11 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::replay::difference_rows;
-use super::{LogArgs, shown, told};
+use super::{LogArgs, told};
 use crate::cli::Globals;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
+use crate::progress::shown;
 use crate::verbs::random_id;
 
 const COLUMNS: &[Column] = &[Column::text("WHERE", "where"), Column::text("WHAT DIFFERS", "what")];

@@ -12,11 +12,12 @@ use database::Database;
 use domain::{ShopId, Timestamp};
 use serde_json::{Value, json};
 
-use super::{NotingArgs, shown, told};
+use super::{NotingArgs, told};
 use crate::cli::Globals;
 use crate::config::duration;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
+use crate::progress::shown;
 use crate::verbs::by;
 
 const TOTALS: &[Column] = &[

@@ -10,11 +10,12 @@ use domain::ShopId;
 use read_models::{Difference, compare_live, store_all};
 use serde_json::{Value, json};
 
-use super::{LogArgs, point, shown, told};
+use super::{LogArgs, point, told};
 use crate::cli::Globals;
 use crate::config::DatabaseArgs;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
+use crate::progress::shown;
 use crate::project::Project;
 
 const COLUMNS: &[Column] = &[Column::text("WHERE", "where"), Column::text("WHAT DIFFERS", "what")];

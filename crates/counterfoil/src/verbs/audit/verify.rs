@@ -8,11 +8,12 @@ use evidence::{KeyEncryptionKey, Vault};
 use paypal::TrustAnchors;
 use serde_json::{Value, json};
 
-use super::{LogArgs, shown, told};
+use super::{LogArgs, told};
 use crate::cli::Globals;
 use crate::config::{KekArgs, TrustArgs};
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
+use crate::progress::shown;
 use crate::project::Project;
 use crate::trust;
 

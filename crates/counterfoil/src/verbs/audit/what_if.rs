@@ -9,10 +9,11 @@ use read_models::store_all;
 use serde_json::{Value, json};
 
 use super::replay::scratch;
-use super::{LogArgs, point, shown, told};
+use super::{LogArgs, point, told};
 use crate::cli::Globals;
 use crate::exit::{self, Exit};
 use crate::output::{self, Column, Format};
+use crate::progress::shown;
 
 const COLUMNS: &[Column] = &[
     Column::text("ORDER", "order"),

@@ -8,7 +8,7 @@ use intake::shops::ListedShop;
 use paypal::rest::{Client, Webhook};
 use paypal::translate::EVENT_TYPES;
 
-use super::doctor::{Findings, Verdict};
+use super::findings::{Findings, Verdict};
 use crate::accounts::PaypalArgs;
 
 /// Without these money is not known of until it is reconciled.
@@ -20,25 +20,25 @@ pub(super) async fn examine(
     pool: &Database,
     paypal: &PaypalArgs,
     public_url: Option<&str>,
+    shops: &[ListedShop],
     findings: &mut Findings,
 ) {
     standings(pool, findings).await;
     let accounts = match paypal.accounts(pool).await {
         Ok(accounts) => accounts,
-        Err(error) => return findings.add(Verdict::Fail, "PayPal", format!("{error:#}")),
+        Err(error) => {
+            let cure = "give each shop a file <shop>.json in the folder of COUNTERFOIL_PAYPAL_CREDENTIALS, as `serve --help` shows it";
+            return findings.fail("PayPal", format!("{error:#}"), cure);
+        }
     };
     if accounts.is_empty() {
-        let cure = "no credentials are given, so PayPal was not asked: set COUNTERFOIL_PAYPAL_CREDENTIALS";
-        return findings.add(Verdict::Warn, "PayPal", cure);
+        let cure = "set COUNTERFOIL_PAYPAL_CREDENTIALS to a folder with <shop>.json";
+        return findings.warn("PayPal", "no credentials are given, so PayPal was not asked", cure);
     }
-    let Some(shops) = findings.judge("PayPal", intake::shops::list(pool).await, "the shops can be listed")
-    else {
-        return;
-    };
     for shop in shops {
         let Ok(id) = ShopId::parse(&shop.shop) else { continue };
         if let Some(account) = accounts.get(&id) {
-            webhooks(&account.client, &shop, public_url, findings).await;
+            webhooks(&account.client, shop, public_url, findings).await;
         }
     }
 }
@@ -47,61 +47,80 @@ async fn webhooks(client: &Client, shop: &ListedShop, public_url: Option<&str>, 
     for id in &shop.webhook_ids {
         match client.webhook(id).await {
             Ok(Some(webhook)) => {
-                for (verdict, said) in judge(&webhook, &shop.shop, public_url) {
-                    findings.add(verdict, "PayPal", format!("{}: webhook {id} {said}", shop.shop));
+                for (verdict, said, cure) in judge(&webhook, &shop.shop, public_url) {
+                    findings.add(verdict, "PayPal", format!("{}: webhook {id} {said}", shop.shop), cure);
                 }
             }
             Ok(None) => {
-                let said = format!("{}: there is no webhook {id} of this application at PayPal", shop.shop);
-                findings.add(Verdict::Fail, "PayPal", said);
+                let what = format!("{}: there is no webhook {id} of this application at PayPal", shop.shop);
+                let cure = format!(
+                    "take its id from developer.paypal.com, Apps & Credentials, Webhooks: `counterfoil shops webhooks {} --add \
+                     ID --remove {id}`",
+                    shop.shop
+                );
+                findings.fail("PayPal", what, cure);
             }
-            Err(error) => findings.add(Verdict::Fail, "PayPal", format!("{}: {error}", shop.shop)),
+            Err(error) => {
+                let cure = "see the client id and secret in <shop>.json, and that this host reaches PayPal";
+                findings.fail("PayPal", format!("{}: {error}", shop.shop), cure);
+            }
         }
     }
 }
 
 /// What is to be said of a webhook.
-fn judge(webhook: &Webhook, shop: &str, public_url: Option<&str>) -> Vec<(Verdict, String)> {
+fn judge(webhook: &Webhook, shop: &str, public_url: Option<&str>) -> Vec<(Verdict, String, String)> {
     let path = format!("/webhooks/paypal/{shop}");
     let leads_here = match public_url {
         Some(public) => webhook.url == format!("{}{path}", public.trim_end_matches('/')),
         None => webhook.url.starts_with("https://") && webhook.url.ends_with(&path),
     };
     let url = if leads_here {
-        (Verdict::Ok, format!("leads to {}", webhook.url))
+        (Verdict::Ok, format!("leads to {}", webhook.url), String::new())
     } else {
         let public = public_url.unwrap_or("https://<this service>").trim_end_matches('/');
-        (Verdict::Fail, format!("leads to {}, and should to {public}{path}", webhook.url))
+        let cure =
+            format!("set its URL to {public}{path}, at developer.paypal.com, Apps & Credentials, Webhooks");
+        (Verdict::Fail, format!("leads to {}", webhook.url), cure)
     };
     let has: BTreeSet<&str> = webhook.event_types.iter().map(String::as_str).collect();
     let lacks: Vec<&str> = EVENT_TYPES.into_iter().filter(|kind| !has.contains(kind)).collect();
     let types = if has.contains("*") || lacks.is_empty() {
-        (Verdict::Ok, "is subscribed to all that is needed".to_owned())
+        (Verdict::Ok, "is subscribed to all that is needed".to_owned(), String::new())
     } else {
         let is_money = lacks.iter().any(|kind| MONEY.contains(kind));
         let verdict = if is_money { Verdict::Fail } else { Verdict::Warn };
-        (verdict, format!("is not subscribed to {}", lacks.join(", ")))
+        let cure = "add them to it, or \"All events\", at developer.paypal.com, Apps & Credentials, Webhooks"
+            .to_owned();
+        (verdict, format!("is not subscribed to {}", lacks.join(", ")), cure)
     };
     vec![url, types]
 }
 
 async fn standings(pool: &Database, findings: &mut Findings) {
     let asked = reconciliation::standings(pool).await;
-    let Some(standings) = findings.judge("reconciliation", asked, "can be asked for") else { return };
+    let Some(standings) = findings.asked("reconciliation", asked) else { return };
     for standing in standings {
         let through = standing.listed_through.map_or("never".to_owned(), |at| at.to_rfc3339());
-        let (verdict, why) = match &standing.error {
-            Some(why) => (Verdict::Fail, format!("; now: {why}")),
-            None if standing.awaiting > 0 => {
-                (Verdict::Warn, format!("; {} captures wait to be confirmed", standing.awaiting))
-            }
-            None => (Verdict::Ok, String::new()),
-        };
         let said = format!(
-            "{} is reconciled through {through}, {} events were missing{why}",
+            "{} is reconciled through {through}, {} events were missing",
             standing.shop, standing.appended
         );
-        findings.add(verdict, "reconciliation", said);
+        match &standing.error {
+            Some(why) => {
+                let cure = "see the shop's credentials, and that `serve` reaches PayPal";
+                findings.fail("reconciliation", format!("{said}; now: {why}"), cure);
+            }
+            None if standing.awaiting > 0 => {
+                let what = format!("{said}; {} captures wait to be confirmed", standing.awaiting);
+                findings.warn(
+                    "reconciliation",
+                    what,
+                    "`serve` asks PayPal about them, or answer them yourself",
+                );
+            }
+            None => findings.ok("reconciliation", said),
+        }
     }
 }
 
@@ -114,7 +133,7 @@ mod tests {
     }
 
     fn verdicts(webhook: &Webhook, public_url: Option<&str>) -> Vec<Verdict> {
-        judge(webhook, "s", public_url).into_iter().map(|(verdict, _)| verdict).collect()
+        judge(webhook, "s", public_url).into_iter().map(|(verdict, ..)| verdict).collect()
     }
 
     #[test]
