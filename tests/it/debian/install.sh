@@ -6,12 +6,14 @@ port=$1 listen=$2
 mount -t proc proc /proc
 
 dpkg --install /counterfoil.deb
-systemd-analyze verify counterfoil.service
+systemd-analyze verify --man=no counterfoil.service
 systemd-analyze security --offline=yes --threshold=25 counterfoil.service > /security.txt
 test -s /usr/share/man/man1/counterfoil-serve.1.gz
 test -s /usr/share/bash-completion/completions/counterfoil
 
-pg_ctlcluster 15 main start -o "-c port=$port"
+version=$(pg_lsclusters --no-header | cut -d ' ' -f 1)
+pg_conftool "$version" main set port "$port"
+pg_ctlcluster "$version" main start
 as_postgres() { runuser -u postgres -- psql -q -p "$port" -d "$1" -c "$2"; }
 as_postgres postgres "CREATE ROLE counterfoil_owner LOGIN CREATEROLE PASSWORD 'of the owner'"
 as_postgres postgres "CREATE DATABASE counterfoil OWNER counterfoil_owner"
@@ -23,7 +25,7 @@ as_postgres counterfoil "CREATE ROLE counterfoil LOGIN IN ROLE counterfoil_servi
 (umask 077; head -c 32 /dev/urandom > /etc/counterfoil/secrets/kek)
 counterfoil shops create shop --environment sandbox --webhook-id 7CR00000000000001
 (umask 077; counterfoil keys create shop --holder "a test" --role shop > /checkout.key)
-chown counterfoil: /var/lib/counterfoil/*
+chown -R counterfoil: /var/lib/counterfoil
 cp /paypal/root.pem /etc/counterfoil/roots/
 sed -i "s|@%2Frun%2Fpostgresql/|@%2Frun%2Fpostgresql:$port/|; s|^COUNTERFOIL_LISTEN=.*|COUNTERFOIL_LISTEN=$listen|" /etc/counterfoil/counterfoil.env
 
@@ -37,7 +39,7 @@ start=$(sed -n 's/^ExecStart=//p' "$unit")
 user=$(sed -n 's/^User=//p' "$unit")
 set +e
 # shellcheck disable=SC2046,SC2086
-env -i $(grep -v '^#' /etc/counterfoil/counterfoil.env) $settings COUNTERFOIL_CERTS=/paypal NOTIFY_SOCKET=/notify WATCHDOG_USEC=1000000 \
+env -i PATH="$PATH" $(grep -v '^#' /etc/counterfoil/counterfoil.env) $settings COUNTERFOIL_CERTS=/paypal NOTIFY_SOCKET=/notify WATCHDOG_USEC=1000000 \
     runuser -u "$user" -- $start 2> /serve.log &
 trap 'kill -TERM $(pidof counterfoil)' TERM
 wait $!

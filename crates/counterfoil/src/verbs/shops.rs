@@ -240,7 +240,8 @@ impl Configure {
 
 pub(crate) async fn open(database: &DatabaseArgs, project: Option<&Project>) -> anyhow::Result<Database> {
     let url = database.owner_url(project)?;
-    Ok(Database::connect(database.pool(url, "counterfoil shops", 1)).await?)
+    // The log appends over one, and tells others over another.
+    Ok(Database::connect(database.pool(url, "counterfoil shops", 2)).await?)
 }
 
 async fn listed(database: &Database) -> anyhow::Result<Vec<Value>> {
