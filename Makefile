@@ -21,7 +21,7 @@ MINUTES ?= 10
 FUZZERS ?= headers certificate body entry cursor note
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check deny test test-all test-citus bench hunt mutants faults soak fuzz fuzz-check clean-dev schema-dump contract-dump
+.PHONY: help build run check deny test test-all test-postgres test-citus bench hunt mutants faults soak fuzz fuzz-check clean-dev schema-dump contract-dump
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,17 @@ test: build ## All tests that need only PostgreSQL, which is found or got
 
 # `test` has the features too, so that everything is built once.
 test-all: FEATURES = --features kafka
-test-all: test fuzz-check ## Also the tests that need root or other tools
+test-all: test fuzz-check test-postgres ## Also the tests that need root or other tools
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace $(FEATURES) --test it -- --ignored
+
+# Beside the one that everything else is tested on. What is fetched is kept beside the build.
+POSTGRES ?= 14 16 17 18
+ON_POSTGRES = schema:: event_log:: settlement:: promises:: http_api:: relay:: plans:: feed:: tree:: auditor::an_auditor
+test-postgres: build ## The main path on other versions of PostgreSQL: make test-postgres POSTGRES="14 18"
+	@set -e; for major in $(POSTGRES); do \
+		bin="$$($(BIN) postgres --major $$major --project $(TARGET)/postgres)"; echo "PostgreSQL $$major: $$bin"; \
+		COUNTERFOIL_PG_BIN="$$bin" PATH="$$bin:$$PATH" $(CARGO) test --workspace --profile $(PROFILE) $(FEATURES) --test it -- $(ON_POSTGRES); \
+	done
 
 # The main path of the suite, each test in a database of its own over all nodes. What is skipped plants triggers, rules or locks
 # over all shops, which Citus does not take.

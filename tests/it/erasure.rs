@@ -135,7 +135,7 @@ fn readable(opened: &[(i64, Option<Vec<u8>>)]) -> usize {
 
 /// The whole database as text has no canary, in clear or as bytes.
 fn assert_no_canary(served: &Served) {
-    let pg_dump = private_postgres::Binaries::find(None, None).unwrap().program("pg_dump");
+    let pg_dump = test_support::binaries().program("pg_dump");
     if !pg_dump.is_file() {
         test_support::skip("pg_dump is missing", "apt-get install postgresql-client");
         return;

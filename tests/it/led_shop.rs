@@ -128,7 +128,7 @@ pub(crate) async fn append(appender: &Appender, shop: &ShopId, fact: NewFact) ->
             position = Some(appended.position());
             true
         }
-        Err(AppendError::Busy | AppendError::Unavailable(_)) => false,
+        Err(AppendError::Busy { .. } | AppendError::Unavailable(_)) => false,
         Err(error) => panic!("{error}"),
     })
     .await;

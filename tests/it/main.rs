@@ -15,6 +15,7 @@ mod citus;
 mod cli;
 mod contract;
 mod crash;
+mod debian;
 mod doctor;
 mod downstream;
 mod erasure;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use private_postgres::{Binaries, Cluster, Options};
+use private_postgres::{Cluster, Options};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use test_support::{Server, TestDatabase, wait_until};
@@ -34,8 +34,7 @@ impl Reachable {
     async fn start() -> Self {
         let (folder, port) = (TempDir::new(), free_address().port());
         let options = Options::new(folder.path().join("data")).on_loopback(port);
-        let start =
-            move || Server::on(Cluster::start(&Binaries::find(None, None).unwrap(), &options).unwrap());
+        let start = move || Server::on(Cluster::start(&test_support::binaries(), &options).unwrap());
         let server = tokio::task::spawn_blocking(start).await.unwrap();
         Self { server, port, _folder: folder }
     }

@@ -32,7 +32,7 @@ fn statements(dump: &str) -> String {
 
 /// The schema of a database, as in the file. None: skip the test, it was said why.
 pub(crate) fn made(database: &TestDatabase) -> Option<String> {
-    let programs = private_postgres::Binaries::find(None, None).unwrap();
+    let programs = test_support::binaries();
     let pg_dump = programs.program("pg_dump");
     if !pg_dump.is_file() {
         test_support::skip("pg_dump is missing", "apt-get install postgresql-client");

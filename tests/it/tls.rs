@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use database::{Config, Database};
-use private_postgres::{Binaries, Cluster, Options};
+use private_postgres::{Cluster, Options};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use secrecy::ExposeSecret;
 use test_support::{TestDatabase, wait_until};
@@ -132,9 +132,8 @@ impl SecurePostgres {
         let (dir, port) = (TempDir::new(), free_address().port());
         let data = dir.path().join("data");
         let options = Options::new(data).on_loopback(port);
-        let cluster = tokio::task::spawn_blocking(move || {
-            Cluster::start(&Binaries::find(None, None).unwrap(), &options).unwrap()
-        });
+        let cluster =
+            tokio::task::spawn_blocking(move || Cluster::start(&test_support::binaries(), &options).unwrap());
         let started = Self { cluster: cluster.await.unwrap(), port, _dir: dir };
         let data = started.cluster.data_dir().display().to_string();
         // Written by the server itself, so that the key is its own.

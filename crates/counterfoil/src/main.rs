@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod project;
 mod service;
+mod supervision;
 mod telemetry;
 mod trust;
 mod verbs;

@@ -8,12 +8,14 @@ use database::Database;
 use domain::{Position, ShopId};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::batcher::{Batcher, Request};
 use crate::fact::Prepared;
 use crate::notify::Notifier;
+use crate::turns::Turns;
 use crate::{AppendError, Appended, Guard, NewFact};
 
 /// How much may wait, and how much shares a transaction.
@@ -64,10 +66,11 @@ struct Doors {
     by_shop: HashMap<ShopId, Door>,
 }
 
-/// A shop's queue, once it is used, and its head.
+/// A shop's queue, once it is used, its head, and who may come again when.
 struct Door {
     queue: Option<mpsc::Sender<Request>>,
     head: Arc<watch::Sender<i64>>,
+    turns: Arc<Mutex<Turns>>,
 }
 
 impl Appender {
@@ -106,18 +109,28 @@ impl Appender {
         let fact = Prepared::new(shop, fact)?;
         let (answer, answered) = oneshot::channel();
         self.queue(shop)?.try_send(Request { fact, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => AppendError::Busy,
+            mpsc::error::TrySendError::Full(_) => AppendError::Busy { after: self.turn(shop) },
             mpsc::error::TrySendError::Closed(_) => stopping(),
         })?;
         answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    /// Whether one more fact of this shop would be refused as busy now: asked before work is done for it.
+    /// Where one more fact of this shop would be refused as busy now, after how long it should come again: asked before work
+    /// is done for it.
     #[must_use]
-    pub fn is_full(&self, shop: &ShopId) -> bool {
-        let doors = self.doors();
-        let queue = doors.by_shop.get(shop).and_then(|door| door.queue.as_ref());
-        queue.is_some_and(|queue| queue.capacity() == 0 && !queue.is_closed())
+    pub fn busy(&self, shop: &ShopId) -> Option<Duration> {
+        let is_full = {
+            let doors = self.doors();
+            let queue = doors.by_shop.get(shop).and_then(|door| door.queue.as_ref());
+            queue.is_some_and(|queue| queue.capacity() == 0 && !queue.is_closed())
+        };
+        is_full.then(|| self.turn(shop))
+    }
+
+    fn turn(&self, shop: &ShopId) -> Duration {
+        let turns = self.doors().by_shop.entry(shop.clone()).or_insert_with(Door::new).turns.clone();
+        let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.give(Instant::now())
     }
 
     /// The last position of the shop's log that this process knows of; -1 before it knows any.
@@ -170,6 +183,7 @@ impl Appender {
             guard: self.inner.guard.clone(),
             queue,
             head: door.head.clone(),
+            turns: door.turns.clone(),
             notifier: self.inner.notifier.clone(),
             session: None,
             doubted: 0,
@@ -194,7 +208,8 @@ impl std::fmt::Debug for Appender {
 
 impl Door {
     fn new() -> Self {
-        Self { queue: None, head: Arc::new(watch::Sender::new(-1)) }
+        let turns = Arc::new(Mutex::new(Turns::new(Instant::now())));
+        Self { queue: None, head: Arc::new(watch::Sender::new(-1)), turns }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::append::{Options, raise};
 use crate::fact::{Digest, Prepared};
 use crate::notify::Notifier;
 use crate::settle::settle;
+use crate::turns::Turns;
 use crate::write::{Failure, Session, Trust};
 use crate::{AppendError, Appended, Guard};
 
@@ -36,6 +37,7 @@ pub(crate) struct Batcher {
     pub(crate) guard: Guard,
     pub(crate) queue: mpsc::Receiver<Request>,
     pub(crate) head: Arc<watch::Sender<i64>>,
+    pub(crate) turns: Arc<Mutex<Turns>>,
     pub(crate) notifier: Arc<Notifier>,
     /// Kept while there is work, given back when the queue is empty.
     pub(crate) session: Option<Session>,
@@ -98,6 +100,10 @@ impl Batcher {
         while let Some(mut batch) = waiting.pop() {
             match self.commit(&batch).await {
                 Ok(answers) => {
+                    self.turns
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .took(Instant::now(), batch.len());
                     for (request, answer) in batch.into_iter().zip(answers) {
                         let _ = request.answer.send(answer);
                     }

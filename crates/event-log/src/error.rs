@@ -1,5 +1,7 @@
 //! What can go wrong with the log, by what the caller can do.
 
+use std::time::Duration;
+
 use domain::Position;
 
 use crate::{EntryError, Fork};
@@ -9,7 +11,10 @@ use crate::{EntryError, Fork};
 pub enum AppendError {
     /// Too many wait already: 503 with Retry-After.
     #[error("too many appends are waiting")]
-    Busy,
+    Busy {
+        /// How long to stay away, so that not all come again together.
+        after: Duration,
+    },
     /// The database cannot be had, or it is not known whether it committed: try again with the same id.
     #[error("the log cannot be written now: {0}")]
     Unavailable(String),

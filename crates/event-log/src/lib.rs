@@ -28,6 +28,7 @@ mod settle;
 mod state_file;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod write;
 
 pub use act::{Act, Operator};

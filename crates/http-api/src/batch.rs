@@ -178,7 +178,7 @@ async fn append(
             Err(
                 error @ (CommandError::Unavailable { .. }
                 | CommandError::Forked(_)
-                | CommandError::Busy
+                | CommandError::Busy { .. }
                 | CommandError::Internal(_)),
             ) => {
                 return Err(commands::refused(error));
@@ -200,7 +200,7 @@ async fn append_one(intake: &Intake, by: &By, command: Command) -> Result<intake
     let mut tries = 0;
     loop {
         match intake.command(by, command.clone()).await {
-            Err(CommandError::Busy) if tries < TRIES => {
+            Err(CommandError::Busy { .. }) if tries < TRIES => {
                 tries += 1;
                 tokio::time::sleep(std::time::Duration::from_millis(10 << tries)).await;
             }

@@ -140,7 +140,7 @@ pub(crate) fn refused(error: CommandError) -> Problem {
         CommandError::NotFound(what) => Problem::new(Code::NotFound, what),
         CommandError::Unavailable { what, source } => Problem::unavailable(what, source.as_ref()),
         CommandError::Forked(fork) => Problem::forked(&fork),
-        CommandError::Busy => Problem::new(Code::Unavailable, "Too much is waiting already."),
+        CommandError::Busy { after } => Problem::busy(after),
         error @ CommandError::Internal(_) => Problem::internal(&error),
     }
 }

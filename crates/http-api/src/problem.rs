@@ -3,6 +3,7 @@
 //! The codes are the contract with clients: a code never changes its meaning or its status.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -163,6 +164,12 @@ impl Problem {
             | database::Error::CommitUnknown(_) => Self::unavailable(what, error),
             _ => Self::internal(error),
         }
+    }
+
+    /// Too much waits already; who comes again after the time that it is given is taken.
+    pub(crate) fn busy(after: Duration) -> Self {
+        let seconds = u32::try_from(after.as_secs_f64().ceil() as u64).unwrap_or(u32::MAX);
+        Self::new(Code::Unavailable, "Too much is waiting already.").after(seconds.max(1))
     }
 
     /// Nothing is appended to a log that is not the one that it was. The guard has told it loudly.

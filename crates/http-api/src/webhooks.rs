@@ -154,9 +154,7 @@ fn answer(error: CallbackError) -> (CallbackResult, Problem) {
             (CallbackResult::Unavailable, Problem::unavailable(what, source.as_ref()))
         }
         CallbackError::Forked(fork) => (CallbackResult::Unavailable, Problem::forked(&fork)),
-        CallbackError::Busy => {
-            (CallbackResult::Unavailable, Problem::new(Code::Unavailable, "Too much is waiting already."))
-        }
+        CallbackError::Busy { after } => (CallbackResult::Unavailable, Problem::busy(after)),
         CallbackError::Internal(why) => {
             (CallbackResult::Refused, Problem::internal(&CallbackError::Internal(why)))
         }

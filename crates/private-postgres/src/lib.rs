@@ -17,4 +17,4 @@ mod privileges;
 pub use binaries::{Binaries, MINIMUM_MAJOR};
 pub use cluster::{Cluster, Options};
 pub use error::Error;
-pub use install::install;
+pub use install::{install, install_major};

@@ -22,7 +22,7 @@ mod witness;
 
 pub use missing::skip;
 pub use omniwitness::Omniwitness;
-pub use server::Server;
+pub use server::{Server, binaries};
 pub use test_database::{Backup, TestDatabase};
 pub use wait::wait_until;
 pub use witness::{AnyWitness, TestWitness};

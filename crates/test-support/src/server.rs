@@ -5,6 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use private_postgres::{Binaries, Cluster, Options};
@@ -227,8 +228,18 @@ fn place(cluster: Cluster, slot: Option<File>) -> Place {
     (url.parse().unwrap(), Some(Mutex::new(cluster)), slot)
 }
 
+/// The PostgreSQL under test: that of `COUNTERFOIL_PG_BIN`, else what is found.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn binaries() -> Binaries {
+    let named = std::env::var_os("COUNTERFOIL_PG_BIN").map(PathBuf::from);
+    Binaries::find(named.as_deref(), None).unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn start_cluster() -> (Cluster, File) {
-    let binaries = Binaries::find(None, None).unwrap_or_else(|error| panic!("{error}"));
+    let binaries = binaries();
     let base = build_dir().join(format!("test-postgres-{}", binaries.major()));
     std::fs::create_dir_all(&base).unwrap();
     for number in 0..64 {

@@ -73,7 +73,7 @@ pub(crate) fn of_the_database(round: Round) -> LocalBoxFuture<'static, Verdict> 
         let server = tokio::task::spawn_blocking({
             let (dir, clock) = (folder.path().to_owned(), clock.clone());
             move || {
-                let usual = Binaries::find(None, None).unwrap_or_else(|error| panic!("{error}"));
+                let usual = test_support::binaries();
                 let programs = dir.join("bin");
                 std::fs::create_dir_all(&programs).unwrap();
                 std::os::unix::fs::symlink(usual.bin_dir().join("initdb"), programs.join("initdb")).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use private_postgres::{Binaries, Cluster, Options};
+use private_postgres::{Cluster, Options};
 use secrecy::ExposeSecret;
 use test_support::{Server, TestDatabase, wait_until};
 
@@ -74,7 +74,7 @@ async fn once(round: &Round) -> super::round::Held {
 
 /// A primary, and a copy that follows it.
 fn pair(dir: PathBuf) -> (Arc<Server>, Cluster) {
-    let binaries = Binaries::find(None, None).unwrap_or_else(|error| panic!("{error}"));
+    let binaries = test_support::binaries();
     let start = |name: &str| {
         let options = Options::new(dir.join(name)).with_setting("hot_standby", "on");
         Cluster::start(&binaries, &options).unwrap_or_else(|error| panic!("{error}"))

@@ -73,7 +73,7 @@ impl Disks {
 }
 
 fn usual() -> Binaries {
-    Binaries::find(None, None).unwrap_or_else(|error| panic!("{error}"))
+    test_support::binaries()
 }
 
 /// Programs of a server whose `fsync` can be switched off once it runs: the command line has the last word else.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use access::Role;
 use futures_util::future::{LocalBoxFuture, join_all};
-use private_postgres::Binaries;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use test_support::{Server, TestDatabase};
@@ -45,7 +44,7 @@ async fn restore(from: &TestDatabase, server: &Arc<Server>) -> TestDatabase {
     let superuser = |test: &TestDatabase| {
         test.url_owner().expose_secret().replace("user=test_owner", "user=counterfoil_owner")
     };
-    let programs = Binaries::find(None, None).unwrap();
+    let programs = test_support::binaries();
     let mut dump = Command::new(programs.program("pg_dump"))
         .args(["--dbname", &superuser(from)])
         .stdout(Stdio::piped())

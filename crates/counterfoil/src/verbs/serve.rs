@@ -16,6 +16,7 @@ use crate::cli::Globals;
 use crate::config::ServiceArgs;
 use crate::exit::{self, Exit};
 use crate::service::{self, Parts, Service, Signing};
+use crate::supervision::Supervised;
 use crate::trust;
 
 /// Serve: take callbacks and commands, decide, answer.
@@ -97,10 +98,12 @@ impl Serve {
             reconcile_every: args.paypal.reconcile_every,
         };
         let mut service = Service::start(parts).await?;
+        let supervised = Supervised::ready(&format!("serving on {}", service.address()));
         tokio::select! {
             error = service.failed() => return Err(error),
             asked = service::asked_to_stop() => asked?,
         }
+        supervised.stopping();
         service.stop().await?;
         Ok(Exit::Ok)
     }
