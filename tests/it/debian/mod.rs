@@ -67,7 +67,8 @@ async fn settle_an_order(root: &Path, authority: &Authority, url: &str) {
     };
     command("stock/tea/receive", json!({"id": "first", "qty": 10})).await;
     let lines = json!([{"sku": "tea", "qty": 2, "unit_minor": 500}]);
-    let order = json!({"order": "o-1", "buyer": "b-1", "currency": "EUR", "total_minor": 1000, "lines": lines});
+    let order =
+        json!({"order": "o-1", "buyer": "b-1", "currency": "EUR", "total_minor": 1000, "lines": lines});
     command("orders", order).await;
 
     let mut ids = Ids::seeded(1);
