@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::batcher::{Batcher, Request};
 use crate::fact::Prepared;
 use crate::notify::Notifier;
-use crate::{AppendError, Appended, Guard, NewFact};
+use crate::{AppendError, Appended, Guard, Meters, NewFact};
 
 /// How much may wait, and how much shares a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ struct Inner {
     guard: Guard,
     doors: Mutex<Doors>,
     notifier: Arc<Notifier>,
+    meters: Meters,
     tasks: TaskTracker,
     /// Where the tasks run: whoever appends may do so from another runtime, which ends before this does.
     runtime: Handle,
@@ -89,6 +90,7 @@ impl Appender {
             guard,
             doors: Mutex::default(),
             notifier,
+            meters: Meters::default(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
             _guard: stop.clone().drop_guard(),
@@ -138,6 +140,12 @@ impl Appender {
         &self.inner.guard
     }
 
+    /// What is counted of appends, those of somebody else's transactions among them.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.inner.meters
+    }
+
     /// Takes nothing new, and returns when all that waits is committed and answered.
     pub async fn drain(&self) {
         {
@@ -171,6 +179,7 @@ impl Appender {
             queue,
             head: door.head.clone(),
             notifier: self.inner.notifier.clone(),
+            meters: self.inner.meters.clone(),
             session: None,
             doubted: 0,
             has_reimported: false,

@@ -14,7 +14,7 @@ use crate::fact::{Digest, Prepared};
 use crate::notify::Notifier;
 use crate::settle::settle;
 use crate::write::{Failure, Session, Trust};
-use crate::{AppendError, Appended, Guard};
+use crate::{AppendError, Appended, Guard, Meters};
 
 /// After a batch that held something known, so many are looked up: where one is repeated, more are about to be.
 const DOUBTED: u32 = 256;
@@ -37,6 +37,7 @@ pub(crate) struct Batcher {
     pub(crate) queue: mpsc::Receiver<Request>,
     pub(crate) head: Arc<watch::Sender<i64>>,
     pub(crate) notifier: Arc<Notifier>,
+    pub(crate) meters: Meters,
     /// Kept while there is work, given back when the queue is empty.
     pub(crate) session: Option<Session>,
     /// So many batches are looked up yet before one is trusted to be new again.
@@ -189,6 +190,7 @@ impl Batcher {
         if let Some(last) = settled.rows.events.last(known.epoch) {
             self.guard.remember(&self.shop, last);
         }
+        self.meters.appended(&settled.rows.events.types);
         self.stored.extend(settled.rows.certificates.iter().map(|certificate| certificate.sha256));
         for alarm in &settled.alarms {
             alarm.raise(self.shop.as_str());

@@ -150,6 +150,12 @@ impl Placed<'_> {
         self.columns.last(self.epoch)
     }
 
+    /// Their types.
+    #[must_use]
+    pub fn types(&self) -> &[&'static str] {
+        &self.columns.types
+    }
+
     /// Their positions.
     #[must_use]
     pub fn positions(&self) -> Vec<Position> {

@@ -6,6 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::{Fact, Position, ShopId, Timestamp, Unreadable};
 use event_log::{AppendError, Appended, Certificate, Dedupe, NewFact, SealedEvidence, Transmission};
@@ -13,7 +14,7 @@ use evidence::{CallbackEvidence, VerifiedBy};
 use paypal::{Authentic, Refused, Translation, TransmissionHeaders};
 
 use crate::door::as_sealed;
-use crate::postback::Opinion;
+use crate::postback::{Opinion, Postback};
 use crate::shops::Shop;
 use crate::{CallbackError, Intake, ShopError};
 
@@ -188,21 +189,40 @@ impl Intake {
         headers: &TransmissionHeaders,
         body: &[u8],
     ) -> Result<Proof, CallbackError> {
+        let began = Instant::now();
         let verified = self.verify(shop, headers, body).await;
+        self.0.meters.verified(began.elapsed());
         let Some(postback) = &self.0.postback else { return verified.map(Proof::Signature) };
         let disowned = || CallbackError::NotAuthentic("PayPal says that it has not sent this".to_owned());
         match verified {
-            Ok(authentic) if postback.is_asked_always() => match postback.ask(shop, headers, body).await {
-                Opinion::NotSent => Err(disowned()),
-                Opinion::Sent(_) | Opinion::None => Ok(Proof::Signature(authentic)),
-            },
-            Err(error @ CallbackError::NoCertificate(_)) => match postback.ask(shop, headers, body).await {
-                Opinion::Sent(webhook_id) => Ok(Proof::Postback { webhook_id }),
-                Opinion::NotSent => Err(disowned()),
-                Opinion::None => Err(error),
-            },
+            Ok(authentic) if postback.is_asked_always() => {
+                match self.ask(postback, shop, headers, body).await {
+                    Opinion::NotSent => Err(disowned()),
+                    Opinion::Sent(_) | Opinion::None => Ok(Proof::Signature(authentic)),
+                }
+            }
+            Err(error @ CallbackError::NoCertificate(_)) => {
+                match self.ask(postback, shop, headers, body).await {
+                    Opinion::Sent(webhook_id) => Ok(Proof::Postback { webhook_id }),
+                    Opinion::NotSent => Err(disowned()),
+                    Opinion::None => Err(error),
+                }
+            }
             verified => verified.map(Proof::Signature),
         }
+    }
+
+    async fn ask(
+        &self,
+        postback: &Postback,
+        shop: &Shop,
+        headers: &TransmissionHeaders,
+        body: &[u8],
+    ) -> Opinion {
+        let began = Instant::now();
+        let opinion = postback.ask(shop, headers, body).await;
+        self.0.meters.asked(began.elapsed());
+        opinion
     }
 
     async fn verify(
