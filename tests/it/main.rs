@@ -33,6 +33,8 @@ mod instances;
 mod led_shop;
 mod limits;
 mod load;
+mod logs;
+mod metrics;
 mod moves;
 mod old_logs;
 mod openapi;

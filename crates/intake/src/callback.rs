@@ -265,7 +265,8 @@ impl Intake {
             appended => (appended, unreadable),
         };
         match appended {
-            Ok(Appended::New { position, .. }) => {
+            Ok(Appended::New { position, id }) => {
+                tracing::debug!(shop = %shop.id, %position, event = %id, "a callback is in the log");
                 if unreadable {
                     tracing::error!(shop = %shop.id, %position, "an authentic callback cannot be understood");
                 }
