@@ -51,7 +51,7 @@ async fn told_with_a_sink() -> BTreeMap<String, String> {
     let served = Served::start(Limits::default()).await;
     let nobody = json!({"name": "books", "kind": "nats", "target": {"servers": "127.0.0.1:9"}});
     let (status, answer) = served.post("/v1/sinks", &served.operator_key, &nobody).await;
-    assert_eq!(status, 200, "{answer}");
+    assert_eq!(status, 201, "{answer}");
     let running = served.run_sinks();
     let sample =
         format!("counterfoil_sink_attempts_total{{shop=\"{SHOP}\",sink=\"books\",result=\"unavailable\"}}");
