@@ -66,6 +66,8 @@ mod soundness;
 mod take_over;
 mod time_stamps;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod tree;
 mod tree_files;
 mod tree_ground;

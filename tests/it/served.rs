@@ -434,7 +434,7 @@ fn sign(authority: &Authority, webhook_id: &str, body: &[u8]) -> Vec<(String, St
     paypal_simulator::sign(authority, webhook_id, body, Timestamp::new(SystemClock.now()))
 }
 
-fn captured_body(order: &str, value: &str) -> Vec<u8> {
+pub(crate) fn captured_body(order: &str, value: &str) -> Vec<u8> {
     json!({
         "id": format!("WH-{order}-{value}"),
         "event_version": "1.0",

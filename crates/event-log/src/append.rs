@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use trace_context::TraceParent;
 
 use crate::batcher::{Batcher, Request};
 use crate::fact::Prepared;
@@ -105,7 +106,20 @@ impl Appender {
     /// [`AppendError`], by what the caller can do. After [`AppendError::Unavailable`] the fact may yet be in the log:
     /// trying again with the same ids tells.
     pub async fn append(&self, shop: &ShopId, fact: NewFact) -> Result<Appended, AppendError> {
-        let fact = Prepared::new(shop, fact)?;
+        self.append_in(shop, fact, None).await
+    }
+
+    /// The same, of a trace, which is kept beside the event.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub async fn append_in(
+        &self,
+        shop: &ShopId,
+        fact: NewFact,
+        trace: Option<TraceParent>,
+    ) -> Result<Appended, AppendError> {
+        let fact = Prepared { trace, ..Prepared::new(shop, fact)? };
         let (answer, answered) = oneshot::channel();
         self.queue(shop)?.try_send(Request { fact, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Busy,

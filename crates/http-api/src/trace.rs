@@ -35,7 +35,12 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     let span = tracing::info_span!(
         "request", id = %id, method = %request.method(), route = %route, trace_id = tracing::field::Empty
     );
-    if let Some(trace) = parent(request.headers()) {
+    let parent = parent(request.headers());
+    if let Some(parent) = &parent {
+        trace_context::follow(&span, parent);
+    }
+    // The request's own place, where it is recorded here.
+    if let Some(trace) = trace_context::of(&span).or(parent) {
         span.record("trace_id", trace.trace());
         request.extensions_mut().insert(trace);
     }

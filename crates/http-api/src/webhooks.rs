@@ -93,6 +93,7 @@ async fn take(
         let _turn = if fetches { Some(api.admission.fetch().map_err(unproven)?) } else { None };
         api.intake.verify_callback(&shop, headers, Vec::from(body)).await.map_err(refused)?
     };
+    let authentic = authentic.of_trace(trace::of(request));
     api.intake.callback(&shop, authentic).await.map_err(refused)
 }
 

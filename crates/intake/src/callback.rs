@@ -12,6 +12,8 @@ use domain::{Fact, Position, ShopId, Timestamp, Unreadable};
 use event_log::{AppendError, Appended, Certificate, Dedupe, NewFact, SealedEvidence, Transmission};
 use evidence::{CallbackEvidence, VerifiedBy};
 use paypal::{Authentic, Refused, Translation, TransmissionHeaders};
+use trace_context::TraceParent;
+use tracing::Instrument as _;
 
 use crate::door::as_sealed;
 use crate::postback::{Opinion, Postback};
@@ -56,6 +58,15 @@ pub struct AuthenticCallback {
     headers: TransmissionHeaders,
     body: Vec<u8>,
     proof: Proof,
+    trace: Option<TraceParent>,
+}
+
+impl AuthenticCallback {
+    /// It belongs to this trace, which is kept beside its event.
+    #[must_use]
+    pub fn of_trace(self, trace: Option<TraceParent>) -> Self {
+        Self { trace, ..self }
+    }
 }
 
 /// The headers of a callback, in their form.
@@ -106,7 +117,7 @@ impl Intake {
         body: Vec<u8>,
     ) -> Result<AuthenticCallback, CallbackError> {
         let proof = self.prove(shop, &headers, &body).await?;
-        Ok(AuthenticCallback { headers, body, proof })
+        Ok(AuthenticCallback { headers, body, proof, trace: None })
     }
 
     /// Takes a callback that is authentic: translates, seals, appends. It needs no session with the database of its own,
@@ -119,7 +130,7 @@ impl Intake {
         shop: &Shop,
         callback: AuthenticCallback,
     ) -> Result<Received, CallbackError> {
-        let AuthenticCallback { headers, body, proof } = callback;
+        let AuthenticCallback { headers, body, proof, trace } = callback;
         let translation = translate(shop, &body);
         let body_mac = shop.hash_key.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
@@ -146,7 +157,7 @@ impl Intake {
             evidence: Some(Arc::new(sealed)),
             certificate,
         };
-        self.append_callback(shop, fact, translation.paypal_type).await
+        self.append_callback(shop, fact, translation.paypal_type, trace).await
     }
 
     /// Takes a callback that was read from PayPal's API instead of delivered: it has no transmission and no signature, is
@@ -179,7 +190,7 @@ impl Intake {
             evidence: Some(Arc::new(self.seal(shop, &evidence)?)),
             certificate: None,
         };
-        self.append_callback(shop, fact, translation.paypal_type).await
+        self.append_callback(shop, fact, translation.paypal_type, None).await
     }
 
     /// By the signature; and by PayPal's own word, where that is wanted and can be had.
@@ -248,19 +259,34 @@ impl Intake {
         sealed.map(as_sealed).map_err(|e| CallbackError::Internal(e.to_string()))
     }
 
+    /// Where there is a trace, the append is a span of it, and what follows from the event follows from that.
+    async fn append_in(
+        &self,
+        shop: &Shop,
+        fact: NewFact,
+        trace: Option<TraceParent>,
+    ) -> Result<Appended, AppendError> {
+        let Some(trace) = trace else { return self.0.appender.append(&shop.id, fact).await };
+        let span = tracing::info_span!("append", shop = %shop.id);
+        trace_context::follow(&span, &trace);
+        let kept = trace_context::of(&span).unwrap_or(trace);
+        self.0.appender.append_in(&shop.id, fact, Some(kept)).instrument(span).await
+    }
+
     async fn append_callback(
         &self,
         shop: &Shop,
         fact: NewFact,
         paypal_type: Option<String>,
+        trace: Option<TraceParent>,
     ) -> Result<Received, CallbackError> {
         let unreadable = matches!(fact.fact, Fact::CallbackUnreadable(_));
         let spare = fact.clone();
-        let (appended, unreadable) = match self.0.appender.append(&shop.id, fact).await {
+        let (appended, unreadable) = match self.append_in(shop, fact, trace).await {
             Err(AppendError::TooLarge { .. } | AppendError::Invalid(_)) if !unreadable => {
                 let why = "says more than an entry can hold".to_owned();
                 let fact = Fact::CallbackUnreadable(Unreadable { paypal_type, why });
-                (self.0.appender.append(&shop.id, NewFact { fact, ..spare }).await, true)
+                (self.append_in(shop, NewFact { fact, ..spare }, trace).await, true)
             }
             appended => (appended, unreadable),
         };

@@ -3,6 +3,8 @@
 //!
 //! Never: know what is traced.
 
+mod span;
 mod traceparent;
 
+pub use span::{RECORDED, follow, of};
 pub use traceparent::{Invalid, TraceParent};

@@ -7,6 +7,7 @@
 
 mod ahead;
 mod course;
+mod hops;
 mod kafka;
 mod meters;
 mod nats;

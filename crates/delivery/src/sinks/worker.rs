@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ahead::Ahead;
 use super::course::Course;
+use super::hops::Hops;
 use super::meters::SinkMeters;
 use super::publisher::{self, Context, Delivery, Publisher};
 use super::settings::{Secrets, Settings};
@@ -273,7 +274,9 @@ impl Worker {
             return Err(Stop::failing("it is not open"));
         };
         let ahead = self.ahead();
-        let (deliveries, page) = self.kept(join(publisher.publish(messages), ahead.read())).await?;
+        let hops = Hops::begin(&self.lease.shop, &self.name, messages);
+        let (deliveries, page) = self.kept(join(publisher.publish(hops.messages()), ahead.read())).await?;
+        hops.end(&deliveries);
         self.publisher = Some(publisher);
         self.meters.count(&deliveries);
         // What could not be read is read when there is nothing else to do, and told then.
