@@ -14,6 +14,9 @@ use super::publisher::Delivery;
 /// Upper bounds, in seconds: a broker nearby, an endpoint that is slow, one that was down for a night.
 const LATENCIES: [f64; 11] = [0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0, 300.0, 3_600.0, 86_400.0];
 
+/// What is counted: not what was held back, for then nothing was tried.
+const RESULTS: [&str; 5] = ["confirmed", "unavailable", "refused", "undeliverable", "gone"];
+
 type Labels<const N: usize> = [(&'static str, String); N];
 
 /// Counts of the sinks that one process runs. Clones are the same.
@@ -47,11 +50,7 @@ impl Meters {
             self.attempts.get_or_create_owned(&[shop, sink, ("result", result.to_owned())])
         };
         SinkMeters {
-            confirmed: count("confirmed"),
-            unavailable: count("unavailable"),
-            refused: count("refused"),
-            undeliverable: count("undeliverable"),
-            gone: count("gone"),
+            attempts: RESULTS.map(|result| (result, count(result))),
             latency: self.latencies.get_or_create_owned(&labels),
         }
     }
@@ -60,27 +59,17 @@ impl Meters {
 /// Those of one sink, found once.
 #[derive(Debug)]
 pub(crate) struct SinkMeters {
-    confirmed: Counter,
-    unavailable: Counter,
-    refused: Counter,
-    undeliverable: Counter,
-    gone: Counter,
+    attempts: [(&'static str, Counter); RESULTS.len()],
     latency: Histogram,
 }
 
 impl SinkMeters {
     pub(crate) fn count(&self, deliveries: &[Delivery]) {
         for delivery in deliveries {
-            let counter = match delivery {
-                Delivery::Confirmed => &self.confirmed,
-                // Nothing was tried.
-                Delivery::Held => continue,
-                Delivery::Unavailable(_) | Delivery::Busy { .. } => &self.unavailable,
-                Delivery::Refused { .. } => &self.refused,
-                Delivery::Undeliverable(_) => &self.undeliverable,
-                Delivery::Gone(_) => &self.gone,
-            };
-            counter.inc();
+            let counted = self.attempts.iter().find(|(result, _)| *result == delivery.name());
+            if let Some((_, counter)) = counted {
+                counter.inc();
+            }
         }
     }
 
