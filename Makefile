@@ -51,7 +51,7 @@ test: build ## All tests that need only PostgreSQL, which is found or got
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --workspace --profile $(PROFILE) $(FEATURES)
 
 # `test` has the features too, so that everything is built once.
-test-all: FEATURES = --features kafka
+test-all: FEATURES = --features kafka,otel
 test-all: test fuzz-check test-postgres ## Also the tests that need root or other tools
 	PATH="$$($(BIN) postgres):$$PATH" $(CARGO) test --profile $(PROFILE) --workspace $(FEATURES) --test it -- --ignored
 

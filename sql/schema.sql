@@ -274,6 +274,7 @@ CREATE TABLE counterfoil.events (
     cause bigint,
     entry text NOT NULL COLLATE pg_catalog."C",
     leaf_hash bytea NOT NULL,
+    traceparent text COLLATE pg_catalog."C",
     CONSTRAINT events_kind_check CHECK ((kind = ANY (ARRAY['fact'::text, 'outcome'::text, 'note'::text]))),
     CONSTRAINT events_position_check CHECK (("position" >= 0))
 );
@@ -299,6 +300,8 @@ COMMENT ON COLUMN counterfoil.events.cause IS 'An outcome''s fact';
 COMMENT ON COLUMN counterfoil.events.entry IS 'The event itself: one line of RFC 8785 JSON, at most 60000 bytes';
 
 COMMENT ON COLUMN counterfoil.events.leaf_hash IS 'SHA-256 of a zero byte and the entry: the leaf of the Merkle tree';
+
+COMMENT ON COLUMN counterfoil.events.traceparent IS 'The trace that it belongs to (W3C Trace Context), where it was recorded; no part of the entry, nor of the leaf';
 
 CREATE TABLE counterfoil.evidence (
     shop_id text NOT NULL COLLATE pg_catalog."C",
@@ -472,7 +475,8 @@ CREATE TABLE counterfoil.outbox (
     aggregatetype text NOT NULL COLLATE pg_catalog."C",
     aggregateid text NOT NULL COLLATE pg_catalog."C",
     type text NOT NULL COLLATE pg_catalog."C",
-    payload text NOT NULL COLLATE pg_catalog."C"
+    payload text NOT NULL COLLATE pg_catalog."C",
+    traceparent text COLLATE pg_catalog."C"
 );
 
 COMMENT ON TABLE counterfoil.outbox IS 'One row an event, written with it; named as Debezium''s EventRouter reads it; pruned behind every consumer';
@@ -490,6 +494,8 @@ COMMENT ON COLUMN counterfoil.outbox.aggregateid IS 'The key without its kind: m
 COMMENT ON COLUMN counterfoil.outbox.type IS 'The event''s type';
 
 COMMENT ON COLUMN counterfoil.outbox.payload IS 'The entry''s data: the public contract';
+
+COMMENT ON COLUMN counterfoil.outbox.traceparent IS 'The same, for readers of the outbox alone';
 
 CREATE VIEW counterfoil.outbox_feed WITH (security_barrier='true') AS
  SELECT o.shop_id,

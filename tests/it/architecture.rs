@@ -104,7 +104,18 @@ fn only_the_binary_uses_anyhow() {
 #[test]
 fn there_is_one_crypto_provider() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--offline", "--edges", "all", "--prefix", "none", "--invert", "ring"])
+        .args([
+            "tree",
+            "--workspace",
+            "--all-features",
+            "--offline",
+            "--edges",
+            "all",
+            "--prefix",
+            "none",
+            "--invert",
+            "ring",
+        ])
         .current_dir(root())
         .output()
         .unwrap();

@@ -14,8 +14,11 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     // With the features of the tests, so that nothing is built twice.
-    let features: &[&str] = if cfg!(feature = "kafka") { &["--features", "kafka"] } else { &[] };
-    PATH.get_or_init(|| build(root(), profile_dir().parent().unwrap(), features))
+    let features = [("kafka", cfg!(feature = "kafka")), ("otel", cfg!(feature = "otel"))];
+    let features =
+        features.into_iter().filter(|(_, is_on)| *is_on).flat_map(|(name, _)| ["--features", name]);
+    let features: Vec<&str> = features.collect();
+    PATH.get_or_init(|| build(root(), profile_dir().parent().unwrap(), &features))
 }
 
 /// Where this test was built.

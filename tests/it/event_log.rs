@@ -412,6 +412,7 @@ async fn outcomes_are_appended_within_a_transaction_and_read_back() {
         cause,
         cause_id,
         n,
+        trace: None,
     };
     let (new, shop) = (vec![outcome(0), outcome(1)], log.shop.clone());
     let database = log.test.database();

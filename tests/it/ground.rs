@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,13 +106,25 @@ impl Ground {
         address: SocketAddr,
         more: &[(&str, String)],
     ) -> Serving {
+        self.spawn_saying(program, name, address, more, Stdio::inherit())
+    }
+
+    /// The same, and what it says goes there.
+    pub(crate) fn spawn_saying(
+        &self,
+        program: &Path,
+        name: &str,
+        address: SocketAddr,
+        more: &[(&str, String)],
+        said: Stdio,
+    ) -> Serving {
         let url = self.test.url_service();
         let mut environment = vec![
             ("DATABASE_URL", format!("{} options='-c test.instance={name}'", url.expose_secret())),
             ("COUNTERFOIL_KEK_FILE", self.kek.clone()),
         ];
         environment.extend_from_slice(more);
-        Serving::spawn(program, address, &self.arguments, &environment)
+        Serving::spawn_saying(program, address, &self.arguments, &environment, said)
     }
 
     /// Where the keys and certificates are.

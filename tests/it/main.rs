@@ -35,6 +35,8 @@ mod instances;
 mod led_shop;
 mod limits;
 mod load;
+mod logs;
+mod metrics;
 mod moves;
 mod old_logs;
 mod openapi;
@@ -66,6 +68,8 @@ mod soundness;
 mod take_over;
 mod time_stamps;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod tree;
 mod tree_files;
 mod tree_ground;

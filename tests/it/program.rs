@@ -36,14 +36,26 @@ impl Serving {
         arguments: &[String],
         environment: &[(&str, String)],
     ) -> Self {
+        Self::spawn_saying(program, address, arguments, environment, Stdio::inherit())
+    }
+
+    /// The same, and what it says goes there.
+    pub(crate) fn spawn_saying(
+        program: &Path,
+        address: SocketAddr,
+        arguments: &[String],
+        environment: &[(&str, String)],
+        said: Stdio,
+    ) -> Self {
         let child = Command::new(program)
             .arg("serve")
             .args(["--listen", &address.to_string()])
             .args(arguments)
             .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
             .env("COUNTERFOIL_LOG", "error")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
+            .stderr(said)
             .spawn()
             .unwrap();
         Self { child, address }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use access::{ApiKeys, Identity, Role};
 use actix_web::dev::ServerHandle;
 use database::{Clock, Database, SystemClock};
-use delivery::sinks::Sinks;
+use delivery::sinks::{Running, Sinks};
 use delivery::{Consumers, Feed, Tail};
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Appender, Filter, Guard, Keeping, Kind};
@@ -40,6 +40,8 @@ pub(crate) struct Served {
     keys: ApiKeys,
     vault: Vault,
     intake: Intake,
+    sinks: Sinks,
+    tail: Tail,
     relay: Option<RelayHandle>,
     pub(crate) reconciler: Option<Reconciler>,
     server: ServerHandle,
@@ -165,10 +167,11 @@ impl Served {
         let intake = Intake::new(database.clone(), appender.clone(), vault.clone(), trusts, clock);
         let tail = Tail::start(database.clone(), appender.clone());
         let delivery = Delivery {
-            feed: Feed::new(database.clone(), tail),
+            feed: Feed::new(database.clone(), tail.clone()),
             consumers: Consumers::new(database.clone()),
             sinks: Sinks::new(database.clone(), vault.clone()),
         };
+        let sinks = delivery.sinks.clone();
         let relay = decides.then(|| {
             Relay::start(database.clone(), appender, ReadModels::default(), relay::Options::default())
         });
@@ -207,6 +210,8 @@ impl Served {
             keys,
             vault,
             intake,
+            sinks,
+            tail,
             relay,
             reconciler,
             server: handle,
@@ -243,6 +248,11 @@ impl Served {
     /// A session that may break things.
     pub(crate) async fn test_superuser(&self) -> tokio_postgres::Client {
         self.test_database.superuser().await
+    }
+
+    /// Delivers to the sinks, until it is stopped.
+    pub(crate) fn run_sinks(&self) -> Running {
+        Running::start(self.sinks.clone(), self.tail.clone(), delivery::sinks::Options::default())
     }
 
     /// Hands the leases over, and goes on without deciding.
@@ -424,7 +434,7 @@ fn sign(authority: &Authority, webhook_id: &str, body: &[u8]) -> Vec<(String, St
     paypal_simulator::sign(authority, webhook_id, body, Timestamp::new(SystemClock.now()))
 }
 
-fn captured_body(order: &str, value: &str) -> Vec<u8> {
+pub(crate) fn captured_body(order: &str, value: &str) -> Vec<u8> {
     json!({
         "id": format!("WH-{order}-{value}"),
         "event_version": "1.0",

@@ -34,7 +34,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    telemetry::start();
+    let telemetry = telemetry::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let ended = runtime.block_on(verbs::run(cli));
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         runtime.shutdown_timeout(LEFT_BEHIND);
         ended
     });
+    telemetry.end();
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => exit::report(&error),

@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use crate::config::{create_timeout, transaction_settings};
-use crate::{Config, Error, Notifications, Query, Statement, sql};
+use crate::{Config, Error, Meters, Notifications, Query, Statement, sql};
 
 /// The database. Clones share the pool.
 #[derive(Clone)]
@@ -34,6 +34,7 @@ struct Inner {
     pooled: Option<String>,
     /// Whether the server plans each statement for its parameters.
     plans_as_given: Arc<AtomicBool>,
+    meters: Meters,
 }
 
 /// Sessions that were opened before this are not used again.
@@ -95,18 +96,21 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::Refused(format!("the pool cannot be made: {error}")))?;
-        let mut texts = HashMap::new();
+        let (mut texts, meters) = (HashMap::new(), Meters::default());
         if config.schema != sql::DEFAULT_SCHEMA {
             for query in sql::all() {
                 texts.insert(query.name(), sql::with_schema(query.text(), &config.schema));
             }
         }
-        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust, pooled, plans_as_given }) })
+        Ok(Self { inner: Arc::new(Inner { config, pool, texts, distrust, pooled, plans_as_given, meters }) })
     }
 
     /// A session of the pool; [`Error::Unavailable`] when none becomes free in time.
     pub async fn client(&self) -> Result<Client, Error> {
-        let object = self.inner.pool.get().await?;
+        let began = Instant::now();
+        let object = self.inner.pool.get().await;
+        self.inner.meters.waited(began.elapsed());
+        let object = object?;
         Ok(Client { object, database: self.clone(), in_transaction: AtomicBool::new(false) })
     }
 
@@ -148,6 +152,11 @@ impl Database {
     pub fn pool_status(&self) -> (usize, usize, usize) {
         let status = self.inner.pool.status();
         (status.size, status.available, status.waiting)
+    }
+
+    /// What is counted of the pool.
+    pub fn meters(&self) -> &Meters {
+        &self.inner.meters
     }
 
     /// Looks at what a session was answered. A server that takes no writes any more is not the primary any more, and every

@@ -380,6 +380,8 @@ async fn a_migration_that_waits_for_a_table_gives_up_soon_and_says_to_run_it_aga
                     counterfoil.replaced_rows, counterfoil.reconciliation, counterfoil.order_lookups;
                 ALTER TABLE counterfoil.shops DROP COLUMN has_reimported;
                 ALTER TABLE counterfoil.api_keys DROP COLUMN expires_at, DROP COLUMN replaced_by;
+                ALTER TABLE counterfoil.events DROP COLUMN traceparent;
+                ALTER TABLE counterfoil.outbox DROP COLUMN traceparent;
                 DROP INDEX counterfoil.outbox_id;
                 DROP INDEX counterfoil.orders_unpaid;
                 DELETE FROM counterfoil.schema_history WHERE version >= 5";

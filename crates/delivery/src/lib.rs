@@ -26,7 +26,7 @@ pub use consumers::{Consumer, Consumers, Moved, To};
 pub use cursor::{Bounds, Cursor, CursorError, Forked, InvalidCursor};
 pub use error::Error;
 pub use feed::{Feed, Since, events};
-pub use message::{Message, write_batch};
+pub use message::{Message, TRACEPARENT, write_batch};
 pub use outbox::{Page, read};
 pub use readers::{Reader, readers};
 pub use retention::{Retention, RetentionOptions, prune};

@@ -3,10 +3,15 @@
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Event, Kind};
 use tokio_postgres::Row;
+use trace_context::TraceParent;
 use uuid::Uuid;
 
 use crate::selection::OUTCOMES;
 use crate::{Bounds, Error, contract};
+
+/// The header of W3C Trace Context, and the extension of CloudEvents of the same name
+/// (<https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md>).
+pub const TRACEPARENT: &str = "traceparent";
 
 /// One event, on its way downstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,10 @@ pub struct Message {
     pub at: Timestamp,
     /// The event's data: JSON.
     pub payload: String,
+    /// The trace that the event belongs to: the same however often it comes.
+    pub trace: Option<TraceParent>,
+    /// The delivery itself as a part of that trace, for transports that tell it beside the event.
+    pub hop: Option<TraceParent>,
 }
 
 impl Message {
@@ -44,6 +53,8 @@ impl Message {
             key: row.try_get("key")?,
             at: Timestamp::new(row.try_get("at")?),
             payload: row.try_get("payload")?,
+            trace: row.try_get::<_, Option<&str>>("traceparent")?.and_then(|trace| trace.parse().ok()),
+            hop: None,
         })
     }
 
@@ -65,6 +76,8 @@ impl Message {
             key: event.key.to_string(),
             at: event.at,
             payload: event.data().to_owned(),
+            trace: event.trace,
+            hop: None,
         }
     }
 
@@ -91,8 +104,8 @@ impl Message {
 
     /// Its attributes, by the names of CloudEvents 1.0, for transports that carry them beside the data.
     #[must_use]
-    pub fn attributes(&self, shop: &ShopId) -> [(&'static str, String); 11] {
-        [
+    pub fn attributes(&self, shop: &ShopId) -> Vec<(&'static str, String)> {
+        let mut attributes = vec![
             ("specversion", "1.0".to_owned()),
             ("id", self.id.to_string()),
             ("source", source(shop)),
@@ -104,7 +117,16 @@ impl Message {
             ("sequence", self.sequence()),
             ("epoch", self.epoch.to_string()),
             ("partitionkey", self.aggregate_id.clone()),
-        ]
+        ];
+        attributes.extend(self.trace.map(|trace| (TRACEPARENT, trace.to_string())));
+        attributes
+    }
+
+    /// What a transport tells of the trace in its own header [`TRACEPARENT`]: the delivery, where that is recorded, else
+    /// the event.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        self.hop.or(self.trace).map(|trace| trace.to_string())
     }
 
     /// The whole of it as one JSON document (`application/cloudevents+json`).
@@ -116,7 +138,7 @@ impl Message {
             out,
             "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"{}\",\"type\":\"{}\",\"subject\":{},\"time\":\"{}\",\
              \"datacontenttype\":\"application/json\",\"dataschema\":\"{}\",\"sequence\":\"{:020}\",\"epoch\":{},\
-             \"partitionkey\":{},\"data\":{}}}",
+             \"partitionkey\":{}{},\"data\":{}}}",
             self.id,
             source(shop),
             self.type_name,
@@ -126,6 +148,7 @@ impl Message {
             self.position.0,
             self.epoch,
             serde_json::Value::from(self.aggregate_id.as_str()),
+            self.trace.map(|trace| format!(",\"{TRACEPARENT}\":\"{trace}\"")).unwrap_or_default(),
             self.payload
         );
     }
@@ -164,6 +187,8 @@ pub(crate) fn of_order(position: i64, order: &str) -> Message {
         key: format!("order:{order}"),
         at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
         payload: "{}".to_owned(),
+        trace: None,
+        hop: None,
     }
 }
 
@@ -182,6 +207,8 @@ mod tests {
             key: "callback:a\"b".to_owned(),
             at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
             payload: r#"{"order":{"order":"7"}}"#.to_owned(),
+            trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
+            hop: None,
         }
     }
 
@@ -197,7 +224,7 @@ mod tests {
             assert_eq!(said, value, "{name}");
         }
         assert_eq!(document["data"]["order"]["order"], "7");
-        assert_eq!(document.as_object().unwrap().len(), 12);
+        assert_eq!(document.as_object().unwrap().len(), 13);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Reader {
     pub waiting: i64,
     /// Dead letters.
     pub dead: i64,
+    /// For how long the oldest of them was set aside.
+    pub dead_ms: i64,
 }
 
 /// All of them, of all shops; a thousand at most.
@@ -46,6 +48,7 @@ pub async fn readers(database: &Database) -> Result<Vec<Reader>, Error> {
                 lag_ms: row.try_get("lag_ms")?,
                 waiting: row.try_get("waiting")?,
                 dead: row.try_get("dead")?,
+                dead_ms: row.try_get("dead_ms")?,
             })
         })
         .collect()

@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use trace_context::TraceParent;
 
 use crate::batcher::{Batcher, Request};
 use crate::fact::Prepared;
 use crate::notify::Notifier;
 use crate::turns::Turns;
-use crate::{AppendError, Appended, Guard, NewFact};
+use crate::{AppendError, Appended, Guard, Meters, NewFact};
 
 /// How much may wait, and how much shares a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,7 @@ struct Inner {
     guard: Guard,
     doors: Mutex<Doors>,
     notifier: Arc<Notifier>,
+    meters: Meters,
     tasks: TaskTracker,
     /// Where the tasks run: whoever appends may do so from another runtime, which ends before this does.
     runtime: Handle,
@@ -92,6 +94,7 @@ impl Appender {
             guard,
             doors: Mutex::default(),
             notifier,
+            meters: Meters::default(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
             _guard: stop.clone().drop_guard(),
@@ -106,7 +109,20 @@ impl Appender {
     /// [`AppendError`], by what the caller can do. After [`AppendError::Unavailable`] the fact may yet be in the log:
     /// trying again with the same ids tells.
     pub async fn append(&self, shop: &ShopId, fact: NewFact) -> Result<Appended, AppendError> {
-        let fact = Prepared::new(shop, fact)?;
+        self.append_in(shop, fact, None).await
+    }
+
+    /// The same, of a trace, which is kept beside the event.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub async fn append_in(
+        &self,
+        shop: &ShopId,
+        fact: NewFact,
+        trace: Option<TraceParent>,
+    ) -> Result<Appended, AppendError> {
+        let fact = Prepared { trace, ..Prepared::new(shop, fact)? };
         let (answer, answered) = oneshot::channel();
         self.queue(shop)?.try_send(Request { fact, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Busy { after: self.turn(shop) },
@@ -151,6 +167,12 @@ impl Appender {
         &self.inner.guard
     }
 
+    /// What is counted of appends, those of somebody else's transactions among them.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.inner.meters
+    }
+
     /// Takes nothing new, and returns when all that waits is committed and answered.
     pub async fn drain(&self) {
         {
@@ -185,6 +207,7 @@ impl Appender {
             head: door.head.clone(),
             turns: door.turns.clone(),
             notifier: self.inner.notifier.clone(),
+            meters: self.inner.meters.clone(),
             session: None,
             doubted: 0,
             has_reimported: false,

@@ -15,7 +15,7 @@ use crate::notify::Notifier;
 use crate::settle::settle;
 use crate::turns::Turns;
 use crate::write::{Failure, Session, Trust};
-use crate::{AppendError, Appended, Guard};
+use crate::{AppendError, Appended, Guard, Meters};
 
 /// After a batch that held something known, so many are looked up: where one is repeated, more are about to be.
 const DOUBTED: u32 = 256;
@@ -39,6 +39,7 @@ pub(crate) struct Batcher {
     pub(crate) head: Arc<watch::Sender<i64>>,
     pub(crate) turns: Arc<Mutex<Turns>>,
     pub(crate) notifier: Arc<Notifier>,
+    pub(crate) meters: Meters,
     /// Kept while there is work, given back when the queue is empty.
     pub(crate) session: Option<Session>,
     /// So many batches are looked up yet before one is trusted to be new again.
@@ -195,6 +196,7 @@ impl Batcher {
         if let Some(last) = settled.rows.events.last(known.epoch) {
             self.guard.remember(&self.shop, last);
         }
+        self.meters.appended(&settled.rows.events.types);
         self.stored.extend(settled.rows.certificates.iter().map(|certificate| certificate.sha256));
         for alarm in &settled.alarms {
             alarm.raise(self.shop.as_str());

@@ -5,6 +5,7 @@ use std::ops::Range;
 use domain::{Fact, Key, Outcome, OutcomeType, Position, Timestamp, UnknownFact};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use trace_context::TraceParent;
 use uuid::Uuid;
 
 use crate::{Error, SealedEvidence};
@@ -78,6 +79,8 @@ pub struct Event {
     pub answers: Option<Position>,
     /// The entry, byte for byte.
     pub entry: String,
+    /// The trace that it belongs to, beside the entry: only where it was asked for, by [`crate::read_at`].
+    pub trace: Option<TraceParent>,
     evidence: Option<EntryEvidence>,
     data: Range<usize>,
 }
@@ -155,6 +158,7 @@ impl Event {
             evidence,
             data,
             entry,
+            trace: None,
         })
     }
 

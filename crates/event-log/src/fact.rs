@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{Fact, FactData, Key, Position, ShopId, Source};
 use serde_json::Value;
+use trace_context::TraceParent;
 use uuid::Uuid;
 
 use crate::canonical::{EntryError, canonical};
@@ -175,6 +176,8 @@ pub(crate) struct Prepared {
     pub(crate) dedupe: Dedupe,
     pub(crate) evidence: Option<Arc<SealedEvidence>>,
     pub(crate) certificate: Option<Arc<Certificate>>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<TraceParent>,
 }
 
 impl Prepared {
@@ -217,6 +220,7 @@ impl Prepared {
             dedupe,
             evidence,
             certificate,
+            trace: None,
         })
     }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use database::{Client, Statement, sql};
 use domain::{Outcome, Position, ShopId, Timestamp};
 use futures_util::join;
+use trace_context::TraceParent;
 use uuid::Uuid;
 
 use crate::canonical::{EntryError, canonical};
@@ -24,6 +25,8 @@ pub struct NewOutcome {
     pub cause_id: Uuid,
     /// Its number among that fact's outcomes, from 0.
     pub n: u32,
+    /// The trace that it belongs to: its fact's.
+    pub trace: Option<TraceParent>,
 }
 
 /// Outcomes with everything done that needs no lock.
@@ -98,6 +101,7 @@ impl OutcomeAppend {
             let kind = new.outcome.kind;
             let key = (new.outcome.key.to_string(), new.outcome.key.name());
             columns.push(at, (position, *id, kind.name()), key, kind.aggregate(), Cow::Borrowed(entry));
+            columns.belongs_to(new.trace);
             causes.push(new.cause.0);
         }
         (columns, causes)
@@ -138,6 +142,7 @@ impl Placed<'_> {
                     &columns.aggregate_types,
                     &columns.aggregate_ids,
                     &columns.payloads,
+                    &columns.traces,
                 ],
             )
             .await?;
@@ -148,6 +153,12 @@ impl Placed<'_> {
     #[must_use]
     pub fn last(&self) -> Option<Point> {
         self.columns.last(self.epoch)
+    }
+
+    /// Their types.
+    #[must_use]
+    pub fn types(&self) -> &[&'static str] {
+        &self.columns.types
     }
 
     /// Their positions.

@@ -73,7 +73,14 @@ pub async fn read_all(
 /// As [`read`].
 pub async fn read_at(client: &Client, shop: &ShopId, positions: &[Position]) -> Result<Vec<Event>, Error> {
     let positions: Vec<i64> = positions.iter().map(|position| position.0).collect();
-    decode(client.query(&sql::event_log::READ_EVENTS_AT, &[&shop.as_str(), &positions]).await?)
+    let rows = client.query(&sql::event_log::READ_EVENTS_AT, &[&shop.as_str(), &positions]).await?;
+    let traces: Vec<Option<String>> =
+        rows.iter().map(|row| row.try_get("traceparent")).collect::<Result<_, _>>()?;
+    let mut events = decode(rows)?;
+    for (event, trace) in events.iter_mut().zip(traces) {
+        event.trace = trace.and_then(|trace| trace.parse().ok());
+    }
+    Ok(events)
 }
 
 /// At most `limit` leaf hashes behind `after`, in order: the leaves of the log's tree.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use domain::{Position, Timestamp};
+use trace_context::TraceParent;
 use uuid::Uuid;
 
 use crate::entry::Untimed;
@@ -21,6 +22,8 @@ pub(crate) struct EventColumns<'a> {
     pub(crate) aggregate_types: Vec<&'static str>,
     pub(crate) aggregate_ids: Vec<Cow<'a, str>>,
     pub(crate) payloads: Vec<Cow<'a, str>>,
+    /// Their traces, as far as the last of them that belongs to one: nearly always empty.
+    pub(crate) traces: Vec<Option<String>>,
 }
 
 /// Columns of everything that a batch of facts inserts.
@@ -53,6 +56,14 @@ impl<'a> EventColumns<'a> {
     pub(crate) fn last(&self, epoch: i32) -> Option<Point> {
         let (position, leaf_hash) = (Position(*self.positions.last()?), self.leaf_hashes.last()?);
         Some(Point { epoch, position, leaf_hash: leaf_hash.as_slice().try_into().ok()? })
+    }
+
+    /// The one that was pushed last belongs to this trace.
+    pub(crate) fn belongs_to(&mut self, trace: Option<TraceParent>) {
+        if let Some(trace) = trace {
+            self.traces.resize(self.positions.len().saturating_sub(1), None);
+            self.traces.push(Some(trace.to_string()));
+        }
     }
 
     /// `key` is the whole key, and its name.

@@ -292,6 +292,7 @@ fn append<'a>(
             settled.rows.event(position, id, "callback.revised", key, "callback", Cow::Owned(entry));
         }
     }
+    settled.rows.events.belongs_to(fact.trace);
     settled.rows.evidence_of(position, fact);
     position
 }

@@ -218,7 +218,7 @@ impl Session {
         let at = rows.at.as_datetime();
         let events = &rows.events;
         let client = self.client()?;
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 31] = [
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 32] = [
             &shop,
             &at,
             &events.positions,
@@ -250,6 +250,7 @@ impl Session {
             &rows.transmission_headers,
             &rows.conflict_ids,
             &rows.conflict_macs,
+            &events.traces,
         ];
         let (inserted, committed) =
             join!(self.insert.execute(client, &parameters), client.commit_or_roll_back());

@@ -14,6 +14,7 @@ use database::Database;
 use delivery::sinks::Sinks;
 use delivery::{Consumers, Feed};
 use intake::Intake;
+use prometheus_client::registry::Registry;
 use reconciliation::Reconciler;
 use relay::RelayHandle;
 use tokio::runtime::Handle;
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
+use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::tls::Tls;
 use crate::{
@@ -140,6 +142,8 @@ pub struct Api {
     pub limits: Limits,
     /// What happened.
     pub counters: Counters,
+    /// The same, as it is told.
+    pub(crate) metrics: Metrics,
     /// Who may ask how often.
     pub(crate) admission: Admission,
     /// The memory that bodies may take.
@@ -174,6 +178,16 @@ impl Api {
         let streams = Arc::new(Semaphore::new(limits.streams));
         let bundles = Arc::new(Semaphore::new(limits.bundles));
         let stopping = CancellationToken::new();
+        let counters = Counters::default();
+        let mut counted = Registry::default();
+        counters.register(&mut counted);
+        intake.meters().register(&mut counted);
+        intake.log_meters().register(&mut counted);
+        database.meters().register(&mut counted);
+        // Where another process decides there is nothing to count, but its name.
+        let of_relay = relay.as_ref().map(|relay| relay.meters().clone()).unwrap_or_default();
+        of_relay.register(&mut counted);
+        delivery.sinks.meters().register(&mut counted);
         Arc::new(Self {
             admission: Admission::new(&limits, stopping.clone()),
             intake,
@@ -184,7 +198,8 @@ impl Api {
             relay,
             reconciler,
             limits,
-            counters: Counters::default(),
+            counters,
+            metrics: Metrics::new(counted),
             bodies,
             bundles,
             streams,

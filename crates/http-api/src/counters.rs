@@ -1,7 +1,15 @@
 //! What happened at the door, counted for Prometheus.
 
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use trace_context::TraceParent;
+
+/// Upper bounds of answers to callbacks, in seconds: from one that is a duplicate to one that waits for its certificate.
+const ANSWERS: [f64; 12] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 macro_rules! counted {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $label:literal,)* }) => {
@@ -10,7 +18,7 @@ macro_rules! counted {
         pub enum $name { $(#[allow(missing_docs, reason = "the label says it")] $variant,)* }
 
         impl $name {
-            const LABELS: &'static [&'static str] = &[$($label,)*];
+            const LABELS: [&'static str; [$($label,)*].len()] = [$($label,)*];
         }
     };
 }
@@ -54,87 +62,111 @@ counted! {
     }
 }
 
+counted! {
+    /// How the feed was asked for.
+    FeedMode {
+        Page = "page",
+        Wait = "wait",
+        Stream = "stream",
+    }
+}
+
+/// The hundreds of a status.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+type Labels = [(&'static str, &'static str); 1];
+
+/// A counter for each value of a label, found without a lock. All of them are told from the beginning, so that what happens
+/// for the first time is a rise.
+#[derive(Debug)]
+struct Counted<const N: usize> {
+    family: Family<Labels, Counter>,
+    counters: [Counter; N],
+}
+
+impl<const N: usize> Counted<N> {
+    fn by(label: &'static str, values: [&'static str; N]) -> Self {
+        let family = Family::<Labels, Counter>::default();
+        let counters = values.map(|value| family.get_or_create_owned(&[(label, value)]));
+        Self { family, counters }
+    }
+}
+
 /// Counters of one process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
-    callbacks: [AtomicU64; CallbackResult::LABELS.len()],
-    commands: [AtomicU64; CommandResult::LABELS.len()],
-    limited: [AtomicU64; Limited::LABELS.len()],
-    /// Answers by hundreds: 1xx to 5xx.
-    responses: [AtomicU64; 5],
+    callbacks: Counted<{ CallbackResult::LABELS.len() }>,
+    commands: Counted<{ CommandResult::LABELS.len() }>,
+    limited: Counted<{ Limited::LABELS.len() }>,
+    feed: Counted<{ FeedMode::LABELS.len() }>,
+    responses: Counted<{ CLASSES.len() }>,
+    answers: HistogramWithExemplars<[(&'static str, String); 1]>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            callbacks: Counted::by("result", CallbackResult::LABELS),
+            commands: Counted::by("result", CommandResult::LABELS),
+            limited: Counted::by("whose", Limited::LABELS),
+            feed: Counted::by("mode", FeedMode::LABELS),
+            responses: Counted::by("class", CLASSES),
+            answers: HistogramWithExemplars::new(ANSWERS.into_iter()),
+        }
+    }
 }
 
 impl Counters {
-    pub(crate) fn callback(&self, result: CallbackResult) {
-        self.callbacks[result as usize].fetch_add(1, Ordering::Relaxed);
+    /// A callback was answered after so long; where it belongs to a trace, that is an example of it.
+    pub(crate) fn callback(&self, result: CallbackResult, took: Duration, trace: Option<&TraceParent>) {
+        self.callbacks.counters[result as usize].inc();
+        let exemplar = trace.map(|trace| [("trace_id", trace.trace())]);
+        let at = exemplar.is_some().then(SystemTime::now);
+        self.answers.observe(took.as_secs_f64(), exemplar, at);
     }
 
     pub(crate) fn command(&self, result: CommandResult) {
-        self.commands[result as usize].fetch_add(1, Ordering::Relaxed);
+        self.commands.counters[result as usize].inc();
     }
 
     pub(crate) fn limited(&self, whose: Limited) {
-        self.limited[whose as usize].fetch_add(1, Ordering::Relaxed);
+        self.limited.counters[whose as usize].inc();
+    }
+
+    pub(crate) fn feed(&self, mode: FeedMode) {
+        self.feed.counters[mode as usize].inc();
     }
 
     pub(crate) fn response(&self, status: u16) {
-        if let Some(counter) = self.responses.get(usize::from(status / 100).saturating_sub(1)) {
-            counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(counter) = self.responses.counters.get(usize::from(status / 100).saturating_sub(1)) {
+            counter.inc();
         }
     }
 
     /// How many callbacks were answered so.
     #[must_use]
     pub fn callbacks(&self, result: CallbackResult) -> u64 {
-        self.callbacks[result as usize].load(Ordering::Relaxed)
+        self.callbacks.counters[result as usize].get()
     }
 
-    /// The counters in Prometheus' text format.
-    #[must_use]
-    pub fn to_prometheus(&self) -> String {
-        let mut text = String::new();
+    /// Names what is counted.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let mut family = |name: &str, help: &str, family: &Family<Labels, Counter>| {
+            registry.register(name, help, family.clone());
+        };
+        let callbacks = &self.callbacks.family;
+        family("counterfoil_callbacks", "Callbacks at the door, by how they were answered", callbacks);
+        family("counterfoil_commands", "Commands, by how they were answered", &self.commands.family);
+        let help = "Requests that were answered 429, by whose bucket was empty";
+        family("counterfoil_limited", help, &self.limited.family);
         family(
-            &mut text,
-            "counterfoil_callbacks_total",
-            "Callbacks at the door, by how they were answered.",
-            "result",
-            CallbackResult::LABELS.iter().copied().zip(&self.callbacks),
+            "counterfoil_feed_requests",
+            "Requests for the feed, by how it was asked for",
+            &self.feed.family,
         );
-        family(
-            &mut text,
-            "counterfoil_commands_total",
-            "Commands, by how they were answered.",
-            "result",
-            CommandResult::LABELS.iter().copied().zip(&self.commands),
-        );
-        family(
-            &mut text,
-            "counterfoil_limited_total",
-            "Requests that were answered 429, by whose bucket was empty.",
-            "whose",
-            Limited::LABELS.iter().copied().zip(&self.limited),
-        );
-        family(
-            &mut text,
-            "counterfoil_http_responses_total",
-            "Answers, by the hundred of their status.",
-            "class",
-            ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(&self.responses),
-        );
-        text
-    }
-}
-
-fn family<'a>(
-    text: &mut String,
-    name: &str,
-    help: &str,
-    label: &str,
-    values: impl Iterator<Item = (&'static str, &'a AtomicU64)>,
-) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
-    for (value, counter) in values {
-        let _ = writeln!(text, "{name}{{{label}=\"{value}\"}} {}", counter.load(Ordering::Relaxed));
+        let help = "Answers, by the hundred of their status";
+        family("counterfoil_http_responses", help, &self.responses.family);
+        let help = "How long a callback took from its head to its answer, with traces as exemplars";
+        registry.register("counterfoil_callback_duration_seconds", help, self.answers.clone());
     }
 }

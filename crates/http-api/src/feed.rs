@@ -12,6 +12,7 @@ use delivery::{Bounds, Page, Selection, Since, write_batch};
 use domain::{Key, ShopId};
 
 use crate::app::{Shared, at};
+use crate::counters::FeedMode;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 use crate::{downstream, stream};
@@ -45,10 +46,12 @@ async fn get(api: Shared, request: HttpRequest) -> Result<HttpResponse, Problem>
     let identity = request::authorize(&api, &request, FEED_READERS).await?;
     let asked = Asked::of(&request)?;
     if accepts(&request, EVENT_STREAM) {
+        api.counters.feed(FeedMode::Stream);
         return stream::open(&api, &identity, asked).await;
     }
     let (feed, shop, stop) = (api.delivery.feed.clone(), identity.shop.clone(), api.stopping.clone());
     let Asked { since, selection, limit, wait } = asked.clone();
+    api.counters.feed(if wait.is_zero() { FeedMode::Page } else { FeedMode::Wait });
     // Whoever has as many waiting as it may have is answered at once, with what there is.
     let waiting = if wait.is_zero() { None } else { api.admission.wait(&identity) };
     let wait = if waiting.is_some() { wait } else { Duration::ZERO };

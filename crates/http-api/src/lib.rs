@@ -19,6 +19,7 @@ mod downstream;
 mod events;
 mod feed;
 mod health;
+mod metrics;
 mod openapi;
 mod orders;
 mod payments;
@@ -37,6 +38,6 @@ mod views;
 mod webhooks;
 
 pub use app::{Api, Delivery, Limits, configure, server, server_with_tls};
-pub use counters::{CallbackResult, CommandResult, Counters, Limited};
+pub use counters::{CallbackResult, CommandResult, Counters, FeedMode, Limited};
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use tls::{Tls, TlsError};

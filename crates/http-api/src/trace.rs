@@ -11,14 +11,16 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use aws_lc_rs::rand;
+use trace_context::TraceParent;
 use tracing::Instrument;
 
 use crate::app::{Limits, Shared};
 use crate::body::Closing;
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 pub(crate) async fn request<B: MessageBody + 'static>(
@@ -30,7 +32,18 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     let api = request.app_data::<Shared>().cloned();
     // The pattern and not the path: a path names orders and buyers.
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), route = %route);
+    let span = tracing::info_span!(
+        "request", id = %id, method = %request.method(), route = %route, trace_id = tracing::field::Empty
+    );
+    let parent = parent(request.headers());
+    if let Some(parent) = &parent {
+        trace_context::follow(&span, parent);
+    }
+    // The request's own place, where it is recorded here.
+    if let Some(trace) = trace_context::of(&span).or(parent) {
+        span.record("trace_id", trace.trace());
+        request.extensions_mut().insert(trace);
+    }
     let is_secure = request.app_config().secure();
     let answered = match api.as_ref().and_then(|api| beyond(&request, &api.limits)) {
         Some(problem) => Ok(request.error_response(problem).map_into_boxed_body()),
@@ -66,6 +79,17 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     }
     tracing::debug!(status, "answered");
     Ok(response)
+}
+
+/// The trace that a request belongs to.
+pub(crate) fn of(request: &HttpRequest) -> Option<TraceParent> {
+    request.extensions().get().copied()
+}
+
+/// The trace that whoever asks has begun, where it is one and is recorded.
+fn parent(headers: &HeaderMap) -> Option<TraceParent> {
+    let parent: TraceParent = headers.get(&TRACEPARENT)?.to_str().ok()?.parse().ok()?;
+    parent.is_sampled.then_some(parent)
 }
 
 /// Why the head of a request is longer than anybody needs, or names what cannot be.

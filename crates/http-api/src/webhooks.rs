@@ -8,9 +8,9 @@ use domain::ShopId;
 use intake::{CallbackError, Received, ReceivedKind, Shop};
 
 use crate::app::{Shared, at};
-use crate::body;
 use crate::counters::CallbackResult;
 use crate::problem::{Code, Problem};
+use crate::{body, trace};
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/webhooks/paypal/{shop}").post(receive).done());
@@ -23,19 +23,21 @@ async fn receive(
     path: web::Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    let began = Instant::now();
     let place = api.admission.place(&request);
     match take(&api, &request, &path, payload, api.admission.is_suspect(&place)).await {
         Ok(received) => {
-            api.counters.callback(match received.kind {
+            let result = match received.kind {
                 ReceivedKind::New => CallbackResult::New,
                 ReceivedKind::Unreadable => CallbackResult::Unreadable,
                 ReceivedKind::Duplicate => CallbackResult::Duplicate,
                 ReceivedKind::Revised => CallbackResult::Revised,
-            });
+            };
+            api.counters.callback(result, began.elapsed(), trace::of(&request).as_ref());
             Ok(HttpResponse::Ok().finish())
         }
         Err(Refusal { result, problem, proves_nothing }) => {
-            api.counters.callback(result);
+            api.counters.callback(result, began.elapsed(), trace::of(&request).as_ref());
             if proves_nothing {
                 return Err(api.admission.fail(&place, problem, &api.counters).await);
             }
@@ -91,6 +93,7 @@ async fn take(
         let _turn = if fetches { Some(api.admission.fetch().map_err(unproven)?) } else { None };
         api.intake.verify_callback(&shop, headers, Vec::from(body)).await.map_err(refused)?
     };
+    let authentic = authentic.of_trace(trace::of(request));
     api.intake.callback(&shop, authentic).await.map_err(refused)
 }
 

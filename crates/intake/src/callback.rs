@@ -6,14 +6,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::{Fact, Position, ShopId, Timestamp, Unreadable};
 use event_log::{AppendError, Appended, Certificate, Dedupe, NewFact, SealedEvidence, Transmission};
 use evidence::{CallbackEvidence, VerifiedBy};
 use paypal::{Authentic, Refused, Translation, TransmissionHeaders};
+use trace_context::TraceParent;
+use tracing::Instrument as _;
 
 use crate::door::as_sealed;
-use crate::postback::Opinion;
+use crate::postback::{Opinion, Postback};
 use crate::shops::Shop;
 use crate::{CallbackError, Intake, ShopError};
 
@@ -55,6 +58,15 @@ pub struct AuthenticCallback {
     headers: TransmissionHeaders,
     body: Vec<u8>,
     proof: Proof,
+    trace: Option<TraceParent>,
+}
+
+impl AuthenticCallback {
+    /// It belongs to this trace, which is kept beside its event.
+    #[must_use]
+    pub fn of_trace(self, trace: Option<TraceParent>) -> Self {
+        Self { trace, ..self }
+    }
 }
 
 /// The headers of a callback, in their form.
@@ -108,7 +120,7 @@ impl Intake {
         body: Vec<u8>,
     ) -> Result<AuthenticCallback, CallbackError> {
         let proof = self.prove(shop, &headers, &body).await?;
-        Ok(AuthenticCallback { headers, body, proof })
+        Ok(AuthenticCallback { headers, body, proof, trace: None })
     }
 
     /// Takes a callback that is authentic: translates, seals, appends. It needs no session with the database of its own,
@@ -121,7 +133,7 @@ impl Intake {
         shop: &Shop,
         callback: AuthenticCallback,
     ) -> Result<Received, CallbackError> {
-        let AuthenticCallback { headers, body, proof } = callback;
+        let AuthenticCallback { headers, body, proof, trace } = callback;
         let translation = translate(shop, &body);
         let body_mac = shop.hash_key.mac(&body);
         let event_key = translation.event_id.unwrap_or_else(|| format!("body:{}", hex::encode(body_mac)));
@@ -148,7 +160,7 @@ impl Intake {
             evidence: Some(Arc::new(sealed)),
             certificate,
         };
-        self.append_callback(shop, fact, translation.paypal_type).await
+        self.append_callback(shop, fact, translation.paypal_type, trace).await
     }
 
     /// Takes a callback that was read from PayPal's API instead of delivered: it has no transmission and no signature, is
@@ -181,7 +193,7 @@ impl Intake {
             evidence: Some(Arc::new(self.seal(shop, &evidence)?)),
             certificate: None,
         };
-        self.append_callback(shop, fact, translation.paypal_type).await
+        self.append_callback(shop, fact, translation.paypal_type, None).await
     }
 
     /// By the signature; and by PayPal's own word, where that is wanted and can be had.
@@ -191,21 +203,40 @@ impl Intake {
         headers: &TransmissionHeaders,
         body: &[u8],
     ) -> Result<Proof, CallbackError> {
+        let began = Instant::now();
         let verified = self.verify(shop, headers, body).await;
+        self.0.meters.verified(began.elapsed());
         let Some(postback) = &self.0.postback else { return verified.map(Proof::Signature) };
         let disowned = || CallbackError::NotAuthentic("PayPal says that it has not sent this".to_owned());
         match verified {
-            Ok(authentic) if postback.is_asked_always() => match postback.ask(shop, headers, body).await {
-                Opinion::NotSent => Err(disowned()),
-                Opinion::Sent(_) | Opinion::None => Ok(Proof::Signature(authentic)),
-            },
-            Err(error @ CallbackError::NoCertificate(_)) => match postback.ask(shop, headers, body).await {
-                Opinion::Sent(webhook_id) => Ok(Proof::Postback { webhook_id }),
-                Opinion::NotSent => Err(disowned()),
-                Opinion::None => Err(error),
-            },
+            Ok(authentic) if postback.is_asked_always() => {
+                match self.ask(postback, shop, headers, body).await {
+                    Opinion::NotSent => Err(disowned()),
+                    Opinion::Sent(_) | Opinion::None => Ok(Proof::Signature(authentic)),
+                }
+            }
+            Err(error @ CallbackError::NoCertificate(_)) => {
+                match self.ask(postback, shop, headers, body).await {
+                    Opinion::Sent(webhook_id) => Ok(Proof::Postback { webhook_id }),
+                    Opinion::NotSent => Err(disowned()),
+                    Opinion::None => Err(error),
+                }
+            }
             verified => verified.map(Proof::Signature),
         }
+    }
+
+    async fn ask(
+        &self,
+        postback: &Postback,
+        shop: &Shop,
+        headers: &TransmissionHeaders,
+        body: &[u8],
+    ) -> Opinion {
+        let began = Instant::now();
+        let opinion = postback.ask(shop, headers, body).await;
+        self.0.meters.asked(began.elapsed());
+        opinion
     }
 
     async fn verify(
@@ -231,24 +262,40 @@ impl Intake {
         sealed.map(as_sealed).map_err(|e| CallbackError::Internal(e.to_string()))
     }
 
+    /// Where there is a trace, the append is a span of it, and what follows from the event follows from that.
+    async fn append_in(
+        &self,
+        shop: &Shop,
+        fact: NewFact,
+        trace: Option<TraceParent>,
+    ) -> Result<Appended, AppendError> {
+        let Some(trace) = trace else { return self.0.appender.append(&shop.id, fact).await };
+        let span = tracing::info_span!("append", shop = %shop.id);
+        trace_context::follow(&span, &trace);
+        let kept = trace_context::of(&span).unwrap_or(trace);
+        self.0.appender.append_in(&shop.id, fact, Some(kept)).instrument(span).await
+    }
+
     async fn append_callback(
         &self,
         shop: &Shop,
         fact: NewFact,
         paypal_type: Option<String>,
+        trace: Option<TraceParent>,
     ) -> Result<Received, CallbackError> {
         let unreadable = matches!(fact.fact, Fact::CallbackUnreadable(_));
         let spare = fact.clone();
-        let (appended, unreadable) = match self.0.appender.append(&shop.id, fact).await {
+        let (appended, unreadable) = match self.append_in(shop, fact, trace).await {
             Err(AppendError::TooLarge { .. } | AppendError::Invalid(_)) if !unreadable => {
                 let why = "says more than an entry can hold".to_owned();
                 let fact = Fact::CallbackUnreadable(Unreadable { paypal_type, why });
-                (self.0.appender.append(&shop.id, NewFact { fact, ..spare }).await, true)
+                (self.append_in(shop, NewFact { fact, ..spare }, trace).await, true)
             }
             appended => (appended, unreadable),
         };
         match appended {
-            Ok(Appended::New { position, .. }) => {
+            Ok(Appended::New { position, id }) => {
+                tracing::debug!(shop = %shop.id, %position, event = %id, "a callback is in the log");
                 if unreadable {
                     tracing::error!(shop = %shop.id, %position, "an authentic callback cannot be understood");
                 }

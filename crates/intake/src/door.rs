@@ -10,6 +10,7 @@ use paypal::{Certificates, TrustAnchors};
 use uuid::Uuid;
 
 use crate::command::{self, Command};
+use crate::meters::Meters;
 use crate::postback::Postback;
 use crate::shops::{Registry, Shop};
 use crate::{CommandError, ShopError};
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shops: Registry,
     pub(crate) postback: Option<Arc<Postback>>,
+    pub(crate) meters: Meters,
 }
 
 /// Who asks: an API key.
@@ -79,7 +81,8 @@ impl Intake {
     ) -> Self {
         let postback = trusts.postback.clone();
         let shops = Registry::new(database.clone(), vault.clone(), trusts);
-        Self(Arc::new(Inner { database, appender, vault, clock, shops, postback }))
+        let meters = Meters::default();
+        Self(Arc::new(Inner { database, appender, vault, clock, shops, postback, meters }))
     }
 
     /// The shop as this process knows it, at most a few seconds old.
@@ -99,6 +102,18 @@ impl Intake {
     #[must_use]
     pub fn guard(&self) -> &Guard {
         self.0.appender.guard()
+    }
+
+    /// What is counted of verification.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// What is counted of the log that it appends to.
+    #[must_use]
+    pub fn log_meters(&self) -> &event_log::Meters {
+        self.0.appender.meters()
     }
 
     /// Forgets what is remembered of a shop, after it was changed by this process.

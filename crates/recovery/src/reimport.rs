@@ -180,7 +180,7 @@ struct Last {
 fn outcomes(last: &Last, rest: Vec<domain::Outcome>) -> Vec<NewOutcome> {
     let first = u32::try_from(last.outcomes.len()).unwrap_or(u32::MAX);
     let (cause, cause_id) = (last.fact.position, last.fact.id);
-    (first..).zip(rest).map(|(n, outcome)| NewOutcome { outcome, cause, cause_id, n }).collect()
+    (first..).zip(rest).map(|(n, outcome)| NewOutcome { outcome, cause, cause_id, n, trace: None }).collect()
 }
 
 /// Folds what was decided, up to this fact, whose outcomes may not all be there: the others come with the rows.

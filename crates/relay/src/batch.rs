@@ -47,15 +47,24 @@ impl<G: Ground, R: Reader> Batch<'_, G, R> {
             }
             self.reader.load(state, &missing).await?;
         }
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut spans) = (Vec::new(), Vec::new());
         let (mut to, mut decided) = (self.to, 0);
         for (index, fact) in self.facts.iter().enumerate() {
             let Some(answered) = self.decide_one(state, fact, index == 0).await? else { break };
+            // Most of what it takes is to come: the span goes on until all of it is written.
+            let span = fact.trace.as_ref().map(|trace| {
+                let span = tracing::info_span!(parent: None, "decide", position = %fact.received.position);
+                trace_context::follow(&span, trace);
+                span
+            });
+            let trace = span.as_ref().and_then(trace_context::of).or(fact.trace);
+            spans.extend(span);
             outcomes.extend((0_u32..).zip(answered).map(|(n, outcome)| NewOutcome {
                 outcome,
                 cause: fact.received.position,
                 cause_id: fact.id,
                 n,
+                trace,
             }));
             decided = index + 1;
             if outcomes.len() >= self.outcomes_max {
@@ -76,7 +85,7 @@ impl<G: Ground, R: Reader> Batch<'_, G, R> {
         }
         state.mark_stored();
         let first = self.facts[0].received.position;
-        Ok(Some(Decided { to, facts: decided, first, changes, outcomes }))
+        Ok(Some(Decided { to, facts: decided, first, changes, outcomes, spans }))
     }
 
     /// What these facts need, as far as it can be loaded now. Those that need nothing more are not asked again.

@@ -47,7 +47,8 @@ pub(crate) async fn read_ahead(
             }
             let (key, at) = (row.try_get(2)?, Timestamp::new(row.try_get(3)?));
             let received = received_entry(Position(position), entry, key, at);
-            ahead.facts.push(LoggedFact { id: row.try_get(4)?, received });
+            let trace = row.try_get::<_, Option<&str>>(5)?.and_then(|trace| trace.parse().ok());
+            ahead.facts.push(LoggedFact { id: row.try_get(4)?, received, trace });
         }
         ahead.seen = position;
     }

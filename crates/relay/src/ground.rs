@@ -6,6 +6,8 @@ use std::future::Future;
 use domain::{Missing, Outcome, Position, ReceivedFact, State, Undecided};
 use event_log::OutcomeAppend;
 use tokio::time::Instant;
+use trace_context::TraceParent;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::Error;
@@ -17,6 +19,8 @@ pub struct LoggedFact {
     pub id: Uuid,
     /// The fact.
     pub received: ReceivedFact,
+    /// The trace that it belongs to, and its outcomes with it.
+    pub trace: Option<TraceParent>,
 }
 
 /// What stands behind a position.
@@ -43,6 +47,8 @@ pub struct Decided<C> {
     pub changes: C,
     /// The outcomes to be appended.
     pub outcomes: OutcomeAppend,
+    /// Of facts that belong to traces: they end when it is written.
+    pub spans: Vec<Span>,
 }
 
 /// What a leader stands on, for one lease of one shop.

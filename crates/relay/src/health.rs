@@ -71,3 +71,29 @@ pub async fn checkpoint(database: &Database, consumer: &str, shop: &ShopId) -> R
     let row = client.query_opt(&sql::relay::READ_CHECKPOINT, &[&shop.as_str(), &consumer]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(-1))
 }
+
+/// A sign of life of whoever leads something of a shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The shop.
+    pub shop: String,
+    /// What is led: `relay`, `sink:<name>`, ..
+    pub worker: String,
+    /// How long ago it was, in milliseconds.
+    pub age_ms: i64,
+}
+
+/// Of everything that somebody leads, or did until he went without a word; two thousand at most.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn heartbeats(database: &Database) -> Result<Vec<Heartbeat>, Error> {
+    let rows = database.client().await?.query(&sql::relay::LIST_HEARTBEATS, &[]).await?;
+    let read = |row: &tokio_postgres::Row| {
+        let age_ms: i64 = row.try_get("age_ms")?;
+        // A clock that was set back is no sign from the future.
+        let age_ms = age_ms.max(0);
+        Ok(Heartbeat { shop: row.try_get("shop_id")?, worker: row.try_get("consumer")?, age_ms })
+    };
+    rows.iter().map(read).collect()
+}

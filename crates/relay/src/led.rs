@@ -18,7 +18,7 @@ use crate::backoff::backoff;
 use crate::ground::{Ahead, Decided, Ground, Reader};
 use crate::lease::Lease;
 use crate::transaction::Open;
-use crate::{Error, Options, Projection, facts};
+use crate::{Error, Meters, Options, Projection, facts};
 
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
@@ -36,6 +36,7 @@ pub(crate) struct Led<P> {
     pub(crate) stop: CancellationToken,
     /// So many shops are led by this process.
     pub(crate) leaders: Arc<AtomicUsize>,
+    pub(crate) meters: Meters,
 }
 
 /// One session, for as long as a batch is read.
@@ -77,8 +78,11 @@ impl<P: Projection> Ground for Led<P> {
     }
 
     async fn write(&self, from: i64, decided: &Decided<Self::Changes>) -> Result<Option<Position>, Error> {
-        let guard = self.appender.guard();
-        write(&self.database, guard, self.projection.as_ref(), &self.lease, from, decided).await
+        let began = Instant::now();
+        let Self { database, appender, projection, lease, .. } = self;
+        let head = write(database, appender, projection.as_ref(), lease, from, decided).await?;
+        self.meters.wrote(decided.facts, began.elapsed());
+        Ok(head)
     }
 
     async fn renew(&self) -> Result<(), Error> {
@@ -178,12 +182,13 @@ impl<P: Projection> Ground for Led<P> {
 /// Fence, store, append, commit.
 async fn write<P: Projection>(
     database: &Database,
-    guard: &Guard,
+    appender: &Appender,
     projection: &P,
     lease: &Lease,
     from: i64,
     decided: &Decided<P::Changes>,
 ) -> Result<Option<Position>, Error> {
+    let guard = appender.guard();
     let open = Open::take(database).await?;
     if let Err(error) = guard.check(open.client()?, &lease.shop).await {
         open.end();
@@ -205,6 +210,7 @@ async fn write<P: Projection>(
             if let Some(last) = placed.last() {
                 guard.remember(&lease.shop, last);
             }
+            appender.meters().appended(placed.types());
             Ok(placed.last().map(|last| last.position))
         }
         Err(error) => {

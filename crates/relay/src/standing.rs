@@ -26,6 +26,9 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Idle, Self::Working, Self::Vacant, Self::Stalled, Self::Leaderless];
+
     /// Whether it goes on by itself, so that nobody need look.
     #[must_use]
     pub fn is_well(self) -> bool {

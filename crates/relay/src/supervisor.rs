@@ -19,7 +19,7 @@ use crate::fair_share::{Seen, to_ask_for};
 use crate::leader::Leader;
 use crate::lease::{Lease, end_stale_leaders};
 use crate::led::Led;
-use crate::{Error, Health, Projection, Rounds};
+use crate::{Error, Health, Meters, Projection, Rounds};
 
 /// So many shops are led at a time that were led by nobody: one whose row cannot be had keeps none of the others waiting.
 const TAKEN_AT_ONCE: usize = 4;
@@ -89,6 +89,7 @@ impl Relay {
                 database,
                 shops: Mutex::default(),
                 leaders: Arc::default(),
+                meters: Meters::default(),
                 rounds: Rounds::default(),
             }),
         };
@@ -117,6 +118,7 @@ struct Inner {
     shops: Mutex<HashMap<ShopId, Shop>>,
     /// How many of them are led.
     leaders: Arc<AtomicUsize>,
+    meters: Meters,
     rounds: Rounds,
 }
 
@@ -153,6 +155,12 @@ impl RelayHandle {
     /// The database cannot be had.
     pub async fn health(&self) -> Result<Vec<Health>, Error> {
         crate::health(&self.inner.database, self.inner.consumer).await
+    }
+
+    /// What is counted of the shops that this process leads.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.inner.meters
     }
 
     /// Ends the batches that are under way, releases the leases, and stops.
@@ -290,6 +298,7 @@ impl<P: Projection> Supervisor<P> {
             wake,
             stop,
             leaders: Arc::clone(&inner.leaders),
+            meters: inner.meters.clone(),
         };
         tracing::info!(%shop, epoch = led.lease.epoch, checkpoint, "leads");
         let leading = tracing::error_span!("leader", %shop, epoch = led.lease.epoch);

@@ -77,7 +77,7 @@ impl Reader for &Led {
                     ahead.is_full = true;
                     break;
                 }
-                ahead.facts.push(LoggedFact { id: event.id, received: relay::received(event) });
+                ahead.facts.push(LoggedFact { id: event.id, received: relay::received(event), trace: None });
             }
             ahead.seen = event.position.0;
         }

@@ -112,3 +112,12 @@ fn is_recent(version: &str) -> bool {
     let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     (major, minor) >= GO_SINCE
 }
+
+/// Prometheus' own judge of rules and metrics. None: skip the test, it was said why.
+pub fn promtool() -> Option<PathBuf> {
+    let found = find_program("promtool");
+    if found.is_none() {
+        skip("promtool is missing", "apt-get install prometheus");
+    }
+    found
+}

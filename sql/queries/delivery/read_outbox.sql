@@ -7,7 +7,7 @@
 -- $4 limit bigint
 -- $5 aggregate types text[] (empty: all)
 -- $6 type patterns text[] (LIKE; empty: all)
-SELECT o.position, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload, e.key, e.at
+SELECT o.position, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload, e.key, e.at, e.traceparent
 FROM (
     SELECT position, id, aggregatetype, aggregateid, type, payload
     FROM counterfoil.outbox
@@ -18,6 +18,6 @@ FROM (
     LIMIT $4
 ) AS o
 CROSS JOIN LATERAL (
-    SELECT key, at FROM counterfoil.events AS e
+    SELECT key, at, traceparent FROM counterfoil.events AS e
     WHERE e.shop_id = $1 AND e.position >= o.position ORDER BY e.position LIMIT 1
 ) AS e;

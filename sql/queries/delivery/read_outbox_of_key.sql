@@ -6,9 +6,9 @@
 -- $4 aggregate types text[] (empty: all)
 -- $5 type patterns text[] (LIKE; empty: all)
 -- $6 key text
-SELECT o.position, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload, e.key, e.at
+SELECT o.position, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload, e.key, e.at, e.traceparent
 FROM (
-    SELECT position, key, at
+    SELECT position, key, at, traceparent
     FROM counterfoil.events
     WHERE shop_id = $1 AND key = $6 AND position > $2
     ORDER BY position

@@ -34,4 +34,4 @@ WITH moved AS (
     ON CONFLICT (shop_id, sink, position) DO UPDATE
     SET state = excluded.state, attempts = excluded.attempts, next_at = excluded.next_at, error = excluded.error
 )
-SELECT count(*) AS moved FROM moved;
+SELECT count(*) AS moved, statement_timestamp() AS now FROM moved;

@@ -9,20 +9,23 @@
 -- commands: $22 types text[], $23 ids text[], $24 content sha256 bytea[], $25 positions bigint[]
 -- transmissions: $26 ids text[], $27 event keys text[], $28 body macs bytea[], $29 headers text[]
 -- conflicting transmissions: $30 ids text[], $31 body macs bytea[]
+-- traces of events: $32 traceparents text[] (shorter than the others: null behind its end)
 WITH appended AS (
-    INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
-    SELECT s.shop_id, position, id, 'fact', type, key, $2, entry, leaf_hash
+    INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash, traceparent)
+    SELECT s.shop_id, position, id, 'fact', type, key, $2, entry, leaf_hash, traceparent
     FROM counterfoil.shops AS s CROSS JOIN (
         SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
-            unnest($6::text[]) AS key, unnest($7::text[]) AS entry, unnest($8::bytea[]) AS leaf_hash
+            unnest($6::text[]) AS key, unnest($7::text[]) AS entry, unnest($8::bytea[]) AS leaf_hash,
+            unnest($32::text[]) AS traceparent
     ) AS e
     WHERE s.shop_id = $1
 ), announced AS (
-    INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload)
-    SELECT s.shop_id, position, id, aggregatetype, aggregateid, type, payload
+    INSERT INTO counterfoil.outbox (shop_id, position, id, aggregatetype, aggregateid, type, payload, traceparent)
+    SELECT s.shop_id, position, id, aggregatetype, aggregateid, type, payload, traceparent
     FROM counterfoil.shops AS s CROSS JOIN (
         SELECT unnest($3::bigint[]) AS position, unnest($4::uuid[]) AS id, unnest($5::text[]) AS type,
-            unnest($9::text[]) AS aggregatetype, unnest($10::text[]) AS aggregateid, unnest($11::text[]) AS payload
+            unnest($9::text[]) AS aggregatetype, unnest($10::text[]) AS aggregateid, unnest($11::text[]) AS payload,
+            unnest($32::text[]) AS traceparent
     ) AS o
     WHERE s.shop_id = $1
 ), sealed AS (

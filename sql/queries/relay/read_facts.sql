@@ -3,7 +3,7 @@
 -- $1 shop_id text
 -- $2 after bigint
 -- $3 row_limit bigint
-SELECT e.position, CASE WHEN e.kind = 'fact' THEN e.entry END AS entry, e.key, e.at, e.id
+SELECT e.position, CASE WHEN e.kind = 'fact' THEN e.entry END AS entry, e.key, e.at, e.id, e.traceparent
 FROM counterfoil.events AS e
 WHERE e.shop_id = $1 AND e.position > $2
 ORDER BY e.position

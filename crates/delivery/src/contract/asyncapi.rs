@@ -178,6 +178,10 @@ fn attributes() -> Value {
             },
             "epoch": { "type": "integer", "minimum": 0, "description": "Counts the forks of the log." },
             "partitionkey": text("What keeps its order: the aggregate's id."),
+            "traceparent": {
+                "type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+                "description": "The trace that the event belongs to (W3C Trace Context), where it was recorded.",
+            },
         },
     })
 }

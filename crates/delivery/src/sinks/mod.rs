@@ -7,7 +7,9 @@
 
 mod ahead;
 mod course;
+mod hops;
 mod kafka;
+mod meters;
 mod nats;
 mod operate;
 mod pipeline;
@@ -25,6 +27,7 @@ mod window;
 mod worker;
 
 pub use course::{Course, Round};
+pub use meters::Meters;
 pub use pipeline::in_key_order;
 pub use publisher::{Context, Delivery, Publisher};
 pub use settings::{

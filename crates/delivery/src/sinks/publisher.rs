@@ -40,6 +40,20 @@ pub enum Delivery {
     Gone(String),
 }
 
+impl Delivery {
+    /// Its name, as it is counted.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Held => "held",
+            Self::Unavailable(_) | Self::Busy { .. } => "unavailable",
+            Self::Refused { .. } => "refused",
+            Self::Undeliverable(_) => "undeliverable",
+            Self::Gone(_) => "gone",
+        }
+    }
+}
+
 /// One open way to a sink. Dropped, it is closed; what was under way may have been taken.
 pub trait Publisher: Send {
     /// Publishes messages, those of one key in their order, and says of each what became of it. It answers within a time of

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
+use super::meters::Meters;
 use super::publisher::{self, Context};
 use super::settings::{Secrets, Settings};
 use crate::{Bounds, Cursor, Error, Selection};
@@ -135,13 +136,20 @@ pub struct Attempt {
 pub struct Sinks {
     pub(crate) database: Database,
     pub(super) vault: Vault,
+    meters: Meters,
 }
 
 impl Sinks {
     /// The sinks of a database, whose secrets this vault keeps.
     #[must_use]
     pub fn new(database: Database, vault: Vault) -> Self {
-        Self { database, vault }
+        Self { database, vault, meters: Meters::default() }
+    }
+
+    /// What is counted of those that this process runs.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// All of a shop, by name.

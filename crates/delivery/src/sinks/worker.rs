@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use database::sql;
 use domain::Position;
 use futures_util::future::join;
@@ -12,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::ahead::Ahead;
 use super::course::Course;
+use super::hops::Hops;
+use super::meters::SinkMeters;
 use super::publisher::{self, Context, Delivery, Publisher};
 use super::settings::{Secrets, Settings};
 use super::stop::Stop;
@@ -40,6 +43,7 @@ pub(crate) struct Worker {
     secrets: Secrets,
     selection: Selection,
     publisher: Option<Box<dyn Publisher>>,
+    meters: SinkMeters,
     checkpoint: Position,
     course: Course,
     failures: u32,
@@ -113,6 +117,7 @@ impl Worker {
         let undelivered = Undelivered::load(&sinks.database, &lease.shop, &name, checkpoint).await?;
         let retry_s = settings.retry_s.clone();
         let told = sinks.get(&lease.shop, &name).await?.and_then(|sink| sink.error);
+        let meters = sinks.meters().of(&lease.shop, &name);
         Ok(Some(Self {
             sinks,
             tail,
@@ -125,6 +130,7 @@ impl Worker {
             secrets,
             selection,
             publisher: None,
+            meters,
             checkpoint,
             course: Course::new(checkpoint, undelivered, retry_s),
             failures: 0,
@@ -217,14 +223,15 @@ impl Worker {
         let round = self.course.begin(&mut rows, Instant::now());
         if round.is_empty() && rows.is_empty() {
             if self.course.is_through() && self.course.seen() > self.checkpoint {
-                self.record(rows).await?;
+                self.record(rows, &[]).await?;
             }
             return Ok(false);
         }
         let messages: Vec<Arc<Message>> = round.iter().map(|(_, message)| message.clone()).collect();
         let deliveries = self.deliver(&messages).await?;
+        let confirmed = confirmed(&messages, &deliveries);
         let verdict = self.course.end(&mut rows, round, deliveries, Instant::now());
-        self.record(rows).await?;
+        self.record(rows, &confirmed).await?;
         self.conclude(verdict).await?;
         Ok(true)
     }
@@ -246,8 +253,9 @@ impl Worker {
         };
         let deliveries = self.deliver(&messages).await?;
         let mut rows = Rows::default();
+        let confirmed = confirmed(&messages, &deliveries);
         let verdict = self.course.end_retry(&mut rows, &messages, deliveries, Instant::now());
-        self.record(rows).await?;
+        self.record(rows, &confirmed).await?;
         match verdict {
             Verdict::Unavailable { wait, .. } if !wait.is_zero() => return Err(Stop::Paused(wait)),
             // They have a schedule of their own, and say nothing of others.
@@ -266,16 +274,19 @@ impl Worker {
             return Err(Stop::failing("it is not open"));
         };
         let ahead = self.ahead();
-        let (deliveries, page) = self.kept(join(publisher.publish(messages), ahead.read())).await?;
+        let hops = Hops::begin(&self.lease.shop, &self.name, messages);
+        let (deliveries, page) = self.kept(join(publisher.publish(hops.messages()), ahead.read())).await?;
+        hops.end(&deliveries);
         self.publisher = Some(publisher);
+        self.meters.count(&deliveries);
         // What could not be read is read when there is nothing else to do, and told then.
         self.course.read(page.unwrap_or_default());
         Ok(deliveries)
     }
 
     /// Moves the checkpoint over what is done with from the front, and keeps what was set aside: one statement, behind the
-    /// fence.
-    async fn record(&mut self, rows: Rows) -> Result<(), Stop> {
+    /// fence, which also tells when those that are confirmed were.
+    async fn record(&mut self, rows: Rows, confirmed: &[DateTime<Utc>]) -> Result<(), Stop> {
         let to = self.course.passed().max(self.checkpoint);
         if to == self.checkpoint && rows.is_empty() {
             return Ok(());
@@ -306,6 +317,7 @@ impl Worker {
         match row {
             Ok(row) if row.try_get::<_, i64>(0).map_err(Error::from)? == 1 => {
                 self.checkpoint = to;
+                self.meters.confirmed(confirmed, row.try_get(1).map_err(Error::from)?);
                 Ok(())
             }
             Ok(_) => Err(Stop::Lost),
@@ -393,4 +405,10 @@ impl Worker {
             self.told = error.map(str::to_owned);
         }
     }
+}
+
+/// When those were recorded that a sink has confirmed.
+fn confirmed(messages: &[Arc<Message>], deliveries: &[Delivery]) -> Vec<DateTime<Utc>> {
+    let confirmed = messages.iter().zip(deliveries).filter(|(_, delivery)| **delivery == Delivery::Confirmed);
+    confirmed.map(|(message, _)| message.at.as_datetime()).collect()
 }

@@ -1,6 +1,6 @@
 //! Dead letters: facts that could not be decided, and those that wait behind them.
 
-use database::{Client, sql};
+use database::{Client, Database, sql};
 use domain::{Key, Position, ShopId, Timestamp};
 use relay::Error;
 use schemars::JsonSchema;
@@ -43,6 +43,33 @@ pub struct DeadLetter {
     /// The fact's data.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub data: Box<RawValue>,
+}
+
+/// How many facts of a shop are parked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The shop.
+    pub shop: String,
+    /// Those that could not be decided, and those that wait behind them.
+    pub facts: i64,
+    /// For how long the oldest has been parked, in milliseconds.
+    pub age_ms: i64,
+}
+
+/// Of every shop that has some; a thousand at most.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn parked(database: &Database) -> Result<Vec<Parked>, Error> {
+    let rows = database.client().await?.query(&sql::read_models::COUNT_PARKED, &[]).await?;
+    let read = |row: &Row| {
+        Ok(Parked {
+            shop: row.try_get("shop_id")?,
+            facts: row.try_get("parked")?,
+            age_ms: row.try_get("age_ms")?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// One parked fact.

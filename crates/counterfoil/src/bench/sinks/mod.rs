@@ -122,6 +122,8 @@ fn messages(ground: &BenchGround, count: i64) -> (domain::ShopId, Vec<Arc<Messag
             key: format!("order:K-{}", n as usize % KEYS),
             at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
             payload: feed::payload(),
+            trace: None,
+            hop: None,
         })
     };
     (ground.shop.clone(), (0..count).map(message).collect())

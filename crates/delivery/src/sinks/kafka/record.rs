@@ -3,7 +3,7 @@
 use domain::ShopId;
 use rdkafka::message::{Header, OwnedHeaders};
 
-use crate::Message;
+use crate::{Message, TRACEPARENT};
 
 /// CloudEvents in binary mode, and the id by itself, where readers of Debezium's outbox router look for it.
 pub(super) fn headers(message: &Message, shop: &ShopId) -> OwnedHeaders {
@@ -19,6 +19,9 @@ pub(super) fn headers(message: &Message, shop: &ShopId) -> OwnedHeaders {
             &prefixed
         };
         headers = headers.insert(Header { key, value: Some(value) });
+    }
+    if let Some(trace) = message.traceparent() {
+        headers = headers.insert(Header { key: TRACEPARENT, value: Some(&trace) });
     }
     headers.insert(Header { key: "id", value: Some(&id) })
 }

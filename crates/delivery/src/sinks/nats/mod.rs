@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::pipeline::in_key_order;
 use super::publisher::{Context, Delivery, Publisher};
 use super::settings::{NatsTarget, Secrets};
-use crate::Message;
+use crate::{Message, TRACEPARENT};
 
 /// Messages under way at a time, each of another key.
 const UNDER_WAY: usize = 512;
@@ -158,6 +158,9 @@ impl Nats {
         let mut headers = HeaderMap::new();
         for (name, value) in message.attributes(&self.shop) {
             headers.insert(format!("ce-{name}"), subject::header_value(&value));
+        }
+        if let Some(trace) = message.traceparent() {
+            headers.insert(TRACEPARENT, trace.as_str());
         }
         PublishMessage::build()
             .headers(headers)

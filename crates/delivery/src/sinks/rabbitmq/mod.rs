@@ -23,7 +23,7 @@ use self::connection::Connection;
 use self::waves::in_waves;
 use super::publisher::{Context, Delivery, Publisher};
 use super::settings::{RabbitmqTarget, Secrets};
-use crate::{Message, contract};
+use crate::{Message, TRACEPARENT, contract};
 
 /// Messages under way at a time, each of another key.
 const UNDER_WAY: usize = 500;
@@ -152,6 +152,9 @@ impl Outbound {
             } else {
                 headers.insert(short(format!("cloudEvents_{name}"))?, LongString::from(value).into());
             }
+        }
+        if let Some(trace) = message.traceparent() {
+            headers.insert(short(TRACEPARENT.to_owned())?, LongString::from(trace).into());
         }
         let properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)

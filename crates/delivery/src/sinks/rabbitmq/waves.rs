@@ -61,6 +61,8 @@ mod tests {
             key: format!("order:{key}"),
             at: Timestamp::new(chrono::DateTime::UNIX_EPOCH),
             payload: "{}".to_owned(),
+            trace: None,
+            hop: None,
         };
         keys.chars().enumerate().map(message).map(Arc::new).collect()
     }

@@ -23,7 +23,7 @@ pub(crate) use self::target::check;
 use super::pipeline::in_key_order;
 use super::publisher::{Context, Delivery, Publisher};
 use super::settings::{Secrets, WebhookTarget};
-use crate::Message;
+use crate::{Message, TRACEPARENT};
 
 const CONNECTING: Duration = Duration::from_secs(5);
 /// After this no more of a batch is begun; what is under way ends by its own time limit.
@@ -121,6 +121,10 @@ impl Webhook {
             .header(TIMESTAMP, at.timestamp())
             .header(SIGNATURE, signature)
             .body(body);
+        let request = match message.traceparent() {
+            Some(trace) => request.header(TRACEPARENT, trace),
+            None => request,
+        };
         let (status, delivery) = match request.send().await {
             Ok(response) => (Some(response.status().as_u16()), answer::judge(response, at).await),
             Err(error) => (None, Delivery::Unavailable(answer::failure(&error, self.timeout_s))),
