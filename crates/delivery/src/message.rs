@@ -68,6 +68,19 @@ impl Message {
         }
     }
 
+    /// Whether it was decided while the shop was in shadow: sinks do not deliver it.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Marked {
+            #[serde(default)]
+            shadow: bool,
+        }
+        // Nearly none is, and those that hold the words alone may say them of something else.
+        self.payload.contains("\"shadow\":true")
+            && serde_json::from_str(&self.payload).is_ok_and(|Marked { shadow }| shadow)
+    }
+
     /// About how much memory it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -116,7 +129,7 @@ impl Message {
             out,
             "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"{}\",\"type\":\"{}\",\"subject\":{},\"time\":\"{}\",\
              \"datacontenttype\":\"application/json\",\"dataschema\":\"{}\",\"sequence\":\"{:020}\",\"epoch\":{},\
-             \"partitionkey\":{},\"data\":{}}}",
+             \"partitionkey\":{},{}\"data\":{}}}",
             self.id,
             source(shop),
             self.type_name,
@@ -126,6 +139,7 @@ impl Message {
             self.position.0,
             self.epoch,
             serde_json::Value::from(self.aggregate_id.as_str()),
+            if self.is_shadow() { "\"shadow\":true," } else { "" },
             self.payload
         );
     }
@@ -198,6 +212,23 @@ mod tests {
         }
         assert_eq!(document["data"]["order"]["order"], "7");
         assert_eq!(document.as_object().unwrap().len(), 12);
+    }
+
+    #[test]
+    fn what_was_decided_in_shadow_is_marked_and_settings_that_say_shadow_are_not() {
+        let shop = ShopId::parse("demo").unwrap();
+        for (payload, is_marked) in [
+            (r#"{"order":{"order":"7"},"shadow":true}"#, true),
+            (r#"{"settings":{"shadow":true}}"#, false),
+            (r#"{"shadow":false}"#, false),
+        ] {
+            let message = Message { payload: payload.to_owned(), ..message() };
+            let mut out = Vec::new();
+            message.write_json(&shop, &mut out);
+            let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(document.get("shadow").is_some(), is_marked, "{payload}");
+            assert_eq!(message.is_shadow(), is_marked, "{payload}");
+        }
     }
 
     #[test]

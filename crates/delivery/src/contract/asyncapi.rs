@@ -178,6 +178,10 @@ fn attributes() -> Value {
             },
             "epoch": { "type": "integer", "minimum": 0, "description": "Counts the forks of the log." },
             "partitionkey": text("What keeps its order: the aggregate's id."),
+            "shadow": {
+                "type": "boolean", "const": true,
+                "description": "There, in the feed alone, where it was decided while the shop was in shadow: act on nothing of it.",
+            },
         },
     })
 }
