@@ -21,7 +21,7 @@ use crate::binary::{TempDir, root, said};
 use crate::histories::{UNDECIDED, append_all, by_chance, ways_out};
 use crate::led_shop::{DEADLINE, LedShop, append, applied, assert_shop_sound, new_fact, plant_shop, quick};
 use crate::served::{self, SHOP, Served};
-use crate::{contract, settlement, soundness};
+use crate::{contract, moving_in, settlement, soundness};
 
 /// So many histories by chance.
 const CHANCES: u64 = 6;
@@ -151,6 +151,7 @@ async fn a_fold_in_another_language_has_the_rows_of_the_service_whatever_comes()
         ("day".to_owned(), contract::day(&shop.shop)),
         ("mixed".to_owned(), settlement::mixed(600)),
         ("ways-out".to_owned(), ways_out()),
+        ("moved-in".to_owned(), moving_in::history(&ShopId::parse("moved-in").unwrap())),
     ];
     all.extend((seed..seed + CHANCES).map(|seed| (format!("chance-{seed}"), by_chance(seed))));
     let mut last = Vec::new();

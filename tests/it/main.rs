@@ -34,6 +34,7 @@ mod led_shop;
 mod limits;
 mod load;
 mod moves;
+mod moving_in;
 mod old_logs;
 mod openapi;
 mod operators;
