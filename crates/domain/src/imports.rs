@@ -244,7 +244,7 @@ impl OrderOpening {
     pub fn problems(&self) -> Vec<Reason> {
         let placement = self.placement.problems().into_iter();
         let mut problems: Vec<Reason> = placement
-            .map(|reason| Reason::new(&format!("placement.{}", reason.code), reason.detail))
+            .map(|reason| Reason::new(format!("placement.{}", reason.code), reason.detail))
             .collect();
         let mut check = |ok: bool, field: &str, detail: &str| {
             if !ok {

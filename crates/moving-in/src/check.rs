@@ -1,10 +1,12 @@
 //! The first reading of a file: what it comes to, and all that is wrong with it. Writes nothing.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use audit::Progress;
 use database::{Client, Database};
 use domain::{CouponCode, Fact, OpeningStatus, OrderOpening, Shop, ShopId};
+use event_log::KnownCommand;
 use intake::command::import::{ImportLine, read_line};
 use read_models::ReadModels;
 use relay::Projection as _;
@@ -144,11 +146,12 @@ impl Checking<'_> {
         let types: Vec<&str> = chunk.iter().map(|(_, read)| read.fact.type_name()).collect();
         let ids: Vec<&str> = chunk.iter().map(|(_, read)| read.id.as_str()).collect();
         let known = event_log::find_commands(self.client, self.shop, &types, &ids).await?;
+        let known: HashMap<(&str, &str), &KnownCommand> = known
+            .iter()
+            .map(|command| ((command.type_name.as_str(), command.id.as_str()), command))
+            .collect();
         for (line, read) in chunk.drain(..) {
-            let is_this = |command: &&event_log::KnownCommand| {
-                command.id == read.id && command.type_name == read.fact.type_name()
-            };
-            match known.iter().find(is_this) {
+            match known.get(&(read.fact.type_name(), read.id.as_str())) {
                 Some(command) if command.content_sha256 == read.content_sha256 => self.totals.known += 1,
                 Some(command) => self.problems.add(
                     line,
