@@ -89,6 +89,11 @@ impl Import {
                 checked.rules
             )));
         }
+        if checked.totals.known == checked.totals.lines {
+            let known = Brought { known: checked.totals.known, ..Brought::default() };
+            say(format, &checked, Some(known))?;
+            return Ok(Exit::Ok);
+        }
         let appender = Appender::start_guarded(database, event_log::Options::default(), guard);
         let appending =
             moving_in::append(&appender, &shop, &self.file, (&by, checked.totals.lines), &progress);
@@ -131,7 +136,9 @@ fn say(format: Format, checked: &Checked, brought: Option<Brought>) -> anyhow::R
         Some(Brought { new, known, last }) => {
             said["known"] = known.into();
             said["appended"] = new.into();
-            said["last_position"] = json!(last);
+            if let Some(last) = last {
+                said["last_position"] = json!(last);
+            }
         }
     }
     match format {
