@@ -199,6 +199,12 @@ async fn a_shop_is_imported_once_and_what_comes_behind_finds_its_payments() {
     assert_eq!((&again["appended"], &again["known"]), (&json!(0), &json!(LINES)));
     assert_eq!(served.events().await, head, "running the file again adds nothing");
 
+    // A run that was cut goes on: what is there is passed over.
+    let more = "{\"kind\":\"stock\",\"sku\":\"CUP-RED\",\"on_hand\":0}\n";
+    owner.write("shop.ndjson", &format!("{more}{}", example()));
+    let rest = owner.shows(&import, 0);
+    assert_eq!((&rest["appended"], &rest["known"]), (&json!(1), &json!(LINES)));
+
     // The same capture once more counts once, a refund finds it, and a payment settles what is open.
     let gross = |value: &str, currency: &str| json!({"gross_amount": money(value, currency)});
     served

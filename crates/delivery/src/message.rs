@@ -1,12 +1,17 @@
 //! A message: what one outbox row says, as every reader gets it (CloudEvents 1.0).
 
+use std::sync::LazyLock;
+
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Event, Kind};
+use memchr::memmem::Finder;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::selection::OUTCOMES;
 use crate::{Bounds, Error, contract};
+
+static SHADOW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"shadow\":true"));
 
 /// One event, on its way downstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +81,8 @@ impl Message {
             #[serde(default)]
             shadow: bool,
         }
-        // Nearly none is, and those that hold the words alone may say them of something else.
-        self.payload.contains("\"shadow\":true")
+        // Nearly none is, and those that hold the words may say them of something else.
+        SHADOW.find(self.payload.as_bytes()).is_some()
             && serde_json::from_str(&self.payload).is_ok_and(|Marked { shadow }| shadow)
     }
 
