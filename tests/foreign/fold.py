@@ -51,19 +51,23 @@ TERMS = "revision buyer_id lines coupons points paypal_order_id ship_to tracks h
 # What moves; uses of a coupon in the coupon's row and in its buyer's.
 MOVES = {"stock": "received adjusted settled returned held".split(), "coupons": ["held", "used"],
          "coupon_buyers": ["held", "used"], "points": "granted earned revoked spent returned expired held".split()}
+# What a shop says when it moves in: what was there, and what its paid orders had taken by then.
+IMPORTS = {"stock.imported", "coupon.imported", "coupon.buyer_imported", "points.imported", "order.imported"}
 # What may be moved by the facts about these alone. Everything else is moved by orders.
 OUTSIDE = {"stock": {"received", "adjusted", "returned"}, "points": {"granted", "expired"}}
 # Outcome: what its data may have.
 OUTCOMES = {f"{kind}.{step}": fields.split() for kind, steps, fields in (
-    ("order", "placed revised paid partially_paid overpaid payment_mismatched payment_noted payment_pending refunded "
+    ("order", "placed revised imported paid partially_paid overpaid payment_mismatched payment_noted payment_pending refunded "
      "payment_awaiting_confirmation payment_refuted "
      "reversed disputed dispute_resolved cancelled closed expired held released refused shipped unfulfillable",
      "order payments stock coupons points"),
     ("payment", "unmatched foreign mismatched noted dismissed", "payments"),
-    ("stock", "received adjusted returned", "stock"), ("stock", "short", "short"), ("coupon", "issued", "coupon"),
-    ("coupon", "voided", "voided"), ("points", "granted expired", "points"), ("shop", "configured", "settings"),
+    ("stock", "received imported adjusted returned", "stock"), ("coupon", "imported", "coupon coupons voided"),
+    ("coupon", "buyer_imported", "coupons"), ("stock", "short", "short"), ("coupon", "issued", "coupon"),
+    ("coupon", "voided", "voided"), ("points", "granted imported expired", "points"), ("shop", "configured", "settings"),
     ("rules", "activated", "rules"), ("event", "parked", "parked"), ("event", "unparked", "unparked"),
-    *((kind, "rejected", "command reasons") for kind in ("order", "payment", "stock", "coupon", "points", "event")),
+    *((kind, "rejected", "command reasons")
+      for kind in ("order", "payment", "stock", "coupon", "points", "event", "shop")),
 ) for step in steps.split()}
 RISES = {"named": 0, "approved": 1, "authorized": 1, "pending": 1, "refunded": 1, "open": 1,
          "voided": 2, "denied": 2, "resolved": 2, "captured": 3}
@@ -150,14 +154,19 @@ class Fold:
         kind, data = entry["type"], entry["data"]
         if kind not in OUTCOMES:
             raise Unreadable(f"{kind} is an outcome that this fold does not know")
-        only(kind, data, OUTCOMES[kind])
+        only(kind, data, [*OUTCOMES[kind], "shadow"])
         self.position, self.at = entry["cause"], self.entries[entry["cause"]][0]
         for payment in data.get("payments", ()):
             self.put_payment(payment)
         if "order" in data:
-            self.settled[data["order"]["order"]] += kind == "order.paid"
+            imported = kind == "order.imported" and "paid_at" in data["order"]
+            self.settled[data["order"]["order"]] += kind == "order.paid" or imported
             self.put_order(data["order"])
-        outside = OUTSIDE.get(kind.split(".")[0], ())
+        outside = {"received", "granted"} if kind in IMPORTS else OUTSIDE.get(kind.split(".")[0], ())
+        if "coupon" in data:
+            row = self.blank("coupons", voided=False, held=0, used=0) | data["coupon"]
+            self.require((row["code"],) not in self.tables["coupons"], f"coupons {row['code']}", "issued twice")
+            self.tables["coupons"][(row["code"],)] = row
         for move in data.get("stock", ()):
             self.move("stock", move, ["sku"], outside)
         for move in data.get("coupons", ()):
@@ -167,14 +176,11 @@ class Fold:
                 self.move("coupon_buyers", move, ["code", "buyer"], outside)
         if "points" in data:
             self.move("points", data["points"], ["buyer"], outside)
-        if "coupon" in data:
-            row = self.blank("coupons", voided=False, held=0, used=0) | data["coupon"]
-            self.require((row["code"],) not in self.tables["coupons"], f"coupons {row['code']}", "issued twice")
-            self.tables["coupons"][(row["code"],)] = row
         if "voided" in data:
             self.tables["coupons"][(data["voided"],)] |= {"voided": True, "position": self.position}
         if "settings" in data or "rules" in data:
-            self.tables["shop_settings"][()].update(data)
+            said = {name: data[name] for name in ("settings", "rules") if name in data}
+            self.tables["shop_settings"][()].update(said)
         if "parked" in data:
             self.park(**data["parked"])
         if "unparked" in data:
@@ -223,13 +229,17 @@ class Fold:
         self.changed_orders |= {known["order_id"] for known in (before, row, *captures) if known}
 
     def move(self, table, move, names, outside):
-        only(f"the move of {table}", move, ["sku", "code", "buyer", *MOVES[table]])
+        only(f"the move of {table}", move, ["sku", "code", "buyer", "imported", *MOVES[table]])
         key = tuple(move[name] for name in names)
         row = self.tables[table].setdefault(key, dict.fromkeys(TABLES[table][1], 0) | dict(zip(TABLES[table][1], key)))
         for column in MOVES[table]:
             row[column] += move.get(column, 0)
             if column in outside:
                 self.told[table, key, column] += move.get(column, 0)
+        if "imported" in move:
+            # Used before the shop moved in, by what no order here says.
+            row["used"] += move["imported"]
+            self.told[table, key, "used"] += move["imported"]
         if "position" in row:
             row["position"] = self.position
         self.moved.add((table, key))
@@ -274,6 +284,10 @@ class Fold:
     def check_moved(self, table, key, row):
         """What was moved is what orders and the facts from outside say; nothing is below 0 or above what there is."""
         subject = f"{table} {' '.join(key)}"
+        limit = self.tables["coupons"].get(key[:1], {}).get("max_per_buyer") if table == "coupon_buyers" else 1
+        if limit is None and self.tables["shop_settings"][()]["rules"] >= 3:
+            # By rules 3 nobody counts who uses a coupon that limits no buyers.
+            return
         for column in MOVES[table]:
             told, moved = self.told[table, key, column], row[column] if row else 0
             says = f"{column} is {moved}, and {told} by orders and what came from outside"

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use test_support::wait_until;
 
 use crate::led_shop::LedShop;
+use crate::moving_in;
 
 /// Of what this version writes, nothing goes beyond what is named.
 static VALIDATORS: LazyLock<HashMap<&'static str, Validator>> = LazyLock::new(|| {
@@ -146,6 +147,9 @@ async fn every_event_of_a_day_keeps_its_contract() {
     (hasty["hold_s"], hasty["lines"]) = (json!(1), json!([{"sku": "B", "qty": 1, "unit_minor": 2000}]));
     shop.append("stock.received", json!({"sku": "B", "qty": 1})).await;
     shop.append("order.placed", hasty).await;
+    for (type_name, data) in moving_in::history(&shop.shop) {
+        shop.append(type_name, data).await;
+    }
     let expired =
         "SELECT count(*) FROM counterfoil.outbox WHERE type = 'order.expired' AND aggregatetype = 'order'";
     assert!(wait_until(Duration::from_secs(20), async || shop.number(expired).await == 1).await);

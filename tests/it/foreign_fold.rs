@@ -21,7 +21,7 @@ use crate::binary::{TempDir, root, said};
 use crate::histories::{UNDECIDED, append_all, by_chance, ways_out};
 use crate::led_shop::{DEADLINE, LedShop, append, applied, assert_shop_sound, new_fact, plant_shop, quick};
 use crate::served::{self, SHOP, Served};
-use crate::{contract, settlement, soundness};
+use crate::{contract, moving_in, settlement, soundness};
 
 /// So many histories by chance.
 const CHANCES: u64 = 6;
@@ -151,6 +151,7 @@ async fn a_fold_in_another_language_has_the_rows_of_the_service_whatever_comes()
         ("day".to_owned(), contract::day(&shop.shop)),
         ("mixed".to_owned(), settlement::mixed(600)),
         ("ways-out".to_owned(), ways_out()),
+        ("moved-in".to_owned(), moving_in::history(&ShopId::parse("moved-in").unwrap())),
     ];
     all.extend((seed..seed + CHANCES).map(|seed| (format!("chance-{seed}"), by_chance(seed))));
     let mut last = Vec::new();
@@ -280,7 +281,7 @@ async fn a_row_that_was_changed_by_hand_is_named_by_a_fold_in_another_language()
 }
 
 /// A change of the text of the first outcome of a type, and what the fold must say of it.
-const FORGERIES: [(&str, &str, &str, &str); 9] = [
+const FORGERIES: [(&str, &str, &str, &str); 12] = [
     ("order.paid", r#""settled":2"#, r#""settled":1"#, "stock A: settled is 1, and 2 by orders"),
     ("order.paid", r#""held":-1"#, r#""held":-2"#, "coupons TEN: held is 8, and 9 by orders"),
     ("order.paid", r#""spent":10"#, r#""spent":9"#, "points bea: spent is 9, and 10 by orders"),
@@ -299,6 +300,9 @@ const FORGERIES: [(&str, &str, &str, &str); 9] = [
     ("coupon.issued", r#""max_uses":50"#, r#""max_uses":0"#, "coupons TEN: used 1 of 0 times"),
     ("stock.adjusted", r#""adjusted":-"#, r#""adjusted":-9"#, "stock A: on hand is -"),
     ("order.paid", "order.paid", "order.payment_noted", "orders 1: paid, and settled 0 times"),
+    ("order.imported", r#""settled":2"#, r#""settled":1"#, "stock M: settled is 1, and 2 by orders"),
+    ("order.imported", r#""imported":-1"#, r#""imported":-9"#, "coupons MOVE: used -4 of 9 times"),
+    ("points.imported", r#""granted":300"#, r#""spent":300"#, "points mia: spent is 300, and 0 by orders"),
     ("order.paid", r#""n":0"#, r#""n":1"#, "log: outcome 1 of"),
 ];
 
@@ -311,7 +315,9 @@ async fn a_log_that_keeps_no_invariant_is_named_by_a_fold_in_another_language() 
     }
     let shop = LedShop::create().await;
     let relay = shop.lead_with(ReadModels { redrives: Redrives { after: Vec::new() } }, quick());
-    let last = append_all(&shop.appender, &shop.shop, &contract::day(&shop.shop)).await;
+    let mut facts = contract::day(&shop.shop);
+    facts.extend(moving_in::history(&shop.shop));
+    let last = append_all(&shop.appender, &shop.shop, &facts).await;
     applied(&relay, &shop.shop, last).await;
     relay.stop().await;
     let export = Export::of(&shop.test.superuser().await, "shop").await;

@@ -38,6 +38,7 @@ mod load;
 mod logs;
 mod metrics;
 mod moves;
+mod moving_in;
 mod old_logs;
 mod openapi;
 mod operators;

@@ -113,6 +113,11 @@ pub(crate) enum Verb {
     Digest(verbs::audit::digest::Digest),
     /// Compare PayPal's settlement report with the log: what never came, and what nobody sent
     Reconcile(verbs::audit::reconcile::Reconcile),
+    /// Bring a shop along that already sells: opening balances, and orders that are open or were paid lately
+    Import(verbs::import::Import),
+    /// A shop in shadow: decided beside the shop's own systems, and delivered to nobody
+    #[command(subcommand)]
+    Shadow(verbs::shadow::Shadow),
     /// Make the evidence of a buyer's orders unreadable, for good
     Erase(verbs::audit::erase::Erase),
     /// Keep a buyer's evidence from being destroyed

@@ -1,7 +1,10 @@
 //! A message: what one outbox row says, as every reader gets it (CloudEvents 1.0).
 
+use std::sync::LazyLock;
+
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Event, Kind};
+use memchr::memmem::Finder;
 use tokio_postgres::Row;
 use trace_context::TraceParent;
 use uuid::Uuid;
@@ -12,6 +15,7 @@ use crate::{Bounds, Error, contract};
 /// The header of W3C Trace Context, and the extension of CloudEvents of the same name
 /// (<https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md>).
 pub const TRACEPARENT: &str = "traceparent";
+static SHADOW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"shadow\":true"));
 
 /// One event, on its way downstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,19 @@ impl Message {
         }
     }
 
+    /// Whether it was decided while the shop was in shadow: sinks do not deliver it.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Marked {
+            #[serde(default)]
+            shadow: bool,
+        }
+        // Nearly none is, and those that hold the words may say them of something else.
+        SHADOW.find(self.payload.as_bytes()).is_some()
+            && serde_json::from_str(&self.payload).is_ok_and(|Marked { shadow }| shadow)
+    }
+
     /// About how much memory it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -138,7 +155,7 @@ impl Message {
             out,
             "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"{}\",\"type\":\"{}\",\"subject\":{},\"time\":\"{}\",\
              \"datacontenttype\":\"application/json\",\"dataschema\":\"{}\",\"sequence\":\"{:020}\",\"epoch\":{},\
-             \"partitionkey\":{}{},\"data\":{}}}",
+             \"partitionkey\":{}{}{},\"data\":{}}}",
             self.id,
             source(shop),
             self.type_name,
@@ -148,6 +165,7 @@ impl Message {
             self.position.0,
             self.epoch,
             serde_json::Value::from(self.aggregate_id.as_str()),
+            if self.is_shadow() { ",\"shadow\":true" } else { "" },
             self.trace.map(|trace| format!(",\"{TRACEPARENT}\":\"{trace}\"")).unwrap_or_default(),
             self.payload
         );
@@ -225,6 +243,23 @@ mod tests {
         }
         assert_eq!(document["data"]["order"]["order"], "7");
         assert_eq!(document.as_object().unwrap().len(), 13);
+    }
+
+    #[test]
+    fn what_was_decided_in_shadow_is_marked_and_settings_that_say_shadow_are_not() {
+        let shop = ShopId::parse("demo").unwrap();
+        for (payload, is_marked) in [
+            (r#"{"order":{"order":"7"},"shadow":true}"#, true),
+            (r#"{"settings":{"shadow":true}}"#, false),
+            (r#"{"shadow":false}"#, false),
+        ] {
+            let message = Message { payload: payload.to_owned(), ..message() };
+            let mut out = Vec::new();
+            message.write_json(&shop, &mut out);
+            let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(document.get("shadow").is_some(), is_marked, "{payload}");
+            assert_eq!(message.is_shadow(), is_marked, "{payload}");
+        }
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub struct Selection {
     pub key: Option<Key>,
     /// Of this share of the keys.
     pub partition: Option<Partition>,
+    /// Not what was decided while the shop was in shadow.
+    outside_shadow: bool,
 }
 
 impl Selection {
@@ -104,6 +106,12 @@ impl Selection {
         Ok(self)
     }
 
+    /// Leaves out what was decided while the shop was in shadow, for good: the shop's own systems have acted on it.
+    #[must_use]
+    pub(crate) fn outside_shadow(self) -> Self {
+        Self { outside_shadow: true, ..self }
+    }
+
     /// The aggregate types to ask for; all when empty.
     pub(crate) fn aggregates(&self) -> &'static [&'static str] {
         if self.all_kinds { &[] } else { &OUTCOMES }
@@ -123,6 +131,7 @@ impl Selection {
     /// What SQL does not look at.
     pub(crate) fn takes(&self, message: &Message) -> bool {
         self.partition.is_none_or(|partition| partition.holds(&message.key))
+            && !(self.outside_shadow && message.is_shadow())
     }
 }
 

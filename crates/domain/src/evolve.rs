@@ -47,10 +47,11 @@ impl State {
         if let Some(order) = &change.order {
             self.put_order(context, order)?;
         }
-        self.apply_moves(context, &change.stock, &change.coupons, change.points.as_ref())?;
+        // A coupon that is imported has been used.
         if let Some(terms) = &change.coupon {
             self.put_coupon(context, terms);
         }
+        self.apply_moves(context, &change.stock, &change.coupons, change.points.as_ref())?;
         if let Some(code) = &change.voided
             && let Some(coupon) = self.coupons.read(code, || Missing::Coupon(code.clone()))?
         {
@@ -112,10 +113,11 @@ impl State {
     }
 
     fn move_coupon(&mut self, context: &Context, step: &CouponMove) -> Result<(), Undecided> {
+        let used = add(step.used, step.imported, "coupon used")?;
         if let Some(coupon) = self.coupons.read(&step.code, || Missing::Coupon(step.code.clone()))? {
             let mut coupon = coupon.clone();
             coupon.held = add(coupon.held, step.held, "coupon held")?;
-            coupon.used = add(coupon.used, step.used, "coupon used")?;
+            coupon.used = add(coupon.used, used, "coupon used")?;
             coupon.position = context.position;
             self.coupons.put(step.code.clone(), Some(coupon));
         }
@@ -124,7 +126,7 @@ impl State {
             let missing = || Missing::CouponBuyer(key.0.clone(), key.1.clone());
             let mut row = self.coupon_buyers.read(&key, missing)?.copied().unwrap_or_default();
             row.held = add(row.held, step.held, "coupon held")?;
-            row.used = add(row.used, step.used, "coupon used")?;
+            row.used = add(row.used, used, "coupon used")?;
             self.coupon_buyers.put(key, Some(row));
         }
         Ok(())

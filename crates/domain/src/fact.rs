@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::{
     Adjustment, Approval, Authorization, Cancellation, Capture, CaptureId, Configuration, Confirmation,
-    CouponRef, CouponTerms, Dismissal, Dispute, Expiry, Ignored, Key, OrderResolution, PaymentResolution,
-    Placement, PointsAmount, Quantity, Redrive, Refund, Refutation, Retranslation, Revision, Rules, Shipment,
-    Tender, Unreadable, Void,
+    CouponBuyerOpening, CouponOpening, CouponRef, CouponTerms, Dismissal, Dispute, Expiry, Ignored, Key,
+    OrderOpening, OrderResolution, PaymentResolution, Placement, PointsAmount, PointsOpening, Quantity,
+    Redrive, Refund, Refutation, Retranslation, Revision, Rules, Shipment, StockOpening, Tender, Unreadable,
+    Void,
 };
 
 macro_rules! facts {
@@ -190,6 +191,16 @@ facts! {
     ShopConfigured(Configuration) = "shop.configured", Command;
     /// The version of the rules in force from here on.
     RulesActivated(Rules) = "rules.activated", Command;
+    /// What the shop had of an article when it moved in.
+    StockImported(StockOpening) = "stock.imported", Command;
+    /// A coupon as it stood when the shop moved in.
+    CouponImported(CouponOpening) = "coupon.imported", Command;
+    /// A buyer's uses of a coupon when the shop moved in.
+    CouponBuyerImported(CouponBuyerOpening) = "coupon.buyer_imported", Command;
+    /// A buyer's points when the shop moved in.
+    PointsImported(PointsOpening) = "points.imported", Command;
+    /// An order with its payments as they stood when the shop moved in.
+    OrderImported(Box<OrderOpening>) = "order.imported", Command;
     /// An operator leaves a parked fact out for good.
     EventDismissed(Dismissal) = "event.dismissed", Command;
     /// A hold's deadline has passed.
@@ -261,6 +272,11 @@ impl Fact {
             Self::CouponIssued(f) => Key::Code(f.code.clone()),
             Self::CouponVoided(f) => Key::Code(f.code.clone()),
             Self::PointsGranted(f) | Self::PointsExpired(f) => Key::Buyer(f.buyer.clone()),
+            Self::StockImported(f) => Key::Sku(f.sku.clone()),
+            Self::CouponImported(f) => Key::Code(f.code.clone()),
+            Self::CouponBuyerImported(f) => Key::Code(f.code.clone()),
+            Self::PointsImported(f) => Key::Buyer(f.buyer.clone()),
+            Self::OrderImported(f) => Key::Order(f.placement.order.clone()),
             Self::ShopConfigured(f) => Key::Shop(f.shop.clone()),
             Self::RulesActivated(f) => Key::Shop(f.shop.clone()),
             Self::EventDismissed(f) => Key::Event(f.of.0),

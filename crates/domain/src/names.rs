@@ -70,6 +70,22 @@ impl Fact {
                 keys.push(Key::Capture(capture.clone()));
                 rows.push(PaymentKey::Capture(capture.clone()));
             }
+            Self::OrderImported(f) => {
+                keys.push(Key::Order(f.placement.order.clone()));
+                keys.extend(f.placement.paypal_order_id.clone().map(Key::PaypalOrder));
+                rows.extend(f.placement.paypal_order_id.clone().map(PaymentKey::PaypalOrder));
+                for capture in &f.captures {
+                    keys.extend(capture.paypal_order.clone().map(Key::PaypalOrder));
+                    rows.extend(capture.paypal_order.clone().map(PaymentKey::PaypalOrder));
+                    rows.extend(capture.authorization.clone().map(PaymentKey::Authorization));
+                }
+                let tenders = f.tenders.iter().filter_map(|tender| tender.capture().ok());
+                for capture in f.captures.iter().map(|capture| capture.capture.clone()).chain(tenders) {
+                    keys.push(Key::Capture(capture.clone()));
+                    rows.push(PaymentKey::Capture(capture));
+                }
+                rows.extend(f.refunds.iter().map(|refund| PaymentKey::Refund(refund.refund.clone())));
+            }
             // The rest is about its own key alone.
             _ => {}
         }

@@ -64,6 +64,8 @@ outcome_types! {
     OrderPaymentRefuted = "order.payment_refuted", "order";
     /// Some money in, less than the total.
     OrderPartiallyPaid = "order.partially_paid", "order";
+    /// An order that the shop brought along when it moved in, open or paid.
+    OrderImported = "order.imported", "order";
     /// Settled: stock, coupons and points went with the money.
     OrderPaid = "order.paid", "order";
     /// Money in, goods not to be had.
@@ -104,6 +106,8 @@ outcome_types! {
     PaymentRejected = "payment.rejected", "payment";
     /// Stock came in.
     StockReceived = "stock.received", "stock";
+    /// The shop moved in with so much.
+    StockImported = "stock.imported", "stock";
     /// Stock was counted.
     StockAdjusted = "stock.adjusted", "stock";
     /// Stock came back.
@@ -114,18 +118,26 @@ outcome_types! {
     StockRejected = "stock.rejected", "stock";
     /// A coupon may be used.
     CouponIssued = "coupon.issued", "coupon";
+    /// The shop moved in with this coupon, used so often.
+    CouponImported = "coupon.imported", "coupon";
+    /// Of the uses that a coupon was imported with, so many are this buyer's.
+    CouponBuyerImported = "coupon.buyer_imported", "coupon";
     /// A coupon takes no new holds.
     CouponVoided = "coupon.voided", "coupon";
     /// A command for a coupon was refused.
     CouponRejected = "coupon.rejected", "coupon";
     /// Points were given.
     PointsGranted = "points.granted", "points";
+    /// The shop moved in with so many of this buyer's.
+    PointsImported = "points.imported", "points";
     /// Points have lapsed.
     PointsExpired = "points.expired", "points";
     /// A command for points was refused.
     PointsRejected = "points.rejected", "points";
     /// The shop's settings are these from here on.
     ShopConfigured = "shop.configured", "log";
+    /// The shop's settings were refused: says every reason, changes nothing.
+    ShopRejected = "shop.rejected", "log";
     /// The version of the rules is this from here on.
     RulesActivated = "rules.activated", "log";
     /// A fact could not be decided: it waits with its group.
@@ -186,6 +198,9 @@ pub struct Change {
     /// The shop's settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Settings>,
+    /// Decided while the shop was in shadow: its own systems act, and nothing is to follow from this.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     /// The order that less is left for than it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short: Option<Short>,
@@ -263,6 +278,9 @@ moves! {
         ;
         /// Set aside.
         held,
+        /// Used, by what no order here says: before the shop moved in. Taken off again for an order that was imported as
+        /// paid, for that one is among them.
+        imported,
         /// Used.
         used,
         ;

@@ -23,6 +23,9 @@ pub struct Settings {
     pub payee: Option<PayeeId>,
     /// What comes back when an order is refunded.
     pub returns: Returns,
+    /// The shop's own systems still act: everything is decided and marked as shadow, and sinks deliver none of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     /// What the shop lets Counterfoil keep; what is not tracked is neither held nor deducted.
     pub tracks: Tracks,
 }
@@ -82,6 +85,7 @@ impl Default for Settings {
             payee: None,
             order_prefix: None,
             returns: Returns::default(),
+            shadow: false,
         }
     }
 }

@@ -245,7 +245,9 @@ pub struct Shop {
 ///   the holds stayed with the first buyer, and the payment could not be settled.
 /// - 3: a buyer's uses of a coupon are counted only where the coupon limits them. By 2 each use of every coupon left a row that
 ///   nobody asked for; what was held by then stays counted in it.
-pub const RULES_LATEST: u32 = 3;
+/// - 4: a shop moves in: what it brings along (`*.imported`) is decided, and it may be in shadow. By 3 the one is parked until
+///   these are activated, the other refused.
+pub const RULES_LATEST: u32 = 4;
 
 impl Default for Shop {
     fn default() -> Self {

@@ -123,6 +123,43 @@ pub async fn head(client: &Client, shop: &ShopId) -> Result<Option<(Position, Ti
     Ok(Some((Position(row.try_get("position")?), at)))
 }
 
+/// A command that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownCommand {
+    /// Its fact's type.
+    pub type_name: String,
+    /// The shop's id of it.
+    pub id: String,
+    /// SHA-256 of its content.
+    pub content_sha256: [u8; 32],
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// Those of the commands, each a type and an id, that are in the log.
+///
+/// # Errors
+/// The database's.
+pub async fn find_commands(
+    client: &Client,
+    shop: &ShopId,
+    types: &[&str],
+    ids: &[&str],
+) -> Result<Vec<KnownCommand>, Error> {
+    let rows = client.query(&sql::event_log::FIND_COMMANDS, &[&shop.as_str(), &types, &ids]).await?;
+    let read = |row: &Row| {
+        let content: &[u8] = row.try_get("content_sha256")?;
+        Ok(KnownCommand {
+            type_name: row.try_get("type")?,
+            id: row.try_get("id")?,
+            // One of another length is equal to none.
+            content_sha256: content.try_into().unwrap_or_default(),
+            position: Position(row.try_get("position")?),
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
 fn decode(rows: Vec<Row>) -> Result<Vec<Event>, Error> {
     rows.iter().map(|row| Event::decode(Position(row.try_get("position")?), row.try_get("entry")?)).collect()
 }

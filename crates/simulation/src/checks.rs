@@ -101,7 +101,11 @@ fn same(stored: &Rows, folded: &Rows) -> Result<(), String> {
 /// P3, P4, P9: what must hold between the rows.
 fn invariants(rows: &Rows, events: &[Event]) -> Result<(), String> {
     let mut settled: BTreeMap<String, usize> = BTreeMap::new();
-    for event in events.iter().filter(|event| event.type_name == "order.paid") {
+    let settles = |event: &&Event| {
+        let imports_paid = event.type_name == "order.imported" && event.kind == Kind::Outcome;
+        event.type_name == "order.paid" || imports_paid && event.data().contains("\"paid_at\"")
+    };
+    for event in events.iter().filter(settles) {
         *settled.entry(event.key.name().into_owned()).or_default() += 1;
     }
     for order in rows.orders.values().flatten() {

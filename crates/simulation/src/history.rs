@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Fact, MINOR_MAX, Source};
+use domain::{Fact, MINOR_MAX, RULES_LATEST, Source};
 use event_log::{Dedupe, NewFact, Transmission};
 use serde_json::{Value, json};
 
@@ -17,16 +17,22 @@ const SPAN_MS: u64 = 5_000;
 
 /// So many facts, after what a shop begins with; each is sent at some time, some twice.
 pub(crate) fn deliveries(chance: &mut Chance, facts: usize) -> Vec<Delivery> {
-    let opening = [
+    let mut opening = vec![
         ("stock.received", json!({"sku": "A", "qty": 9})),
         ("coupon.issued", json!({"code": "TEN", "max_uses": 3, "max_per_buyer": 2})),
         ("points.granted", json!({"buyer": "bea", "points": 30})),
     ];
-    let mut deliveries = Vec::new();
+    if chance.in_thousand(750) {
+        // By the first rules what is imported is parked.
+        opening.push(("rules.activated", json!({"shop": "shop", "version": RULES_LATEST})));
+        opening.push(("stock.imported", json!({"sku": "A", "on_hand": chance.below(5)})));
+        opening.push(("points.imported", json!({"buyer": "bea", "balance": chance.below(20)})));
+    }
+    let (mut deliveries, begins_with) = (Vec::new(), opening.len());
     for (n, (type_name, data)) in opening.into_iter().enumerate() {
         deliveries.extend(delivery(type_name, &data, n, 0, Duration::ZERO));
     }
-    for n in 3..facts + 3 {
+    for n in begins_with..facts + begins_with {
         let (type_name, data) = fact(chance);
         let due = chance.millis(SPAN_MS);
         deliveries.extend(delivery(type_name, &data, n, 0, due));
@@ -66,7 +72,7 @@ fn capture_id(chance: &mut Chance) -> String {
 }
 
 fn fact(chance: &mut Chance) -> (&'static str, Value) {
-    match chance.below(34) {
+    match chance.below(36) {
         0..=6 => (chance.of(&["order.placed", "order.placed", "order.revised"]), placement(chance)),
         7..=14 => ("payment.captured", capture(chance)),
         15..=16 => (chance.of(&["payment.pending", "payment.denied"]), capture(chance)),
@@ -86,6 +92,7 @@ fn fact(chance: &mut Chance) -> (&'static str, Value) {
         28 => ("stock.adjusted", json!({"sku": "A", "on_hand": chance.below(6)})),
         29 => ("stock.returned", json!({"sku": chance.of(&["A", "B"]), "qty": 1})),
         30 => ("points.granted", json!({"buyer": "bea", "points": 5})),
+        31 | 32 => ("order.imported", imported(chance)),
         _ => undecidable(chance),
     }
 }
@@ -110,6 +117,21 @@ fn placement(chance: &mut Chance) -> Value {
     }
     placement["total_minor"] = json!(total);
     placement
+}
+
+/// An order that the shop has brought along, with one of its payments.
+fn imported(chance: &mut Chance) -> Value {
+    let placement = placement(chance);
+    let order = placement["order"].as_str().unwrap_or_default().to_owned();
+    let capture = format!("C{order}-{}", chance.below(2));
+    let minor = chance.of(&[300, 900, 1_000, 2_000]);
+    let mut opening = json!({"status": chance.of(&["open", "paid"]), "placement": placement});
+    opening["captures"] = json!([{"capture": capture, "amount_minor": minor}]);
+    if chance.in_thousand(300) {
+        opening["refunds"] =
+            json!([{"refund": format!("R{capture}"), "capture": capture, "amount_minor": 300}]);
+    }
+    opening
 }
 
 fn capture(chance: &mut Chance) -> Value {

@@ -1,8 +1,8 @@
 -- check_coupons
--- Uses are within the terms; held is the open holds, used is the paid orders that have not given them back. A buyer's uses
--- are counted where the coupon limits them; by rules before 3 of every coupon, and what is left of that nobody reads.
+-- Uses are within the terms; held is the open holds, used is the paid orders that have not given them back, and what was used
+-- before the shop moved in (imported: less what orders that were imported as paid account for). A buyer's uses are counted where the coupon limits them; by rules before 3 of every coupon, and what is left of that nobody reads.
 -- $1 shop_id text
-WITH uses AS (
+WITH claimed AS (
     SELECT c ->> 'code' AS code, o.buyer_id,
         count(*) FILTER (WHERE o.held_until IS NOT NULL) AS held,
         count(*) FILTER (WHERE o.paid_at IS NOT NULL AND NOT ('coupons' = ANY (o.given_back))) AS used
@@ -10,6 +10,18 @@ WITH uses AS (
     CROSS JOIN LATERAL jsonb_array_elements(o.coupons) AS c
     WHERE o.shop_id = $1 AND 'coupons' = ANY (o.tracks)
     GROUP BY c ->> 'code', o.buyer_id
+), before AS (
+    SELECT m ->> 'code' AS code, m ->> 'buyer' AS buyer_id, 0 AS held, sum((m ->> 'imported')::bigint) AS used
+    FROM counterfoil.events AS e
+    CROSS JOIN LATERAL jsonb_array_elements(e.entry::jsonb #> '{data,coupons}') AS m
+    WHERE e.shop_id = $1 AND e.kind = 'outcome'
+        AND e.type IN ('coupon.imported', 'coupon.buyer_imported', 'order.imported')
+        AND (e.entry::jsonb -> 'data') ? 'coupons'
+    GROUP BY m ->> 'code', m ->> 'buyer'
+), uses AS (
+    SELECT u.code, u.buyer_id, sum(u.held) AS held, sum(u.used) AS used
+    FROM (SELECT * FROM claimed UNION ALL SELECT * FROM before) AS u
+    GROUP BY u.code, u.buyer_id
 ), limited AS (
     SELECT k.code FROM counterfoil.coupons AS k WHERE k.shop_id = $1 AND k.max_per_buyer IS NOT NULL
 ), wrong AS (

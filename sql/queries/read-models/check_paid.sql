@@ -1,10 +1,12 @@
 -- check_paid
--- An order is paid if, and only if, it was settled exactly once.
+-- An order is paid if, and only if, it was settled exactly once, or was imported as paid.
 -- $1 shop_id text
 WITH settled AS (
     SELECT substr(e.key, length('order:') + 1) AS order_id, count(*) AS times
     FROM counterfoil.events AS e
-    WHERE e.shop_id = $1 AND e.kind = 'outcome' AND e.type = 'order.paid'
+    WHERE e.shop_id = $1 AND e.kind = 'outcome'
+        AND (e.type = 'order.paid'
+            OR (e.type = 'order.imported' AND e.entry::jsonb #> '{data,order,paid_at}' IS NOT NULL))
     GROUP BY e.key
 )
 SELECT coalesce(o.order_id, s.order_id) AS subject,

@@ -178,6 +178,32 @@ async fn every_event_arrives_once_and_signed_and_those_of_a_key_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_in_shadow_is_never_sent_and_what_comes_behind_it_is() {
+    let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
+    let document = json!({"kind": "webhook", "target": to(&endpoint.url()), "retry_s": [1]});
+    hooked.sink("hook", Settings::parse(&document, &Secrets::default()).unwrap()).await;
+    let relay = hooked.shop.lead();
+    let shadow = |on: bool| json!({"shop": hooked.shop.shop, "settings": {"shadow": on}});
+    let placed = |order: &str| json!({"order": order, "currency": "EUR", "total_minor": 0, "lines": []});
+    hooked.shop.append("rules.activated", json!({"shop": hooked.shop.shop, "version": 4})).await;
+    hooked.shop.append("order.placed", placed("1")).await;
+    hooked.shop.append("shop.configured", shadow(true)).await;
+    hooked.shop.append("order.placed", placed("2")).await;
+    hooked.shop.settle(&relay, "order.cancelled", json!({"order": "1"})).await;
+    hooked.done("hook").await;
+    let before = endpoint.delivered().len();
+    assert!(before > 0 && endpoint.delivered().iter().all(|taken| taken.key == "order:1"), "none in shadow");
+    hooked.shop.append("shop.configured", shadow(false)).await;
+    hooked.shop.settle(&relay, "order.cancelled", json!({"order": "2"})).await;
+    hooked.done("hook").await;
+    let delivered = endpoint.delivered();
+    let behind: Vec<&str> = delivered[before..].iter().map(|taken| taken.key.as_str()).collect();
+    assert_eq!(behind, ["order:2"], "nothing that was passed over is sent later");
+    relay.stop().await;
+    hooked.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_keys_are_exchanged_each_event_is_signed_by_both() {
     let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
     let settings = settings(to(&endpoint.url()), &[1]);

@@ -94,6 +94,24 @@ fn every_fact_that_hangs_on_an_order_is_its_buyers_whatever_comes_first() {
 }
 
 #[test]
+fn an_order_that_was_imported_is_its_buyers_with_its_payments() {
+    let mut story = a_shop();
+    story.tell("rules.activated", json!({"shop": "s", "version": domain::RULES_LATEST}));
+    let refund = json!({"refund": "R1", "capture": "C1", "amount_minor": 5, "currency": "USD"});
+    let before = tell(&mut story, "payment.refunded", refund);
+    let opening = json!({
+        "status": "paid", "placement": placement("1", "bea", Some("P1")),
+        "captures": [{"capture": "C1", "amount_minor": 1000}],
+    });
+    let imported = tell(&mut story, "order.imported", opening);
+    let again = tell(&mut story, "payment.captured", capture("C1", json!({})));
+    let other = json!({"status": "open", "placement": placement("2", "ann", None)});
+    let ann = tell(&mut story, "order.imported", other);
+    assert_eq!(sealed(&story, "bea"), [before.0, imported.0, again.0]);
+    assert_eq!(sealed(&story, "ann"), [ann.0]);
+}
+
+#[test]
 fn an_order_is_erased_with_whoever_ever_was_its_buyer_and_others_stay() {
     let mut story = a_shop();
     let placed = tell(&mut story, "order.placed", placement("1", "bea", None));

@@ -83,6 +83,9 @@ impl Trace {
         if let Some(Fact::OrderPlaced(placement) | Fact::OrderRevised(placement)) = read {
             self.take_placement(&placement.order, placement.buyer.as_ref());
         }
+        if let Some(Fact::OrderImported(opening)) = read {
+            self.take_placement(&opening.placement.order, opening.placement.buyer.as_ref());
+        }
         let (mut keys, payments) = read.map(Fact::names).unwrap_or_default();
         keys.push(event.key.clone());
         let of = fact.as_ref().and_then(about_another);

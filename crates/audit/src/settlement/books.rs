@@ -21,6 +21,8 @@ pub struct Books {
 pub(super) struct Recorded {
     pub(super) position: Position,
     pub(super) at: Timestamp,
+    /// It was said by whoever imported the order: the money moved at any time before.
+    pub(super) is_imported: bool,
 }
 
 /// Books that are closed.
@@ -38,11 +40,12 @@ impl Take for Books {
         if event.kind != Kind::Note {
             self.as_of = Some(event.position);
         }
-        if event.kind == Kind::Fact
-            && let Some(key) = moved(&event)
-        {
-            let recorded = Recorded { position: event.position, at: event.at };
-            self.recorded.entry(key).or_insert(recorded);
+        if event.kind == Kind::Fact {
+            let is_imported = event.type_name == IMPORTED;
+            let recorded = Recorded { position: event.position, at: event.at, is_imported };
+            for key in moved(&event) {
+                self.recorded.entry(key).or_insert(recorded);
+            }
         }
         self.fold.push(event);
     }
@@ -71,25 +74,34 @@ pub(super) fn moved_money(payment: &Payment) -> bool {
     }
 }
 
+const IMPORTED: &str = "order.imported";
+
 /// What the fact says has moved money. Facts of other types are not even read.
-fn moved(event: &Event) -> Option<PaymentKey> {
-    const TYPES: [&str; 4] =
-        ["payment.captured", "payment.refunded", "payment.reversed", "callback.retranslated"];
+fn moved(event: &Event) -> Vec<PaymentKey> {
+    const TYPES: [&str; 5] =
+        ["payment.captured", "payment.refunded", "payment.reversed", "callback.retranslated", IMPORTED];
     if !TYPES.contains(&event.type_name.as_str()) {
-        return None;
+        return Vec::new();
     }
-    match event.fact().ok()? {
-        Fact::CallbackRetranslated(inner) => key_of(&inner.fact().ok()?),
-        fact => key_of(&fact),
+    match event.fact() {
+        Ok(Fact::CallbackRetranslated(inner)) => inner.fact().map(|fact| keys_of(&fact)).unwrap_or_default(),
+        Ok(fact) => keys_of(&fact),
+        Err(_) => Vec::new(),
     }
 }
 
-fn key_of(fact: &Fact) -> Option<PaymentKey> {
+fn keys_of(fact: &Fact) -> Vec<PaymentKey> {
     match fact {
-        Fact::PaymentCaptured(capture) => Some(PaymentKey::Capture(capture.capture.clone())),
+        Fact::PaymentCaptured(capture) => vec![PaymentKey::Capture(capture.capture.clone())],
         Fact::PaymentRefunded(refund) | Fact::PaymentReversed(refund) => {
-            Some(PaymentKey::Refund(refund.refund.clone()))
+            vec![PaymentKey::Refund(refund.refund.clone())]
         }
-        _ => None,
+        Fact::OrderImported(opening) => {
+            let captures = opening.captures.iter().filter(|capture| !capture.pending);
+            let captures = captures.map(|capture| PaymentKey::Capture(capture.capture.clone()));
+            let refunds = opening.refunds.iter().map(|refund| PaymentKey::Refund(refund.refund.clone()));
+            captures.chain(refunds).collect()
+        }
+        _ => Vec::new(),
     }
 }

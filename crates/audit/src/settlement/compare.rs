@@ -409,10 +409,17 @@ impl<'a> Comparing<'a> {
 
     /// Whether PayPal had to list it in this report; none where it belongs to another.
     fn class_of(&self, payment: &Payment) -> Option<Class> {
-        let latest = self.books.recorded.get(&payment.id).map(|first| first.at).or(payment.at)?;
+        let recorded = self.books.recorded.get(&payment.id);
+        let latest = recorded.map(|first| first.at).or(payment.at)?;
         let order = payment.order.as_ref().and_then(|order| self.books.rows.order(order));
         let placed_at = order.as_ref().and_then(|order| order.terms.as_ref()).map(|terms| terms.placed_at);
-        let as_late = latest.plus_seconds(-self.options.late_s)?;
+        // The shop has brought it along: it came at any time since the order was placed, if it has said when that was.
+        let is_imported = recorded.is_some_and(|first| first.is_imported);
+        let as_late = match is_imported {
+            true => Timestamp::new(chrono::DateTime::UNIX_EPOCH),
+            false => latest.plus_seconds(-self.options.late_s)?,
+        };
+        let placed_at = placed_at.filter(|placed| !is_imported || *placed < latest);
         // An order that was revised since may seem to be placed after its money came.
         let earliest =
             placed_at.filter(|placed| *placed <= latest).map_or(as_late, |placed| placed.max(as_late));

@@ -218,6 +218,31 @@ fn a_lost_callback_and_a_payment_that_nobody_sent_are_found() {
     assert_eq!(comparison.unmatched[1].here, None);
 }
 
+#[test]
+fn what_was_imported_moved_at_any_time_since_its_order_was_placed() {
+    let class = |placed_at: Option<&str>| {
+        let mut story = a_day();
+        story.tell("rules.activated", json!({"shop": "s", "version": domain::RULES_LATEST}));
+        let mut opening = json!({
+            "status": "paid", "placement": placement("9", 900, "USD"),
+            "captures": [{"capture": "CAP-9", "amount_minor": 900, "fee_minor": 30}],
+        });
+        if let Some(placed_at) = placed_at {
+            opening["placed_at"] = json!(placed_at);
+        }
+        story.tell("order.imported", opening);
+        let comparison = compared(&story, &its_report());
+        let found = comparison.unmatched.iter().find(|row| row.id == "CAP-9").map(|row| row.class);
+        let mut rows = its_report();
+        rows.push(Row::payment("CAP-9", 900, 30, "USD"));
+        assert!(compared(&story, &rows).unmatched.is_empty(), "its report lists it");
+        found
+    };
+    assert_eq!(class(None), Some(Class::Timing), "nobody has said when");
+    assert_eq!(class(Some("2026-11-01T00:00:00Z")), Some(Class::Timing), "an older report may list it");
+    assert_eq!(class(Some(DAY)), Some(Class::MissingThere), "all of that time is of this report");
+}
+
 /// The period is from 08:00 to 08:00 by the database's clock.
 #[test]
 fn at_the_edges_it_is_a_matter_of_timing() {

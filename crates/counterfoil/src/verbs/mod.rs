@@ -9,6 +9,7 @@ pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod feed;
+pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod listen;
 pub(crate) mod log;
@@ -21,6 +22,7 @@ pub(crate) mod postgres;
 pub(crate) mod projections;
 pub(crate) mod recover;
 pub(crate) mod serve;
+pub(crate) mod shadow;
 pub(crate) mod shops;
 pub(crate) mod sinks;
 pub(crate) mod stock;
@@ -55,6 +57,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Sinks(verb) => verb.run(globals).await,
         Verb::Projections(verb) => verb.run(globals).await,
         Verb::Reconcile(verb) => verb.run(globals).await,
+        Verb::Import(verb) => verb.run(globals).await,
+        Verb::Shadow(verb) => verb.run(globals).await,
         Verb::Erase(verb) => verb.run(globals).await,
         Verb::LegalHold(verb) => verb.run(globals).await,
         Verb::Log(verb) => verb.run(globals).await,

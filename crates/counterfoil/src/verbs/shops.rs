@@ -80,9 +80,11 @@ its log). Do so when every instance that serves it is of a version that knows th
 meets. `counterfoil what-if --rules 2` shows which orders would stand elsewhere if they had been in force from the first day.
 
   2  a revision that gives an order another buyer is refused while coupons or points are held for the first one
+  3  a buyer's uses of a coupon are counted only where the coupon limits them
+  4  a shop moves in: what `import` brings is decided, and the shop may be in shadow
 
 Examples:
-  counterfoil shops rules shop-eu --activate 2")]
+  counterfoil shops rules shop-eu --activate 4")]
     Rules {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -98,7 +100,8 @@ What is not named stays as it is.
 
 Examples:
   counterfoil shops configure
-  counterfoil shops configure --hold-s 1800 --order-prefix EU- --tracks stock,coupons")]
+  counterfoil shops configure --hold-s 1800 --order-prefix EU- --tracks stock,coupons
+  counterfoil shops configure --shadow on")]
     Configure(Configure),
     /// Bring a shop's log back after its database was restored to an earlier state, or begin a new epoch of it
     Recover(Recover),
@@ -124,6 +127,17 @@ pub(crate) struct Configure {
     /// What comes back at a refund: stock, coupons, points, or none
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     returns: Option<Vec<String>>,
+    /// Whether the shop's own systems still act: everything is decided and marked, and sinks deliver none of it
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    shadow: Option<bool>,
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("give on or off".to_owned()),
+    }
 }
 
 impl Shops {
@@ -229,6 +243,7 @@ impl Configure {
         set("order_prefix", self.order_prefix.map(Value::from));
         set("tracks", self.tracks.map(flags));
         set("returns", self.returns.map(flags));
+        set("shadow", self.shadow.map(Value::from));
         if changed == before {
             return output::one(globals.output, &shown);
         }

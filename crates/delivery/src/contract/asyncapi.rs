@@ -182,6 +182,10 @@ fn attributes() -> Value {
                 "type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
                 "description": "The trace that the event belongs to (W3C Trace Context), where it was recorded.",
             },
+            "shadow": {
+                "type": "boolean", "const": true,
+                "description": "There, in the feed alone, where it was decided while the shop was in shadow: act on nothing of it.",
+            },
         },
     })
 }

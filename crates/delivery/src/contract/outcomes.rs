@@ -15,6 +15,8 @@ struct Shape {
     order: &'static [&'static str],
 }
 
+/// What every outcome of a shop in shadow has.
+const EVERYWHERE: &[&str] = &["shadow"];
 const REFUSAL: Shape = Shape { always: &["command", "reasons"], maybe: &[], order: &[] };
 const PAYMENTS: Shape = only(&["payments"]);
 const STOCK: Shape = only(&["stock"]);
@@ -35,6 +37,7 @@ fn shape(outcome: OutcomeType) -> Shape {
     match outcome {
         T::OrderPlaced | T::OrderRevised => AGREED,
         T::OrderRefused => Shape { maybe: &[], order: &["refusals", "terms"], ..AGREED },
+        T::OrderImported => Shape { order: &["terms"], ..STEP },
         T::OrderPaid => Shape { order: &["paid_at", "terms"], ..STEP },
         T::OrderUnfulfillable => Shape { order: &["terms"], ..STEP },
         T::OrderPaymentNoted
@@ -59,16 +62,19 @@ fn shape(outcome: OutcomeType) -> Shape {
         | T::PaymentForeign
         | T::PaymentMismatched
         | T::PaymentDismissed => PAYMENTS,
-        T::StockReceived | T::StockAdjusted | T::StockReturned => STOCK,
+        T::StockReceived | T::StockImported | T::StockAdjusted | T::StockReturned => STOCK,
         T::StockShort => only(&["short"]),
         T::CouponIssued => only(&["coupon"]),
+        T::CouponImported => Shape { maybe: &["coupons", "voided"], ..only(&["coupon"]) },
+        T::CouponBuyerImported => only(&["coupons"]),
         T::CouponVoided => only(&["voided"]),
-        T::PointsGranted | T::PointsExpired => POINTS,
+        T::PointsGranted | T::PointsImported | T::PointsExpired => POINTS,
         T::OrderRejected
         | T::PaymentRejected
         | T::StockRejected
         | T::CouponRejected
         | T::PointsRejected
+        | T::ShopRejected
         | T::EventRejected => REFUSAL,
         T::ShopConfigured => only(&["settings"]),
         T::RulesActivated => only(&["rules"]),
@@ -83,7 +89,7 @@ pub(super) fn schema(outcome: OutcomeType) -> Value {
     let mut schema = generator().into_root_schema_for::<Change>().to_value();
     let members = schema["properties"].take();
     let mut properties = Map::new();
-    for name in always.iter().chain(maybe) {
+    for name in always.iter().chain(maybe).chain(EVERYWHERE) {
         let mut member = members[*name].clone();
         // Members that are empty are left out.
         if member["type"] == "array" {

@@ -220,12 +220,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Which events it wants.
+    /// Which events it wants: never what was decided in shadow.
     ///
     /// # Errors
     /// Its types are none.
     pub fn selection(&self) -> Result<Selection, InvalidSelection> {
-        Selection::of_kinds(self.all_kinds).of_types(&self.types)
+        Ok(Selection::of_kinds(self.all_kinds).of_types(&self.types)?.outside_shadow())
     }
 
     fn check_secrets(&self, secrets: &Secrets) -> Result<(), InvalidSettings> {

@@ -80,7 +80,7 @@ impl Decision<'_> {
     }
 
     /// Lets every row that hangs together with the drafts know the order, until nothing changes any more.
-    fn spread(&self, drafts: &mut Drafts) -> Result<(), Undecided> {
+    pub(super) fn spread(&self, drafts: &mut Drafts) -> Result<(), Undecided> {
         let mut queue: VecDeque<PaymentKey> = drafts.keys().cloned().collect();
         while let Some(id) = queue.pop_front() {
             let Some(mut row) = drafts.get(&id).cloned() else { continue };

@@ -5,6 +5,7 @@
 
 mod confirmation;
 mod coupons_points;
+mod imports;
 mod links;
 mod moves;
 mod needs;
@@ -18,6 +19,20 @@ use crate::{
     Change, Context, Fact, Key, Missing, Outcome, OutcomeType, PaymentKey, RULES_LATEST, Reason,
     ReceivedFact, State,
 };
+
+/// The first rules by which a shop moves in.
+const MOVING_IN: u32 = 4;
+
+fn is_import(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::StockImported(_)
+            | Fact::CouponImported(_)
+            | Fact::CouponBuyerImported(_)
+            | Fact::PointsImported(_)
+            | Fact::OrderImported(_)
+    )
+}
 
 /// Why a fact was not decided.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +127,9 @@ impl Decision<'_> {
 
     fn decide_fact(&mut self, fact: &Fact) -> Result<(), Undecided> {
         match self.state.shop.rules {
+            ..MOVING_IN if is_import(fact) => Err(Undecided::Undecidable(format!(
+                "what a shop brings along is decided by rules {MOVING_IN} and later: activate them"
+            ))),
             1..=RULES_LATEST => self.decide_by_rules(fact),
             newer => Err(Undecided::Undecidable(format!(
                 "rules {newer} are newer than this version ({RULES_LATEST})"
@@ -156,6 +174,16 @@ impl Decision<'_> {
             Fact::CouponVoided(f) => self.void_coupon(f),
             Fact::PointsGranted(f) => self.grant_points(f),
             Fact::PointsExpired(f) => self.expire_points(f),
+            Fact::StockImported(f) => self.import_stock(f),
+            Fact::CouponImported(f) => self.import_coupon(f),
+            Fact::CouponBuyerImported(f) => self.import_coupon_buyer(f),
+            Fact::PointsImported(f) => self.import_points(f),
+            Fact::OrderImported(f) => self.import_order(f),
+            Fact::ShopConfigured(f) if f.settings.shadow && self.state.shop.rules < MOVING_IN => {
+                let detail = format!("a shop may be in shadow by rules {MOVING_IN} and later: activate them");
+                let reasons = vec![Reason::new("rules_too_old", detail)];
+                self.reject(OutcomeType::ShopRejected, self.key.clone(), "shop.configured", reasons)
+            }
             Fact::ShopConfigured(f) => {
                 let change = Change { settings: Some(f.settings.clone()), ..Change::default() };
                 self.emit(OutcomeType::ShopConfigured, self.key.clone(), change)
@@ -173,7 +201,8 @@ impl Decision<'_> {
     }
 
     /// Adds an outcome and evolves the state by it.
-    pub(crate) fn emit(&mut self, kind: OutcomeType, key: Key, change: Change) -> Result<(), Undecided> {
+    pub(crate) fn emit(&mut self, kind: OutcomeType, key: Key, mut change: Change) -> Result<(), Undecided> {
+        change.shadow = self.state.shop.settings.shadow;
         self.state.apply(&self.cx, kind, &change)?;
         self.outcomes.push(Outcome { kind, key, answers: self.cx.answers, change });
         Ok(())

@@ -97,6 +97,20 @@ impl Moves {
         }
     }
 
+    /// Has them change no balance, for the balances were taken after them: what left is counted as having come in before, what
+    /// was used as used before, and points as given.
+    pub(crate) fn stand_before_the_balances(&mut self) {
+        for step in self.stock.values_mut() {
+            step.received += step.settled - step.returned;
+        }
+        for step in self.coupons.values_mut() {
+            step.imported -= step.used;
+        }
+        if let Some(step) = &mut self.points {
+            step.granted -= step.earned - step.revoked - step.spent + step.returned;
+        }
+    }
+
     /// Puts them into an outcome; those that cancel out are left out. A buyer's uses are counted where the coupon limits them,
     /// and by rules before 3 everywhere.
     pub(crate) fn into_change(self, state: &State, change: &mut Change) -> Result<(), Undecided> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::parking::REDRIVEN_MAX;
-use crate::{Fact, Missing, OrderId, PaymentKey, ReceivedFact, State, Terms};
+use crate::{Fact, Missing, OrderId, PaymentKey, Placement, ReceivedFact, State, Terms};
 
 struct Needs<'a> {
     state: &'a State,
@@ -57,22 +57,16 @@ impl Needs<'_> {
                     self.fact(&inner);
                 }
             }
-            Fact::OrderPlaced(f) | Fact::OrderRevised(f) => {
-                for line in &f.lines {
-                    self.ask(self.state.stock.knows(&line.sku), || Missing::Stock(line.sku.clone()));
-                }
-                for coupon in &f.coupons {
-                    self.coupon(&coupon.code, f.buyer.as_ref());
-                }
-                if let (Some(buyer), true) = (&f.buyer, f.points.is_some()) {
-                    self.ask(self.state.points.knows(buyer), || Missing::Points(buyer.clone()));
-                }
-            }
+            Fact::OrderPlaced(f) | Fact::OrderRevised(f) => self.placement(f),
+            Fact::OrderImported(f) => self.placement(&f.placement),
             Fact::OrderCancelled(f) => self.order(&f.order),
             Fact::OrderShipped(f) => self.order(&f.order),
             Fact::OrderResolved(f) => self.order(&f.order),
             Fact::OrderExpired(f) => self.order(&f.order),
             Fact::StockReceived(f) | Fact::StockReturned(f) => {
+                self.ask(self.state.stock.knows(&f.sku), || Missing::Stock(f.sku.clone()));
+            }
+            Fact::StockImported(f) => {
                 self.ask(self.state.stock.knows(&f.sku), || Missing::Stock(f.sku.clone()));
             }
             Fact::StockAdjusted(f) => {
@@ -81,12 +75,29 @@ impl Needs<'_> {
             }
             Fact::CouponIssued(f) => self.coupon(&f.code, None),
             Fact::CouponVoided(f) => self.coupon(&f.code, None),
+            Fact::CouponImported(f) => self.coupon(&f.code, None),
+            Fact::CouponBuyerImported(f) => self.coupon(&f.code, Some(&f.buyer)),
+            Fact::PointsImported(f) => {
+                self.ask(self.state.points.knows(&f.buyer), || Missing::Points(f.buyer.clone()));
+            }
             Fact::PointsGranted(f) | Fact::PointsExpired(f) => {
                 self.ask(self.state.points.knows(&f.buyer), || Missing::Points(f.buyer.clone()));
             }
             Fact::EventRedriven(f) => self.parked(f.of),
             Fact::EventDismissed(f) => self.parked(f.of),
             _ => {}
+        }
+    }
+
+    fn placement(&mut self, f: &Placement) {
+        for line in &f.lines {
+            self.ask(self.state.stock.knows(&line.sku), || Missing::Stock(line.sku.clone()));
+        }
+        for coupon in &f.coupons {
+            self.coupon(&coupon.code, f.buyer.as_ref());
+        }
+        if let (Some(buyer), true) = (&f.buyer, f.points.is_some()) {
+            self.ask(self.state.points.knows(buyer), || Missing::Points(buyer.clone()));
         }
     }
 

@@ -11,16 +11,16 @@ use crate::{
     ShippedLine, Terms,
 };
 
-fn because(code: &str, detail: impl Into<String>) -> Vec<Reason> {
+pub(super) fn because(code: &str, detail: impl Into<String>) -> Vec<Reason> {
     vec![Reason::new(code, detail)]
 }
 
 impl Decision<'_> {
-    fn order(&self, id: &OrderId) -> Result<Option<Order>, Undecided> {
+    pub(super) fn order(&self, id: &OrderId) -> Result<Option<Order>, Undecided> {
         Ok(self.state.orders.read(id, || Missing::Order(id.clone()))?.cloned())
     }
 
-    fn reject_order(
+    pub(super) fn reject_order(
         &mut self,
         order: &OrderId,
         command: &str,
@@ -29,7 +29,7 @@ impl Decision<'_> {
         self.reject(OutcomeType::OrderRejected, Key::Order(order.clone()), command, reasons)
     }
 
-    fn terms(&self, placement: &Placement) -> Terms {
+    pub(super) fn terms(&self, placement: &Placement) -> Terms {
         Terms {
             revision: placement.revision,
             buyer: placement.buyer.clone(),
@@ -51,16 +51,22 @@ impl Decision<'_> {
         }
         let terms = self.terms(placement);
         let reasons = self.shortfalls(&terms, Parts::ALL, |_| 0)?;
-        let refused = !reasons.is_empty();
-        let order = Order {
-            order: id.clone(),
+        let kind = if reasons.is_empty() { OutcomeType::OrderPlaced } else { OutcomeType::OrderRefused };
+        let order = self.new_order(placement, terms);
+        self.take_terms(order, kind, reasons)
+    }
+
+    /// An order that holds nothing and of which nothing is paid.
+    pub(super) fn new_order(&self, placement: &Placement, terms: Terms) -> Order {
+        Order {
+            order: placement.order.clone(),
             currency: placement.currency,
             total_minor: placement.total_minor,
             state: OrderState::Open,
             fulfilment: Fulfilment::Wait,
             reasons: Vec::new(),
-            refusals: reasons,
-            flags: OrderFlags { refused, ..OrderFlags::default() },
+            refusals: Vec::new(),
+            flags: OrderFlags::default(),
             money: OrderMoney::default(),
             held_until: None,
             paid_at: None,
@@ -69,9 +75,7 @@ impl Decision<'_> {
             terms: Some(Arc::new(terms)),
             position: self.cx.position,
             at: Some(self.cx.at),
-        };
-        let kind = if refused { OutcomeType::OrderRefused } else { OutcomeType::OrderPlaced };
-        self.take_terms(order, kind, refused)
+        }
     }
 
     pub(crate) fn revise(&mut self, placement: &Placement) -> Result<(), Undecided> {
@@ -129,11 +133,19 @@ impl Decision<'_> {
         reasons
     }
 
-    fn take_terms(&mut self, order: Order, kind: OutcomeType, refused: bool) -> Result<(), Undecided> {
+    /// Holds all of it; or nothing, for these reasons.
+    pub(super) fn take_terms(
+        &mut self,
+        order: Order,
+        kind: OutcomeType,
+        reasons: Vec<Reason>,
+    ) -> Result<(), Undecided> {
         let mut step = Step::of(order);
-        if !refused {
+        if reasons.is_empty() {
             return self.hold_and_advance(step, kind);
         }
+        step.order.flags.refused = true;
+        step.order.refusals = reasons;
         finish(&mut step.order);
         self.put_terms(step, kind)
     }

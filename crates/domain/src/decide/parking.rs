@@ -101,7 +101,8 @@ impl Decision<'_> {
 
     /// Only says so: the caller takes it out of its group, several at once where there are several.
     fn say_unparked(&mut self, fact: Position, group: Position, dismissed: bool) {
-        let change = Change { unparked: Some(Unparked { fact, group, dismissed }), ..Change::default() };
+        let unparked = Some(Unparked { fact, group, dismissed });
+        let change = Change { unparked, shadow: self.state.shop.settings.shadow, ..Change::default() };
         let (kind, key) = (OutcomeType::EventUnparked, Key::Event(fact.0));
         self.outcomes.push(Outcome { kind, key, answers: self.cx.answers, change });
     }

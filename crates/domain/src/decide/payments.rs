@@ -3,8 +3,8 @@
 use super::settlement::{Drafts, Step};
 use super::{Decision, Undecided};
 use crate::{
-    Approval, Authorization, Capture, Change, Dispute, Key, Missing, OutcomeType, Payment, PaymentKey,
-    PaymentKind, PaymentResolution, PaymentState, Reason, Refund, Standing, Tender, Void,
+    Approval, Authorization, Capture, Change, Currency, Dispute, Key, Minor, Missing, OutcomeType, Payment,
+    PaymentKey, PaymentKind, PaymentResolution, PaymentState, Reason, Refund, Standing, Tender, Void,
 };
 
 impl Decision<'_> {
@@ -60,23 +60,7 @@ impl Decision<'_> {
         let mut drafts = Drafts::new();
         let id = PaymentKey::Capture(fact.capture.clone());
         let mut row = self.draft(&drafts, &id, PaymentKind::Capture)?;
-        if state > row.state {
-            row.state = state;
-            row.amount_minor = fact.amount_minor;
-            row.currency = Some(fact.currency);
-            row.fee_minor = fact.fee_minor.or(row.fee_minor);
-            row.net_minor = fact.net_minor.or(row.net_minor);
-            row.payee = fact.payee.clone().or(row.payee);
-            row.is_final = fact.is_final;
-        } else if state == row.state {
-            // The same step through another callback may say more of it.
-            row.is_final |= fact.is_final;
-            row.payee = row.payee.or_else(|| fact.payee.clone());
-            row.fee_minor = row.fee_minor.or(fact.fee_minor);
-            row.net_minor = row.net_minor.or(fact.net_minor);
-        }
-        row.paypal_order = row.paypal_order.or_else(|| fact.paypal_order.clone());
-        row.authorization = row.authorization.or_else(|| fact.authorization.clone());
+        take_capture(&mut row, fact, state);
         name_order(&mut row, fact.order.as_ref());
         drafts.insert(id, row);
         self.settle_links(drafts)
@@ -86,17 +70,7 @@ impl Decision<'_> {
         let mut drafts = Drafts::new();
         let id = PaymentKey::Refund(fact.refund.clone());
         let mut row = self.draft(&drafts, &id, kind)?;
-        if row.state < PaymentState::Refunded {
-            row.state = PaymentState::Refunded;
-            row.kind = kind;
-            row.amount_minor = fact.amount_minor;
-            row.currency = Some(fact.currency);
-            row.captures.insert(fact.capture.clone());
-        }
-        if kind == PaymentKind::Reversal {
-            // Told as both, it is the graver one, whichever came first.
-            row.kind = kind;
-        }
+        take_refund(&mut row, fact, kind);
         if row.order.is_none() {
             row.order.clone_from(&fact.order);
         }
@@ -131,12 +105,7 @@ impl Decision<'_> {
         let capture = fact.capture().map_err(|e| Undecided::Undecidable(e.to_string()))?;
         let id = PaymentKey::Capture(capture);
         let mut row = self.draft(&drafts, &id, PaymentKind::Tender)?;
-        if row.state < PaymentState::Captured {
-            row.state = PaymentState::Captured;
-            row.kind = PaymentKind::Tender;
-            row.amount_minor = fact.amount_minor;
-            row.currency = Some(fact.currency);
-        }
+        take_tender(&mut row, fact.amount_minor, fact.currency);
         name_order(&mut row, Some(&fact.order));
         drafts.insert(id, row);
         self.settle_links(drafts)
@@ -186,6 +155,52 @@ impl Decision<'_> {
         row.assigned = true;
         row.standing = Standing::Unmatched;
         self.settle_links(Drafts::from([(id, row)]))
+    }
+}
+
+/// What is said of a capture: its state only rises, and goes along with what was said then.
+pub(super) fn take_capture(row: &mut Payment, fact: &Capture, state: PaymentState) {
+    if state > row.state {
+        row.state = state;
+        row.amount_minor = fact.amount_minor;
+        row.currency = Some(fact.currency);
+        row.fee_minor = fact.fee_minor.or(row.fee_minor);
+        row.net_minor = fact.net_minor.or(row.net_minor);
+        row.payee = fact.payee.clone().or(row.payee.take());
+        row.is_final = fact.is_final;
+    } else if state == row.state {
+        // The same step through another callback may say more of it.
+        row.is_final |= fact.is_final;
+        row.payee = row.payee.take().or_else(|| fact.payee.clone());
+        row.fee_minor = row.fee_minor.or(fact.fee_minor);
+        row.net_minor = row.net_minor.or(fact.net_minor);
+    }
+    row.paypal_order = row.paypal_order.take().or_else(|| fact.paypal_order.clone());
+    row.authorization = row.authorization.take().or_else(|| fact.authorization.clone());
+}
+
+/// What is said of a refund or a reversal.
+pub(super) fn take_refund(row: &mut Payment, fact: &Refund, kind: PaymentKind) {
+    if row.state < PaymentState::Refunded {
+        row.state = PaymentState::Refunded;
+        row.kind = kind;
+        row.amount_minor = fact.amount_minor;
+        row.currency = Some(fact.currency);
+        row.captures.insert(fact.capture.clone());
+    }
+    if kind == PaymentKind::Reversal {
+        // Told as both, it is the graver one, whichever came first.
+        row.kind = kind;
+    }
+}
+
+/// What is said of another tender.
+pub(super) fn take_tender(row: &mut Payment, amount_minor: Minor, currency: Currency) {
+    if row.state < PaymentState::Captured {
+        row.state = PaymentState::Captured;
+        row.kind = PaymentKind::Tender;
+        row.amount_minor = amount_minor;
+        row.currency = Some(currency);
     }
 }
 

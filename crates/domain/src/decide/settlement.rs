@@ -281,6 +281,27 @@ impl Decision<'_> {
         deadline.ok_or_else(|| Undecided::Undecidable("overflow: a hold's deadline".into()))
     }
 
+    /// The money of an order that was paid before it was imported, and what had come back of it, by the payments that are
+    /// imported with it.
+    pub(crate) fn balance_import(
+        &self,
+        step: &mut Step,
+        terms: &Terms,
+        payments: &Drafts,
+    ) -> Result<(), Undecided> {
+        let order = &mut step.order;
+        let sets = Self::sets(order, payments)?;
+        order.money.captured_minor = sets.captured;
+        order.money.refunded_minor = sets.refunded;
+        order.money.reversed_minor = sets.reversed;
+        // The shop says that it is paid: it has settled with what was paid.
+        order.flags.accepted = sets.captured < order.total_minor;
+        step.moves.settle(terms);
+        self.balance(order, terms, &mut step.moves)?;
+        step.moves.stand_before_the_balances();
+        Ok(())
+    }
+
     /// A settled order: what is to have come back is a function of its money; move the difference.
     fn balance(&self, order: &mut Order, terms: &Terms, moves: &mut Moves) -> Result<(), Undecided> {
         let (captured, refunded) = (order.money.captured_minor, order.money.refunded_minor);

@@ -1,6 +1,7 @@
 //! Decisions as sentences: given what happened before, when a fact comes, then this follows.
 
 mod confirmation;
+mod imports;
 mod money;
 mod orders;
 mod parking;

@@ -110,12 +110,18 @@ impl Log {
             let settled = self
                 .outcomes
                 .iter()
-                .filter(|(_, o)| o.kind == OutcomeType::OrderPaid && o.key == Key::Order(order.order.clone()))
+                .filter(|(_, o)| o.key == Key::Order(order.order.clone()) && settles(o))
                 .count();
             assert_eq!(settled, usize::from(order.paid_at.is_some()), "paid is settled exactly once");
             assert!(order.paid_at.is_none() || order.held_until.is_none());
         }
     }
+}
+
+/// An order is settled once: here, or before it was imported.
+fn settles(outcome: &Outcome) -> bool {
+    let paid = outcome.change.order.as_ref().is_some_and(|order| order.paid_at.is_some());
+    outcome.kind == OutcomeType::OrderPaid || outcome.kind == OutcomeType::OrderImported && paid
 }
 
 pub(super) fn at(position: i64) -> Timestamp {

@@ -2,6 +2,7 @@
 //!
 //! Everything that is wrong is said at once, each with its JSON pointer. What passes here can always enter the log.
 
+pub mod import;
 pub mod schema;
 mod shape;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The shapes of commands, as data, so that one walk finds every problem and not only the first.
 
-use domain::{Currency, MINOR_MAX, Settings, Timestamp};
+use domain::{Currency, MINOR_MAX, OrderOpening, QUANTITY_MAX, Settings, Timestamp};
 use serde_json::Value;
 
 use crate::json::{Problems, push_name};
@@ -50,7 +50,7 @@ static THRESHOLD: Shape = Shape::Object(&[must("currency", Shape::Currency), mus
 static SHIPPED: Shape = Shape::Object(&[must("sku", ID), must("qty", COUNT)]);
 
 /// `order.placed`, `order.revised`.
-pub(super) static PLACEMENT: &[Field] = &[
+pub(super) const PLACEMENT: &[Field] = &[
     must("order", ID),
     may("revision", AMOUNT),
     may("buyer", ID),
@@ -108,6 +108,54 @@ pub(super) static COUPON_REF: &[Field] = &[must("code", ID)];
 pub(super) static POINTS: &[Field] = &[must("buyer", ID), must("points", COUNT)];
 /// `event.redriven`, `event.dismissed`.
 pub(super) static OF: &[Field] = &[must("of", AMOUNT)];
+const OPENING: Shape = Shape::Integer(0, QUANTITY_MAX);
+/// `stock.imported`.
+pub(super) static STOCK_OPENING: &[Field] = &[must("sku", ID), must("on_hand", OPENING)];
+/// `coupon.imported`.
+pub(super) static COUPON_OPENING: &[Field] = &[
+    must("code", ID),
+    must("max_uses", COUNT),
+    may("max_per_buyer", COUNT),
+    may("used", AMOUNT),
+    may("valid_from", Shape::Instant),
+    may("valid_until", Shape::Instant),
+    may("voided", Shape::Flag),
+];
+/// `coupon.buyer_imported`.
+pub(super) static COUPON_BUYER_OPENING: &[Field] =
+    &[must("code", ID), must("buyer", ID), must("used", OPENING)];
+/// `points.imported`.
+pub(super) static POINTS_OPENING: &[Field] =
+    &[must("buyer", ID), must("balance", Shape::Integer(-QUANTITY_MAX, QUANTITY_MAX))];
+static CAPTURE: Shape = Shape::Object(&[
+    must("capture", ID),
+    must("amount_minor", AMOUNT),
+    may("fee_minor", AMOUNT),
+    may("net_minor", Shape::Integer(-MINOR_MAX, MINOR_MAX)),
+    may("paypal_order", ID),
+    may("authorization", ID),
+    may("payee", ID),
+    may("pending", Shape::Flag),
+]);
+static IMPORTED_TENDER: Shape =
+    Shape::Object(&[must("provider", ID), must("payment", ID), must("amount_minor", COUNT)]);
+static REFUND: Shape = Shape::Object(&[
+    must("refund", ID),
+    must("capture", Shape::Id(129)),
+    must("amount_minor", AMOUNT),
+    may("reversal", Shape::Flag),
+]);
+/// `order.imported`.
+pub(super) static ORDER_OPENING: &[Field] = &[
+    must("status", Shape::OneOf(&["open", "paid"])),
+    must("placement", Shape::Object(PLACEMENT)),
+    may("placed_at", Shape::Instant),
+    may("paid_at", Shape::Instant),
+    may("captures", Shape::List(OrderOpening::PAYMENTS_MAX, &CAPTURE)),
+    may("tenders", Shape::List(OrderOpening::PAYMENTS_MAX, &IMPORTED_TENDER)),
+    may("refunds", Shape::List(OrderOpening::PAYMENTS_MAX, &REFUND)),
+    may("shipment", Shape::Object(&[may("lines", Shape::List(domain::Placement::LINES_MAX, &SHIPPED))])),
+];
 /// `shop.configured`: the settings alone; the shop is the key's.
 pub(super) static SETTINGS: &[Field] = &[
     may(
@@ -118,6 +166,7 @@ pub(super) static SETTINGS: &[Field] = &[
     may("hold_s", Shape::Integer(1, Settings::HOLD_MAX_S)),
     may("payee", ID),
     may("order_prefix", ID),
+    may("shadow", Shape::Flag),
     may(
         "returns",
         Shape::Object(&[may("stock", Shape::Flag), may("coupons", Shape::Flag), may("points", Shape::Flag)]),

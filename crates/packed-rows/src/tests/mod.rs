@@ -101,7 +101,7 @@ fn fact(position: i64, name: &str, data: &str) -> ReceivedFact {
 
 /// Facts of a shop where nearly everything is about the same few things, some of which cannot be decided.
 fn any_fact() -> impl Strategy<Value = (&'static str, String)> {
-    let step = (0..16_usize, 0..3_i64, 0..3_i64, 1..4_i64);
+    let step = (0..19_usize, 0..3_i64, 0..3_i64, 1..4_i64);
     step.prop_map(|(kind, order, other, qty)| {
         let placement = |revision: i64| {
             format!(
@@ -115,6 +115,11 @@ fn any_fact() -> impl Strategy<Value = (&'static str, String)> {
             r#"{{"capture":"C{other}","order":"o{order}","paypal_order":"P{order}","amount_minor":{},"currency":"EUR"}}"#,
             qty * 1000
         );
+        let imported = |status: &str| {
+            let (placement, minor) = (placement(0), qty * 1000);
+            let capture = format!(r#"{{"capture":"C{other}","amount_minor":{minor}}}"#);
+            format!(r#"{{"status":"{status}","placement":{placement},"captures":[{capture}]}}"#)
+        };
         let order_alone = format!(r#"{{"order":"o{order}"}}"#);
         match kind {
             0 => ("stock.received", format!(r#"{{"sku":"s{other}","qty":{qty}}}"#)),
@@ -132,6 +137,10 @@ fn any_fact() -> impl Strategy<Value = (&'static str, String)> {
                 ("payment.refunded", refund.replace("R0", &format!("R{qty}")).replace("C0", &format!("C{other}")))
             }
             13 => ("dispute.opened", format!(r#"{{"dispute":"D{qty}","captures":["C0","C{other}"]}}"#)),
+            15 => ("rules.activated", r#"{"shop":"s","version":4}"#.to_owned()),
+            16 => ("coupon.imported", r#"{"code":"c0","max_uses":9,"max_per_buyer":2,"used":3}"#.to_owned()),
+            17 => ("order.imported", imported("open")),
+            18 => ("order.imported", imported("paid")),
             14 => ("event.redriven", format!(r#"{{"of":{}}}"#, other * 2)),
             _ => ("stock.received", format!(r#"{{"sku":"s{other}","qty":{}}}"#, domain::MINOR_MAX)),
         }

@@ -133,6 +133,30 @@ impl Log {
                 "capture.refuted",
                 json!({"capture": id, "reasons": [{"code": "amount", "detail": "differs"}]}),
             ),
+            53 => ("rules.activated", json!({"shop": "s", "version": 4})),
+            54 => ("stock.imported", json!({"sku": "A", "on_hand": 3 + c})),
+            55 => (
+                "coupon.imported",
+                json!({"code": format!("N{}", b % 3), "max_uses": 9, "max_per_buyer": 2, "used": c, "voided": c == 1}),
+            ),
+            56 => {
+                ("coupon.buyer_imported", json!({"code": format!("N{}", b % 3), "buyer": "bea", "used": c}))
+            }
+            57 => ("points.imported", json!({"buyer": "bea", "balance": 40})),
+            58 => {
+                ("order.imported", json!({"status": "open", "placement": placement(&order, i64::from(b), 0)}))
+            }
+            59 => (
+                "order.imported",
+                json!({
+                    "status": "paid", "placement": placement(&order, 0, 0), "paid_at": "2026-01-01T00:00:00Z",
+                    "captures": [{"capture": id, "amount_minor": minor, "pending": c == 6}],
+                    "tenders": [{"provider": "cash", "payment": id, "amount_minor": 500}],
+                    "refunds": [{"refund": "R9", "capture": id, "amount_minor": 100, "reversal": c == 5}],
+                    "shipment": {"lines": [{"sku": "A", "qty": 1}]},
+                }),
+            ),
+            60 => ("shop.configured", json!({"shop": "s", "settings": {"shadow": true}})),
             46 => ("callback.ignored", json!({"paypal_type": "BILLING.PLAN.CREATED"})),
             _ => match self
                 .state
@@ -169,7 +193,7 @@ fn placement(order: &str, dice: i64, revision: i64) -> Value {
 fn every_fact_and_outcome_keeps_its_contract_whatever_comes() {
     let mut log = Log::new();
     let mut runner = TestRunner::deterministic();
-    let logs = prop::collection::vec((0_u8..53, 0_u8..4, 0_u8..4, 0_u8..8), 1..40);
+    let logs = prop::collection::vec((0_u8..61, 0_u8..4, 0_u8..4, 0_u8..8), 1..40);
     for _ in 0..1500 {
         log.begin();
         let dice: Vec<Dice> = logs.new_tree(&mut runner).unwrap().current();
