@@ -74,6 +74,15 @@ pub async fn list(
     Ok(Page::of(items, limit, |item: &DeadLetter| item.position.to_string()))
 }
 
+/// How many facts are parked; `most` where there are as many or more.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn count(client: &Client, shop: &ShopId, most: i64) -> Result<i64, Error> {
+    let row = client.query_one(&sql::read_models::COUNT_PARKED, &[&shop.as_str(), &most]).await?;
+    Ok(row.try_get("parked")?)
+}
+
 fn view(row: &Row) -> Result<DeadLetter, Error> {
     let position = Position(row.try_get("position")?);
     let event = event_log::Event::decode(position, row.try_get("entry")?)?;

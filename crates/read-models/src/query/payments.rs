@@ -109,6 +109,15 @@ pub async fn list(
     Ok(Page::of(items, limit, |item: &PaymentView| format!("{}/{}", item.id_kind, item.id)))
 }
 
+/// What PayPal knows by this id: one payment, or all that belongs to one of its orders; a hundred at most.
+///
+/// # Errors
+/// The database cannot be had, or a row is of another version.
+pub async fn find(client: &Client, shop: &ShopId, id: &str) -> Result<Vec<PaymentView>, Error> {
+    let rows = client.query(&sql::read_models::FIND_PAYMENTS, &[&shop.as_str(), &id]).await?;
+    rows.iter().map(|row| view(row, 0)).collect()
+}
+
 /// An order's payments, by their ids.
 pub(crate) async fn of_order(
     client: &Client,
