@@ -366,7 +366,13 @@ words! {
     checkpoint_lead: "What others keep: whoever has it can prove that nothing before it was rewritten.", "供他人保存：持有者可以证明此前内容未被改写。";
     log_notes: "What the log says about itself", "日志自述";
     log_notes_lead: "Keys, sinks, consumers, erasures, digests and settlements: who did what, in the order of the log.", "密钥、推送、消费者、擦除、摘要与结算：谁做了什么，按日志顺序。";
-    verify_lead: "verify checks all of it against each other; evidence writes what an auditor needs.", "verify 会相互核对全部内容；evidence 写出审计所需的一切。";
+    verify_lead: "Every event against its copies, its evidence and its signature, every decision made again, every row compared.", "核对每个事件的副本、证据与签名，重新作出每个决定，并比对每一行。";
+    verify_now: "Verify now", "立即验证";
+    verify_shell: "The same, and what an auditor needs, from the command line:", "命令行同样可以验证，并导出审计所需内容：";
+    verified: "All of it holds: {} events, {} facts decided again, {} outcomes compared, {} pieces of evidence opened.", "全部成立：{} 个事件，重新决定 {} 个事实，比对 {} 个结果，打开 {} 份证据。";
+    verified_not: "It does NOT hold: {} events, {} facts decided again, {} outcomes compared, {} pieces of evidence opened.", "不成立：{} 个事件，重新决定 {} 个事实，比对 {} 个结果，打开 {} 份证据。";
+    verify_under_way: "A verification is under way in this process: wait for its end.", "本进程正在进行验证，请等待结束。";
+    verify_too_long: "A log of more than {} events is verified from the command line, beside the service.", "超过 {} 个事件的日志请在命令行中验证。";
 
     // Settings.
     setting: "Setting", "设置项";

@@ -31,6 +31,7 @@ mod session;
 mod settings;
 mod sinks;
 mod types;
+mod verifying;
 mod visit;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use evidence::Vault;
 use http_api::Routes;
 
 pub use settings::Setting;
+use verifying::Verifications;
 
 /// Where the console stands.
 pub const PATH: &str = "/console";
@@ -51,12 +53,14 @@ pub(crate) struct Console {
     pub(crate) vault: Vault,
     /// The settings in force.
     pub(crate) settings: Vec<Setting>,
+    /// What was verified.
+    pub(crate) verifications: Verifications,
 }
 
 /// The console's routes, to stand beside the API's.
 #[must_use]
 pub fn routes(vault: Vault, settings: Vec<Setting>) -> Routes {
-    let console = Arc::new(Console { vault, settings });
+    let console = Arc::new(Console { vault, settings, verifications: Verifications::default() });
     Arc::new(move |cfg: &mut web::ServiceConfig| {
         let console = Arc::clone(&console);
         let pages = web::scope(PATH)

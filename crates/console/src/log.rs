@@ -9,6 +9,7 @@ use event_log::{Filter, Kind};
 use crate::fault::Fault;
 use crate::layout::Layout;
 use crate::rows::{NOWHERE, Row, Stamp, many};
+use crate::verifying::{self, Shown};
 use crate::visit::Visit;
 
 /// Notes are few: looking for them is bounded all the same.
@@ -16,7 +17,9 @@ const LOOKED_BACK: i64 = 100_000;
 const NOTES: i64 = 50;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/log").get(show)).service(web::resource("/log/checkpoint").get(checkpoint));
+    cfg.service(web::resource("/log").get(show))
+        .service(web::resource("/log/verify").post(verifying::begin))
+        .service(web::resource("/log/checkpoint").get(checkpoint));
 }
 
 struct Published {
@@ -38,6 +41,7 @@ struct Log {
     log_size: String,
     epoch: i32,
     published: Option<Published>,
+    verification: Option<Shown>,
     notes: Vec<Row>,
 }
 
@@ -45,6 +49,7 @@ async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let w = visit.words();
     let shop = visit.shop()?;
     let database = visit.api.database.clone();
+    let verification = visit.console.verifications.last(w, &shop);
     let trees = visit.run(async move { audit::tree::trees(&database).await }).await?;
     let tree = trees.into_iter().find(|tree| tree.shop == shop.as_str());
     let (trees, of) = (visit.api.trees.clone(), shop.clone());
@@ -66,6 +71,7 @@ async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
         log_size: many(tree.as_ref().map_or(0, |tree| tree.log_size.cast_signed())),
         epoch: tree.as_ref().map_or(0, |tree| tree.epoch),
         published: published.map(of_published),
+        verification,
         notes: Row::all(w, &notes),
     };
     visit.page(&page)

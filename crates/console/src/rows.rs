@@ -53,6 +53,8 @@ pub(crate) fn name_of(value: &impl Serialize) -> String {
 pub(crate) fn money(minor: Minor, currency: Option<Currency>) -> String {
     match currency {
         Some(currency) => Money { minor, currency }.to_string(),
+        // An order at PayPal, which is no money.
+        None if minor == 0 => String::new(),
         None => minor.to_string(),
     }
 }

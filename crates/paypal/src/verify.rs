@@ -114,6 +114,12 @@ impl Verifier {
         Ok(Self { environment, webhook_ids, anchors, certificates })
     }
 
+    /// Whose signatures are believed.
+    #[must_use]
+    pub fn anchors(&self) -> Arc<TrustAnchors> {
+        Arc::clone(&self.anchors)
+    }
+
     /// What these checks say of a callback that was kept, at the time of its transmission. The certificate is PEM.
     #[must_use]
     pub fn explain(
