@@ -145,14 +145,6 @@ fn lookups() -> Vec<Lookup> {
         ),
         (&rows::LOAD_ORDERS, TEXTS, &[("orders_pkey", &["shop_id", "order_id"])]),
         (&rows::LOAD_PAYMENTS, PAIRS, &[("payments_pkey", &["shop_id", "id_kind", "id"])]),
-        (
-            &rows::FIND_PAYMENTS,
-            "'shop', 'C-1'",
-            &[
-                ("payments_pkey", &["shop_id", "id_kind", "id"]),
-                ("payments_of_paypal_order", &["shop_id", "paypal_order_id"]),
-            ],
-        ),
         (&rows::LOAD_PAYMENTS_OF_ORDER, TEXTS, &[("payments_of_order", &["shop_id", "order_id"])]),
         (
             &rows::LOAD_PAYMENTS_OF_PAYPAL_ORDER,

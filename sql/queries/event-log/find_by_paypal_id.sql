@@ -6,5 +6,7 @@ SELECT c.position FROM counterfoil.callbacks AS c WHERE c.shop_id = $1 AND c.eve
 UNION
 SELECT c.position
 FROM counterfoil.transmissions AS t
-JOIN counterfoil.callbacks AS c ON c.shop_id = $1 AND c.event_key = t.event_key
+CROSS JOIN LATERAL (
+    SELECT k.position FROM counterfoil.callbacks AS k WHERE k.shop_id = $1 AND k.event_key = t.event_key OFFSET 0
+) AS c
 WHERE t.shop_id = $1 AND t.transmission_id = $2

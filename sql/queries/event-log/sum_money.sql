@@ -10,10 +10,13 @@ FROM (
         SELECT e.type IN ('payment.refunded', 'payment.reversed') AS is_out,
             coalesce(d.data->>'refund', d.data->>'capture', d.data->>'provider' || ':' || (d.data->>'payment')) AS id,
             d.data->>'currency' AS currency, (d.data->>'amount_minor')::bigint AS minor
-        FROM counterfoil.events AS e
+        FROM (
+            SELECT f.type, f.entry FROM counterfoil.events AS f
+            WHERE f.shop_id = $1 AND f.position > $2 AND f.kind = 'fact'
+                AND f.type IN ('payment.captured', 'payment.recorded', 'payment.refunded', 'payment.reversed')
+            ORDER BY f.position OFFSET 0
+        ) AS e
         CROSS JOIN LATERAL (SELECT e.entry::jsonb->'data' AS data OFFSET 0) AS d
-        WHERE e.shop_id = $1 AND e.position > $2 AND e.kind = 'fact'
-            AND e.type IN ('payment.captured', 'payment.recorded', 'payment.refunded', 'payment.reversed')
     ) AS read
     ORDER BY read.is_out, read.id
 ) AS said
