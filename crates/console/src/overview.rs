@@ -26,7 +26,7 @@ const MANY: i64 = 1_000;
 /// Points of a chart.
 const POINTS: usize = 60;
 /// Events that today's money is counted from, so that the page stays quick.
-const COUNTED: i64 = 50_000;
+const COUNTED: i64 = 10_000;
 /// Events that the last failures are looked for in.
 const LOOKED_BACK: i64 = 20_000;
 const FAILURES: i64 = 8;
