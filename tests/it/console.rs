@@ -542,3 +542,77 @@ async fn a_log_is_verified_from_the_console_and_what_was_changed_is_found() {
     assert!(told.starts_with("<p>It does NOT hold") && told.contains("tea"), "{told}");
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_is_paused_resumed_and_moved_and_the_log_says_who() {
+    let served = Served::start(Limits::default()).await;
+    let sink = json!({"name": "books", "kind": "nats", "target": {"servers": "127.0.0.1:9"}});
+    let (status, made) = served.post("/v1/sinks", &served.operator_key, &sink).await;
+    assert_eq!(status, 201, "{made}");
+    let mut browser = Browser::signed_in(&served, &served.operator_key).await;
+    let token = browser.get("/console/sinks").await.hidden("token");
+    let why = [("token", token.as_str()), ("reason", "the broker moves")];
+    let page = browser.post("/console/sinks/books/pause", &why).await;
+    assert_eq!(page.location.as_deref(), Some("/console/sinks?done=paused&at=0"), "{}", page.text);
+    let page = browser.get("/console/sinks").await;
+    assert!(page.has("the broker moves") && page.has("/console/sinks/books/resume"), "{}", page.text);
+    assert!(browser.get("/console").await.has("books is paused"));
+    assert_eq!(browser.post("/console/sinks/books/resume", &why).await.status, 303);
+    // To be moved it must be confirmed, and led somewhere.
+    let move_to = |to: &'static str, confirm: &'static str| {
+        [("token", token.clone()), ("reason", "again".into()), ("to", to.into()), ("confirm", confirm.into())]
+    };
+    for (to, confirm, status) in [("start", "", 422), ("nowhere", "yes", 422), ("start", "yes", 303)] {
+        let fields = move_to(to, confirm);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = browser.post("/console/sinks/books/reset", &fields).await;
+        assert_eq!(page.status, status, "{to} {confirm}: {}", page.text);
+    }
+    assert_eq!(browser.post("/console/sinks/none/pause", &why).await.status, 404);
+    let changed = last(&served, "sink.changed").await;
+    assert_eq!(changed["data"]["change"], "reset", "{changed}");
+    assert_eq!(changed["by"], served.identity(&served.operator_key).await.key_id.as_str());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_page_says_what_is_wrong_and_counts_todays_money() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    let page = browser.get("/console").await;
+    assert!(
+        page.has("verdict good") && page.has("Money flows.") && !page.has("id=\"needs\""),
+        "{}",
+        page.text
+    );
+    day(&served).await;
+    let page = browser.get("/console").await;
+    assert!(page.has("verdict warn") && page.has("Payments that belong to no order, or do not count: 1"));
+    assert!(page.has("17.50 USD") && page.has("0.00 USD"), "10.00 and 7.50 came in: {}", page.text);
+    assert!(page.has("Not enough stock"), "the last failure");
+    // The same series for a script.
+    let chart: Value =
+        serde_json::from_str(&browser.get("/console/chart.json?window=1h").await.text).unwrap();
+    let events: i64 = chart["events"].as_array().unwrap().iter().filter_map(Value::as_i64).sum();
+    assert_eq!(events, served.events().await + 1, "{chart}");
+    assert_eq!(chart["times"].as_array().unwrap().len(), 60);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn language_colours_and_times_are_chosen_and_kept() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::new(&served);
+    let page = browser.get("/console/look?lang=zh&to=/console/sign-in").await;
+    assert_eq!(page.status, 303);
+    browser.get("/console/look?theme=dark&clock=relative").await;
+    let page = browser.get("/console/sign-in").await;
+    assert!(
+        page.has("lang=\"zh-CN\" data-theme=\"dark\" data-clock=\"relative\"") && page.has("登录"),
+        "{}",
+        page.text
+    );
+    let page = browser.get("/console/look?lang=en&to=//evil.example").await;
+    assert_eq!(page.location.as_deref(), Some("/console"));
+    served.stop().await;
+}
