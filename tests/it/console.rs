@@ -557,6 +557,9 @@ async fn a_sink_is_paused_resumed_and_moved_and_the_log_says_who() {
     let page = browser.get("/console/sinks").await;
     assert!(page.has("the broker moves") && page.has("/console/sinks/books/resume"), "{}", page.text);
     assert!(browser.get("/console").await.has("books is paused"));
+    assert!(browser.get("/console/sinks/books?type=order.*").await.has("id=\"empty\""));
+    assert_eq!(browser.get("/console/sinks/none").await.status, 404);
+    assert_eq!(browser.post("/console/sinks/books/redrive", &why).await.status, 303);
     assert_eq!(browser.post("/console/sinks/books/resume", &why).await.status, 303);
     // To be moved it must be confirmed, and led somewhere.
     let move_to = |to: &'static str, confirm: &'static str| {

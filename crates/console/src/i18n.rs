@@ -346,6 +346,12 @@ words! {
     waiting: "Set aside", "待重试";
     dead: "Dead letters", "死信";
     cursor: "Cursor", "游标";
+    undelivered: "Not delivered", "未投递";
+    undelivered_none: "Everything that it came to is delivered.", "已到达的内容全部投递。";
+    next_try: "Next try", "下次尝试";
+    redrive_dead: "Dead letters that would be tried again: {}", "将重试的死信：{}";
+    tl_sent_to: "{}: HTTP {}", "{}：HTTP {}";
+    tl_not_sent: "{}: {}", "{}：{}";
     pause: "Pause", "暂停";
     resume: "Resume", "恢复";
     reset: "Move", "移动";

@@ -10,6 +10,7 @@ mod act;
 mod advice;
 mod around;
 mod assets;
+mod changes;
 mod csrf;
 mod dead_letters;
 mod event;
@@ -31,6 +32,7 @@ mod session;
 mod settings;
 mod sinks;
 mod types;
+mod undelivered;
 mod verifying;
 mod visit;
 
@@ -75,6 +77,7 @@ pub fn routes(vault: Vault, settings: Vec<Setting>) -> Routes {
             .configure(dead_letters::routes)
             .configure(goods::routes)
             .configure(sinks::routes)
+            .configure(undelivered::routes)
             .configure(log::routes)
             .configure(settings::routes)
             .default_service(web::to(pages::nowhere));

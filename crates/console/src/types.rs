@@ -212,6 +212,8 @@ table! {
     "refund" => "refund", "退款";
     "reversal" => "reversal", "撤回";
     "dispute" => "dispute", "争议";
+    "waiting" => "waiting", "等待重试";
+    "dead" => "dead", "死信";
     "running" => "running", "运行中";
     "failing" => "failing", "失败";
     "paused" => "paused", "已暂停";
@@ -246,6 +248,7 @@ pub(crate) fn tone(name: &str) -> &'static str {
         | "denied"
         | "failing"
         | "lost"
+        | "dead"
         | "disabled"
         | "event.parked"
         | "order.refused"
