@@ -78,7 +78,7 @@ impl Visit {
                 Err(problem) => Who::Unknown(problem),
             },
         };
-        let path = request.uri().path_and_query().map_or("/console", |path| path.as_str()).to_owned();
+        let path = page_of(request);
         let look = Look::of(request);
         Self(Rc::new(Inner { api, console, look, who, path, is_secure }))
     }
@@ -126,6 +126,20 @@ impl Visit {
     }
 }
 
+/// The page to come back to, path and query: what a form was sent to is none, and stands below the page that it was on.
+fn page_of(request: &HttpRequest) -> String {
+    let uri = request.uri();
+    if request.method() == actix_web::http::Method::GET {
+        return uri.path_and_query().map_or(crate::PATH, |path| path.as_str()).to_owned();
+    }
+    match uri.path().rsplit_once('/') {
+        // The form of a payment is a page of its own.
+        Some((page, "resolve")) if page.starts_with("/console/payments/") => uri.path().to_owned(),
+        Some((page, _)) if page.starts_with(crate::PATH) => page.to_owned(),
+        _ => crate::PATH.to_owned(),
+    }
+}
+
 /// A template as text.
 pub(crate) fn rendered(page: &impl Template) -> Result<String, Fault> {
     page.render().map_err(|error| Fault::Problem(Problem::internal(&error)))
@@ -139,4 +153,25 @@ pub(crate) fn may_read(identity: &Identity) -> bool {
 /// For sessions and what pages say of now; times in the log are the database's.
 pub(crate) fn now() -> DateTime<Utc> {
     SystemClock.now()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn from_a_form_the_way_back_is_the_page_that_it_was_on() {
+        let get = TestRequest::get().uri("/console/events?type=order.*").to_http_request();
+        assert_eq!(page_of(&get), "/console/events?type=order.*");
+        for (path, page) in [
+            ("/console/events/53/evidence", "/console/events/53"),
+            ("/console/payments/C1/resolve", "/console/payments/C1/resolve"),
+            ("/console/orders/1042/resolve", "/console/orders/1042"),
+            ("/console/sign-in", "/console"),
+        ] {
+            assert_eq!(page_of(&TestRequest::post().uri(path).to_http_request()), page, "{path}");
+        }
+    }
 }
