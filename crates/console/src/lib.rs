@@ -3,6 +3,11 @@
 //! A page reads what the API reads, and an action is the same command that the API takes, appended in the name of the key
 //! that has signed in. Nothing is fetched from elsewhere, and no page has a script or a style within it.
 //!
+//! A page is a module: its `routes`, a template with its `Layout`, and handlers that are given the `Visit`, which knows who
+//! asks. `visit.me()` and `visit.operator()` say who may; `visit.read` and `visit.run` ask; `act::form` takes a form of ours
+//! with its reason, `act::command` appends what it means. Whatever goes wrong is a `Fault`, and a page of its own. Each text
+//! stands in `i18n`, and what events, reasons and states are called in `types`: in both languages, or it does not build.
+//!
 //! Never: SQL, a decision, or what came from outside without being escaped.
 
 mod account;
