@@ -13,6 +13,7 @@ mod bundle;
 mod bundle_tampered;
 mod citus;
 mod cli;
+mod console;
 mod contract;
 mod crash;
 mod debian;

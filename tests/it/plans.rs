@@ -75,6 +75,31 @@ fn lookups() -> Vec<Lookup> {
                 ("forks_pkey", &["shop_id", "epoch"]),
             ],
         ),
+        (
+            &log::FIND_POSITIONS_AT,
+            "'shop', ARRAY['2026-01-01']::timestamptz[]",
+            &[("events_pkey", &["shop_id"])],
+        ),
+        (&log::READ_DELAYS, POSITIONS, &[("events_pkey", &["shop_id", "position"])]),
+        (
+            &log::READ_EVENTS_BEFORE,
+            "'shop', 500, 50, ARRAY['fact'], ARRAY['order.%'], 5",
+            &[("events_pkey", &["shop_id", "position"])],
+        ),
+        (
+            &log::READ_EVENTS_OF_KEY_BEFORE,
+            "'shop', 500, 50, ARRAY['fact'], ARRAY['order.%'], 5, 'order:1'",
+            &[("events_key", &["shop_id", "key", "position"])],
+        ),
+        (&log::SUM_MONEY, "'shop', 5", &[("events_pkey", &["shop_id", "position"])]),
+        (
+            &log::FIND_BY_PAYPAL_ID,
+            "'shop', 'WH-1'",
+            &[
+                ("callbacks_pkey", &["shop_id", "event_key"]),
+                ("transmissions_pkey", &["shop_id", "transmission_id"]),
+            ],
+        ),
         (&log::FIND_HEAD, "'shop'", &[("shops_pkey", &["shop_id"]), ("events_pkey", &["shop_id"])]),
         (&log::LOCK_SHOP, "'shop'", &[("shops_pkey", &["shop_id"])]),
         (

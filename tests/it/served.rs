@@ -194,7 +194,8 @@ impl Served {
         );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = http_api::server(api, listener).unwrap();
+        let server =
+            http_api::server_with(api, listener, None, console::routes(vault.clone(), Vec::new())).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap();
@@ -293,6 +294,13 @@ impl Served {
         let shop = ShopId::parse(SHOP).unwrap();
         let made = self.keys.create(&shop, "a test", roles.into_iter().collect()).await;
         made.unwrap().0.expose().to_owned()
+    }
+
+    /// Lets a key be refused from now on.
+    pub(crate) async fn revoke(&self, key: &str) {
+        let Identity { shop, key_id, .. } = self.identity(key).await;
+        let revoked = self.keys.revoke(&event_log::Operator::named("a test"), &shop, &key_id).await;
+        assert!(revoked.unwrap());
     }
 
     /// Whose key this is.

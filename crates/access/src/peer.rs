@@ -51,7 +51,9 @@ impl TrustedProxies {
             .map_err(|_| "give a network, as 10.0.0.0/8, or an address".to_owned())
     }
 
-    fn believes(&self, address: IpAddr) -> bool {
+    /// Whether what comes from this address is believed.
+    #[must_use]
+    pub fn believes(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }

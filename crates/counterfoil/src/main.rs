@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod day_close;
 mod dev;
+mod effective;
 mod exit;
 mod output;
 mod progress;

@@ -76,6 +76,8 @@ pub(crate) struct Parts {
     pub(crate) accounts: Accounts,
     /// How often PayPal's events are listed.
     pub(crate) reconcile_every: Duration,
+    /// What is in force, as the console shows it.
+    pub(crate) settings: Vec<console::Setting>,
 }
 
 /// How the logs are signed.
@@ -110,7 +112,8 @@ impl Service {
         let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
         let Parts { digest_every, state_dir, signing, log_dir, witnesses, accounts, reconcile_every, .. } =
             parts;
-        let Parts { tls, limits, .. } = parts;
+        let Parts { tls, limits, settings, .. } = parts;
+        let pages = console::routes(vault.clone(), settings);
         database.check().await?;
         let address = listener.local_addr()?;
         let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
@@ -155,7 +158,7 @@ impl Service {
         let keys = ApiKeys::new(database.clone());
         let limits = Limits { shutdown: SHUTDOWN, ..limits };
         let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), reconciler, limits);
-        let server = http_api::server_with_tls(Arc::clone(&api), listener, tls)
+        let server = http_api::server_with(Arc::clone(&api), listener, tls, pages)
             .context("the server cannot be started")?;
         let handle = server.handle();
         let server = tokio::spawn(server);

@@ -59,6 +59,8 @@ notes! {
     ApiKeyChanged = "api_key.changed";
     /// An operator has added or removed a webhook id.
     WebhookChanged = "webhook.changed";
+    /// An operator has opened a piece of evidence, to read it.
+    EvidenceOpened = "evidence.opened";
 }
 
 /// A note that is to be appended.

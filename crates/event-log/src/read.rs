@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use database::{Client, sql};
-use domain::{Key, Position, ShopId, Timestamp};
+use domain::{Currency, Key, Minor, Position, ShopId, Timestamp};
 use tokio_postgres::Row;
 
 use crate::{Error, Event, Kind};
@@ -52,6 +52,111 @@ pub async fn read(
         }
     };
     decode(rows)
+}
+
+/// At most `limit` events before `before`, the newest first; none that stands before `floor`.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_before(
+    client: &Client,
+    shop: &ShopId,
+    before: Position,
+    floor: Position,
+    limit: i64,
+    filter: &Filter,
+) -> Result<Vec<Event>, Error> {
+    let (shop, kinds) = (shop.as_str(), filter.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
+    let patterns: Vec<String> = filter.types.iter().map(|text| pattern(text)).collect();
+    let rows = match &filter.key {
+        Some(key) => {
+            let key = key.to_string();
+            client
+                .query(
+                    &sql::event_log::READ_EVENTS_OF_KEY_BEFORE,
+                    &[&shop, &before.0, &limit, &kinds, &patterns, &floor.0, &key],
+                )
+                .await?
+        }
+        None => {
+            client
+                .query(
+                    &sql::event_log::READ_EVENTS_BEFORE,
+                    &[&shop, &before.0, &limit, &kinds, &patterns, &floor.0],
+                )
+                .await?
+        }
+    };
+    decode(rows)
+}
+
+/// The last event before each of some instants, -1 where there is none; in the order of the instants. It costs a few dozen
+/// look-ups an instant, however long the log is, and no scan.
+///
+/// # Errors
+/// The database's.
+pub async fn positions_at(
+    client: &Client,
+    shop: &ShopId,
+    instants: &[Timestamp],
+) -> Result<Vec<Position>, Error> {
+    let instants: Vec<DateTime<Utc>> = instants.iter().map(|instant| instant.as_datetime()).collect();
+    let rows = client.query(&sql::event_log::FIND_POSITIONS_AT, &[&shop.as_str(), &instants]).await?;
+    rows.iter().map(|row| Ok(Position(row.try_get("position")?))).collect()
+}
+
+/// How long the fact of the last outcome before each position had waited to be decided, in microseconds; positions that have
+/// no outcome near are left out.
+///
+/// # Errors
+/// The database's.
+pub async fn delays(
+    client: &Client,
+    shop: &ShopId,
+    positions: &[Position],
+) -> Result<Vec<(Position, i64)>, Error> {
+    let positions: Vec<i64> = positions.iter().map(|position| position.0).collect();
+    let rows = client.query(&sql::event_log::READ_DELAYS, &[&shop.as_str(), &positions]).await?;
+    rows.iter().map(|row| Ok((Position(row.try_get("position")?), row.try_get("delay_us")?))).collect()
+}
+
+/// Where the callback stands that PayPal knows by this id, of the event or of a delivery of it.
+///
+/// # Errors
+/// The database's.
+pub async fn find_by_paypal_id(client: &Client, shop: &ShopId, id: &str) -> Result<Vec<Position>, Error> {
+    let rows = client.query(&sql::event_log::FIND_BY_PAYPAL_ID, &[&shop.as_str(), &id]).await?;
+    rows.iter().map(|row| Ok(Position(row.try_get("position")?))).collect()
+}
+
+/// Money that came in or went out, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// It went out: refunds and reversals.
+    pub is_out: bool,
+    /// What it is counted in.
+    pub currency: Currency,
+    /// How much; what no integer can hold is left out.
+    pub minor: Minor,
+    /// How many payments.
+    pub number: i64,
+}
+
+/// What the facts behind a position say of money, each payment once. Reads all of them: the caller sees that they are few.
+///
+/// # Errors
+/// The database's.
+pub async fn sum_money(client: &Client, shop: &ShopId, after: Position) -> Result<Vec<Said>, Error> {
+    let rows = client.query(&sql::event_log::SUM_MONEY, &[&shop.as_str(), &after.0]).await?;
+    let mut sums = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (minor, currency): (&str, &str) = (row.try_get("minor")?, row.try_get("currency")?);
+        if let (Ok(minor), Ok(currency)) = (minor.parse(), Currency::parse(currency)) {
+            let (is_out, number) = (row.try_get("is_out")?, row.try_get("number")?);
+            sums.push(Said { is_out, currency, minor, number });
+        }
+    }
+    Ok(sums)
 }
 
 /// At most `limit` events behind `after`, all of them: what the relay and a replay read.

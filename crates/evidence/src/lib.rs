@@ -20,5 +20,5 @@ pub use callback::{CallbackEvidence, VerifiedBy};
 pub use error::Error;
 pub use hash_key::HashKey;
 pub use key::KeyEncryptionKey;
-pub use rows::{Row, destroy, list_keys, load};
+pub use rows::{Row, certificate, destroy, list_keys, load};
 pub use vault::{DataKey, Sealed, Vault};

@@ -27,6 +27,16 @@ pub async fn load(client: &Client, shop: &str, position: i64) -> Result<Option<R
     Ok(Some(Row { sealed: row.try_get("sealed").map_err(get)?, key: kek_id.zip(wrapped_key) }))
 }
 
+/// A certificate that signed callbacks of the shop, DER, by its SHA-256.
+///
+/// # Errors
+/// The database's.
+pub async fn certificate(client: &Client, shop: &str, sha256: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    let row = client.query_opt(&sql::evidence::FIND_CERTIFICATE, &[&shop, &sha256]).await?;
+    let der = row.map(|row| row.try_get("der")).transpose();
+    der.map_err(|error: tokio_postgres::Error| Error::Database(error.into()))
+}
+
 /// Those of the positions whose evidence has its key still, in order.
 ///
 /// # Errors

@@ -72,6 +72,12 @@ impl Admission {
         client.into()
     }
 
+    /// Whether a proxy that is believed says that the client speaks TLS with it.
+    pub(crate) fn is_https(&self, request: &HttpRequest) -> bool {
+        let believed = request.peer_addr().is_some_and(|peer| self.proxies.believes(peer.ip()));
+        believed && says_https(request.headers())
+    }
+
     /// Whether nothing but failures came from there of late.
     pub(crate) fn is_suspect(&self, place: &Block) -> bool {
         self.failures.is_exhausted(place)
@@ -146,6 +152,16 @@ fn holder(identity: &Identity) -> String {
 fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let name = if headers.contains_key("forwarded") { "forwarded" } else { "x-forwarded-for" };
     headers.get_all(name).filter_map(|value| value.to_str().ok())
+}
+
+/// `Forwarded: proto=https`, else `X-Forwarded-Proto: https`, as the proxy that is nearest says.
+fn says_https(headers: &HeaderMap) -> bool {
+    let last = |name: &str| headers.get_all(name).last().and_then(|value| value.to_str().ok());
+    let nearest = |text: &str| text.rsplit(',').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match last("forwarded").map(nearest) {
+        Some(hop) => hop.split(';').any(|part| part.trim().trim_matches('"') == "proto=https"),
+        None => last("x-forwarded-proto").map(nearest).is_some_and(|proto| proto == "https"),
+    }
 }
 
 fn too_many(detail: &str, exhausted: Exhausted) -> Problem {

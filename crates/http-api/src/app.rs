@@ -4,15 +4,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{ApiKeys, Rate, TrustedProxies};
+use access::{ApiKeys, Identity, Rate, TrustedProxies};
 use actix_web::dev::Server;
 use actix_web::http::{KeepAlive, Method};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, Resource, web};
+use actix_web::{App, HttpRequest, HttpServer, Resource, web};
 use audit::tree::Trees;
 use database::Database;
 use delivery::sinks::Sinks;
 use delivery::{Consumers, Feed};
+use domain::{Position, ShopId};
 use intake::Intake;
 use prometheus_client::registry::Registry;
 use reconciliation::Reconciler;
@@ -26,8 +27,8 @@ use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::tls::Tls;
 use crate::{
-    Counters, batch, consumers, coupons, dead_letters, docs, events, feed, health, openapi, orders, payments,
-    points, published, schemas, settings, sinks, stock, trace, webhooks,
+    Counters, batch, body, commands, consumers, coupons, dead_letters, docs, events, feed, health, openapi,
+    orders, payments, points, published, request, schemas, settings, sinks, stock, trace, webhooks,
 };
 
 /// How much, and how long, a client may take.
@@ -122,6 +123,9 @@ pub struct Delivery {
     pub sinks: Sinks,
 }
 
+/// Routes of another face, which stand beside the API's own.
+pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
 /// What the routes stand on.
 pub struct Api {
     /// The way into the log.
@@ -214,17 +218,57 @@ impl Api {
         self.stopping.cancel();
     }
 
+    /// Who holds the key, if it is valid: what fails is counted against the address that it came from, and what does not
+    /// against the key.
+    ///
+    /// # Errors
+    /// 401 without a valid key, 429 where a key or an address asks too often, 503 when keys cannot be looked up.
+    pub async fn identify(&self, request: &HttpRequest, key: &str) -> Result<Identity, Problem> {
+        request::identify(self, request, key).await
+    }
+
+    /// The whole of a body of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// 413 beyond the limit, 408 where it does not come in time, 400 where it breaks off, 503 while there are too many.
+    pub async fn body(
+        &self,
+        request: &HttpRequest,
+        payload: web::Payload,
+        limit: usize,
+    ) -> Result<web::Bytes, Problem> {
+        let read = body::read(request, payload, limit, self.limits.body_deadline, &self.bodies).await?;
+        Ok(read.into_parts().0)
+    }
+
+    /// Whether the client speaks TLS: with this process, or with a proxy that is believed to say so.
+    #[must_use]
+    pub fn is_secure(&self, request: &HttpRequest) -> bool {
+        request.app_config().secure() || self.admission.is_https(request)
+    }
+
+    /// Waits until the relay has passed the position; says whether it has.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be read.
+    pub async fn applied(&self, shop: &ShopId, position: Position, wait: Duration) -> Result<bool, Problem> {
+        commands::applied(self, shop, position, wait).await
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.stopping.is_cancelled()
     }
 
     /// Runs something that nobody waits for.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.work.spawn(work);
     }
 
     /// Runs a unit of work to its end, whether or not anybody waits for it.
-    pub(crate) async fn run<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// 500: it panicked.
+    pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -324,8 +368,18 @@ pub(crate) fn registered() -> Vec<(String, String)> {
     REGISTERED.take()
 }
 
-/// All routes.
+/// All routes of the API.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    configure_with(cfg, &none());
+}
+
+/// No other routes.
+fn none() -> Routes {
+    Arc::new(|_| {})
+}
+
+/// The same, and others.
+fn configure_with(cfg: &mut web::ServiceConfig, others: &Routes) {
     let scope = web::scope("")
         .wrap(from_fn(trace::request))
         // Paths are tried in this order: the one that is in a hurry is first.
@@ -347,6 +401,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .configure(schemas::routes)
         .configure(openapi::routes)
         .configure(docs::routes)
+        .configure(|cfg| others(cfg))
         .default_service(web::to(|| async {
             Err::<actix_web::HttpResponse, _>(Problem::new(Code::NotFound, "No such path."))
         }));
@@ -374,15 +429,20 @@ fn let_wait(listener: &TcpListener, connections: usize) -> std::io::Result<()> {
 /// # Errors
 /// What the socket says.
 pub fn server(api: Arc<Api>, listener: TcpListener) -> std::io::Result<Server> {
-    server_with_tls(api, listener, None)
+    server_with(api, listener, None, none())
 }
 
-/// The same, over TLS where a certificate is given. HTTP is 1.1: one request at a time on a connection, so that the bounds
+/// The same, over TLS where a certificate is given, and with other routes beside the API's. HTTP is 1.1: one request at a time on a connection, so that the bounds
 /// on connections are bounds on requests.
 ///
 /// # Errors
 /// What the socket says, or TLS.
-pub fn server_with_tls(api: Arc<Api>, listener: TcpListener, tls: Option<Tls>) -> std::io::Result<Server> {
+pub fn server_with(
+    api: Arc<Api>,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    others: Routes,
+) -> std::io::Result<Server> {
     let limits = api.limits.clone();
     if let Some(tls) = &tls {
         api.spawn(tls.clone().watch(api.stopping.clone()));
@@ -390,7 +450,8 @@ pub fn server_with_tls(api: Arc<Api>, listener: TcpListener, tls: Option<Tls>) -
     bound_stalls(&listener, limits.read_stall);
     let_wait(&listener, limits.max_connections)?;
     let data = web::Data::from(api);
-    let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(configure))
+    let app = move || App::new().app_data(data.clone()).configure(|cfg| configure_with(cfg, &others));
+    let server = HttpServer::new(app)
         .workers(limits.workers.max(1))
         .client_request_timeout(limits.head_deadline)
         .client_disconnect_timeout(Duration::from_secs(1))

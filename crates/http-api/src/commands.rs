@@ -24,7 +24,8 @@ use crate::{body, downstream, events, request, views};
 const POLL: Duration = Duration::from_millis(100);
 
 /// Who may give a command.
-pub(crate) fn roles(kind: CommandKind) -> &'static [Role] {
+#[must_use]
+pub fn roles(kind: CommandKind) -> &'static [Role] {
     match kind {
         CommandKind::OrderResolve
         | CommandKind::PaymentResolve
@@ -115,7 +116,9 @@ async fn take(
     Ok((identity, accepted.map_err(refused)?, key))
 }
 
-pub(crate) fn not_valid(invalid: InvalidCommand) -> Problem {
+/// A body that is no command, as clients read it.
+#[must_use]
+pub fn not_valid(invalid: InvalidCommand) -> Problem {
     match invalid {
         InvalidCommand::NotJson(why) => Problem::new(Code::MalformedJson, why),
         InvalidCommand::Fields(fields) => {
@@ -129,7 +132,9 @@ pub(crate) fn not_valid(invalid: InvalidCommand) -> Problem {
     }
 }
 
-pub(crate) fn refused(error: CommandError) -> Problem {
+/// A command that was not taken, as clients read it.
+#[must_use]
+pub fn refused(error: CommandError) -> Problem {
     match error {
         CommandError::TooLarge { .. } | CommandError::Invalid(_) => {
             Problem::new(Code::InvalidCommand, error.to_string())

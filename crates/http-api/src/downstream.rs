@@ -19,7 +19,8 @@ use crate::{body, commands, request};
 const BODY_MAX: usize = 64 * 1024;
 
 /// What `delivery` says, as clients read it.
-pub(crate) fn problem(error: &Error) -> Problem {
+#[must_use]
+pub fn problem(error: &Error) -> Problem {
     match error {
         Error::Cursor(error) => cursor(error),
         Error::UnknownShop => Problem::new(Code::UnknownShop, "The key's shop is gone."),

@@ -37,7 +37,9 @@ mod trace;
 mod views;
 mod webhooks;
 
-pub use app::{Api, Delivery, Limits, configure, server, server_with_tls};
+pub use app::{Api, Delivery, Limits, Routes, configure, server, server_with};
+pub use commands::{not_valid, refused, roles};
 pub use counters::{CallbackResult, CommandResult, Counters, FeedMode, Limited};
+pub use downstream::problem as downstream_problem;
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use tls::{Tls, TlsError};

@@ -178,7 +178,8 @@ impl Problem {
     }
 
     /// What reading the log says.
-    pub(crate) fn log(error: &event_log::Error) -> Self {
+    #[must_use]
+    pub fn log(error: &event_log::Error) -> Self {
         match error {
             event_log::Error::Database(error) => Self::database("The log", error),
             event_log::Error::Forked(fork) => Self::forked(fork),
@@ -243,6 +244,24 @@ impl Problem {
     pub(crate) fn allowing(mut self, methods: &str) -> Self {
         self.allow = Some(methods.to_owned());
         self
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that are wrong.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldProblem] {
+        &self.errors
+    }
+
+    /// The status that it is answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The code.

@@ -26,15 +26,13 @@ pub(crate) const EVENT_READERS: &[Role] =
 /// 401 without a valid key, 403 without one of the roles, 429 where a key or an address asks too often, 503 when keys cannot
 /// be looked up.
 pub(crate) async fn authorize(api: &Api, request: &HttpRequest, roles: &[Role]) -> Result<Identity, Problem> {
-    let place = api.admission.place(request);
-    let identity = match identify(api, request, &place).await {
-        Ok(identity) => identity,
-        Err(problem) if problem.code() == Code::Unauthorized => {
+    let identity = match bearer(request) {
+        Ok(key) => identify(api, request, &key).await?,
+        Err(problem) => {
+            let place = api.admission.place(request);
             return Err(api.admission.fail(&place, problem, &api.counters).await);
         }
-        Err(problem) => return Err(problem),
     };
-    api.admission.count(&identity, &api.counters)?;
     if roles.iter().any(|role| identity.roles.contains(*role)) {
         Ok(identity)
     } else {
@@ -46,8 +44,8 @@ pub(crate) async fn authorize(api: &Api, request: &HttpRequest, roles: &[Role]) 
     }
 }
 
-/// Whose key the request has.
-async fn identify(api: &Api, request: &HttpRequest, place: &Block) -> Result<Identity, Problem> {
+/// The key of the request.
+fn bearer(request: &HttpRequest) -> Result<String, Problem> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Problem::new(Code::Unauthorized, "Authorization must be there exactly once."));
@@ -58,14 +56,29 @@ async fn identify(api: &Api, request: &HttpRequest, place: &Block) -> Result<Ide
         .and_then(|text| text.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, key)| key.trim().to_owned());
-    let Some(key) = key else {
-        return Err(Problem::new(Code::Unauthorized, "Authorization must be Bearer and a key."));
+    key.ok_or_else(|| Problem::new(Code::Unauthorized, "Authorization must be Bearer and a key."))
+}
+
+/// Whose key it is, however it came. A failure is counted against the address, and what is none against the key.
+pub(crate) async fn identify(api: &Api, request: &HttpRequest, key: &str) -> Result<Identity, Problem> {
+    let place = api.admission.place(request);
+    let identity = match look_up(api, key, &place).await {
+        Ok(identity) => identity,
+        Err(problem) if problem.code() == Code::Unauthorized => {
+            return Err(api.admission.fail(&place, problem, &api.counters).await);
+        }
+        Err(problem) => return Err(problem),
     };
-    if let Some(identity) = api.keys.recall(&key).await {
+    api.admission.count(&identity, &api.counters)?;
+    Ok(identity)
+}
+
+async fn look_up(api: &Api, key: &str, place: &Block) -> Result<Identity, Problem> {
+    if let Some(identity) = api.keys.recall(key).await {
         return Ok(identity);
     }
     api.admission.refuse_suspect(place, &api.counters)?;
-    let keys = api.keys.clone();
+    let (keys, key) = (api.keys.clone(), key.to_owned());
     api.run(async move { keys.authenticate(&key).await }).await?.map_err(denied)
 }
 

@@ -21,6 +21,8 @@ use crate::body::Closing;
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What an error is said in: to programs, and to people.
+const DOCUMENTS: [&str; 2] = [PROBLEM_JSON, "text/html"];
 static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 pub(crate) async fn request<B: MessageBody + 'static>(
@@ -138,7 +140,7 @@ fn bare(response: &ServiceResponse) -> Option<Problem> {
     let has_document = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(PROBLEM_JSON.as_bytes()));
+        .is_some_and(|value| DOCUMENTS.iter().any(|kind| value.as_bytes().starts_with(kind.as_bytes())));
     let allowed_to = !matches!(response.response().body().size(), BodySize::Stream);
     (is_error && !has_document && allowed_to).then(|| Problem::of_status(status))
 }

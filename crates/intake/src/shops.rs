@@ -37,6 +37,14 @@ pub struct Shop {
     pub(crate) hash_key: HashKey,
 }
 
+impl Shop {
+    /// Whose signatures are believed for its environment; none where nobody's are.
+    #[must_use]
+    pub fn anchors(&self) -> Option<std::sync::Arc<paypal::TrustAnchors>> {
+        self.verifier.as_ref().map(|verifier| verifier.anchors())
+    }
+}
+
 impl std::fmt::Debug for Shop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shop")

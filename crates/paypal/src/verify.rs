@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::certificate::Untrusted;
 use crate::signature::{self, ALGORITHM};
 use crate::{
-    CertificateUrl, Certificates, Environment, Leaf, SIMULATOR_WEBHOOK_ID, TransmissionHeaders, TrustAnchors,
-    Unavailable,
+    CertificateUrl, Certificates, Environment, ExplainRequest, Leaf, Report, SIMULATOR_WEBHOOK_ID,
+    TransmissionHeaders, TrustAnchors, Unavailable, explain,
 };
 
 /// One of the checks that make a callback authentic.
@@ -112,6 +112,32 @@ impl Verifier {
             return Err(InvalidWebhookId);
         }
         Ok(Self { environment, webhook_ids, anchors, certificates })
+    }
+
+    /// Whose signatures are believed.
+    #[must_use]
+    pub fn anchors(&self) -> Arc<TrustAnchors> {
+        Arc::clone(&self.anchors)
+    }
+
+    /// What these checks say of a callback that was kept, at the time of its transmission. The certificate is PEM.
+    #[must_use]
+    pub fn explain(
+        &self,
+        body: &[u8],
+        headers: &[(String, Vec<u8>)],
+        webhook_id: &str,
+        certificate: Option<&[u8]>,
+    ) -> Report {
+        explain(&ExplainRequest {
+            body,
+            headers,
+            webhook_id,
+            environment: Some(self.environment),
+            at: None,
+            certificate,
+            anchors: &self.anchors,
+        })
     }
 
     /// The same checks with another environment's names, for vectors that were signed for the simulator's id.

@@ -25,6 +25,7 @@ use crate::accounts;
 use crate::cli::Globals;
 use crate::config::{DEV_ORIGIN, DatabaseArgs, LOG_KEY_FILE};
 use crate::dev::{Ground, SHOP, WEBHOOK_ID, day};
+use crate::effective;
 use crate::exit::{self, Exit};
 use crate::output::{Format, note};
 use crate::project::{DevState, Project};
@@ -133,6 +134,7 @@ impl Dev {
             witnesses: WitnessArgs::default(),
             accounts: self.accounts()?,
             reconcile_every: POLLED_EVERY,
+            settings: effective::of_dev(),
         })
         .await?;
         Ok((service, key))
@@ -248,7 +250,8 @@ fn listen(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn what_next(url: &str) -> String {
     format!(
-        "\nTry next, in another terminal (the binary is {program}):\n\
+        "\nThe console: {url}/console (sign in with the key in .counterfoil/operator.key).\n\
+         \nTry next, in another terminal (the binary is {program}):\n\
          \n  counterfoil orders get A-1001\
          \n  counterfoil trigger PAYMENT.CAPTURE.REFUNDED --order A-1001\
          \n  counterfoil trigger PAYMENT.CAPTURE.COMPLETED --order A-1001 --duplicate\

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 
 use crate::cli::Globals;
 use crate::config::ServiceArgs;
+use crate::effective;
 use crate::exit::{self, Exit};
 use crate::service::{self, Parts, Service, Signing};
 use crate::supervision::Supervised;
@@ -38,6 +39,8 @@ reconciled with PayPal: events that never came are brought in, captures above th
 before they count, and unpaid orders are looked up.
 
 With --tls-cert and --tls-key it serves HTTPS (TLS 1.2 and 1.3), and takes a renewed certificate within seconds, by itself.
+The operator's console stands at /console: sign in with a key of the role operator or viewer.
+
 PostgreSQL is reached by TLS as DATABASE_URL says: sslmode=verify-full&sslrootcert=/etc/counterfoil/database-ca.pem.
 
 Examples:
@@ -96,6 +99,7 @@ impl Serve {
             witnesses,
             accounts,
             reconcile_every: args.paypal.reconcile_every,
+            settings: effective::settings(),
         };
         let mut service = Service::start(parts).await?;
         let supervised = Supervised::ready(&format!("serving on {}", service.address()));

@@ -139,6 +139,11 @@ fn contract(note: NoteType) -> (&'static str, &'static [&'static str], Value) {
                 "webhook_id": {"type": "string", "description": "PayPal's id of the webhook."},
             }),
         ),
+        NoteType::EvidenceOpened => (
+            "An operator has opened a piece of evidence, to read it.",
+            &["of"],
+            json!({ "of": position("Whose evidence: where its event stands.") }),
+        ),
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Parked {
 /// # Errors
 /// The database cannot be had.
 pub async fn parked(database: &Database) -> Result<Vec<Parked>, Error> {
-    let rows = database.client().await?.query(&sql::read_models::COUNT_PARKED, &[]).await?;
+    let rows = database.client().await?.query(&sql::read_models::MEASURE_PARKED, &[]).await?;
     let read = |row: &Row| {
         Ok(Parked {
             shop: row.try_get("shop_id")?,
@@ -99,6 +99,15 @@ pub async fn list(
         .await?;
     let items = rows.iter().map(view).collect::<Result<_, _>>()?;
     Ok(Page::of(items, limit, |item: &DeadLetter| item.position.to_string()))
+}
+
+/// How many facts are parked; `most` where there are as many or more.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn count(client: &Client, shop: &ShopId, most: i64) -> Result<i64, Error> {
+    let row = client.query_one(&sql::read_models::COUNT_PARKED, &[&shop.as_str(), &most]).await?;
+    Ok(row.try_get("parked")?)
 }
 
 fn view(row: &Row) -> Result<DeadLetter, Error> {

@@ -109,6 +109,22 @@ pub async fn list(
     Ok(Page::of(items, limit, |item: &PaymentView| format!("{}/{}", item.id_kind, item.id)))
 }
 
+/// Whatever kinds of payments PayPal knows by ids of their own.
+const ID_KINDS: [&str; 5] = ["capture", "refund", "authorization", "paypal_order", "dispute"];
+
+/// What PayPal knows by this id: one payment, or all that belongs to one of its orders.
+///
+/// # Errors
+/// The database cannot be had, or a row is of another version.
+pub async fn find(client: &Client, shop: &ShopId, id: &str) -> Result<Vec<PaymentView>, Error> {
+    let (kinds, ids, orders) = (ID_KINDS.to_vec(), vec![id; ID_KINDS.len()], vec![id]);
+    let shop = shop.as_str();
+    let own = client.query(&sql::read_models::LOAD_PAYMENTS, &[&shop, &kinds, &ids]).await?;
+    let of_order = &sql::read_models::LOAD_PAYMENTS_OF_PAYPAL_ORDER;
+    let of_order = client.query(of_order, &[&shop, &orders]).await?;
+    own.iter().map(|row| view(row, 0)).chain(of_order.iter().map(|row| view(row, 1))).collect()
+}
+
 /// An order's payments, by their ids.
 pub(crate) async fn of_order(
     client: &Client,

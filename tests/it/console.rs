@@ -1,0 +1,621 @@
+//! The console as a browser without a script has it, over HTTP.
+
+use std::collections::BTreeMap;
+
+use access::Role;
+use http_api::Limits;
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+
+use crate::served::{SHOP, Served, placement};
+
+/// A browser: it keeps cookies, and follows nothing by itself.
+struct Browser<'s> {
+    served: &'s Served,
+    client: reqwest::Client,
+    cookies: BTreeMap<String, String>,
+    language: &'static str,
+}
+
+/// A page as it came.
+struct Page {
+    status: u16,
+    location: Option<String>,
+    headers: reqwest::header::HeaderMap,
+    text: String,
+}
+
+impl Page {
+    fn has(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+
+    /// The value of a field that is not shown.
+    fn hidden(&self, name: &str) -> String {
+        let begin = format!("name=\"{name}\" value=\"");
+        let rest = self.text.split_once(&begin).unwrap_or_else(|| panic!("no {name} in {}", self.text)).1;
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+}
+
+impl<'s> Browser<'s> {
+    fn new(served: &'s Served) -> Self {
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        Self { served, client, cookies: BTreeMap::new(), language: "en" }
+    }
+
+    /// One that has signed in.
+    async fn signed_in(served: &'s Served, key: &str) -> Self {
+        let mut browser = Self::new(served);
+        let page = browser.post("/console/sign-in", &[("key", key), ("to", "/console")]).await;
+        assert_eq!((page.status, page.location.as_deref()), (303, Some("/console")), "{}", page.text);
+        browser
+    }
+
+    async fn get(&mut self, path: &str) -> Page {
+        let request = self.client.get(self.served.url(path));
+        self.send(request).await
+    }
+
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_with(path, fields, &[]).await
+    }
+
+    async fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
+        let mut request = self.client.post(self.served.url(path)).body(encoded(fields));
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request.header("cookie", cookies.join("; ")).header("accept-language", self.language);
+        let answer = request.send().await.unwrap();
+        for set in answer.headers().get_all("set-cookie") {
+            let text = set.to_str().unwrap();
+            let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            if text.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Page { status, location, headers, text: answer.text().await.unwrap() }
+    }
+}
+
+fn encoded(fields: &[(&str, &str)]) -> String {
+    let byte = |b: u8| match b {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    let text = |text: &str| text.bytes().map(byte).collect::<String>();
+    fields.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect::<Vec<_>>().join("&")
+}
+
+/// A shop with an order that is paid, one that was refused, and money that belongs to none.
+async fn day(served: &Served) {
+    let shop = &served.shop_key;
+    served.post("/v1/stock/tea/receive", shop, &json!({"id": "r1", "qty": 2})).await;
+    served.post("/v1/orders", shop, &placement("1042")).await;
+    served.post("/v1/orders", shop, &placement("1043")).await;
+    for (order, value) in [("1042", "10.00"), ("9999", "7.50")] {
+        let body = served.captured(order, value);
+        let answer = served.callback(SHOP, &served.sign(&body), body).await;
+        assert_eq!(answer.status(), 200);
+    }
+    served.settled().await;
+}
+
+/// The last event of a type, as the log has it.
+async fn last(served: &Served, type_name: &str) -> Value {
+    let (status, page) =
+        served.get(&format!("/v1/events?type={type_name}&limit=1000"), &served.operator_key).await;
+    assert_eq!(status, 200, "{page}");
+    page["data"].as_array().unwrap().last().cloned().unwrap_or_default()
+}
+
+const PAGES: [&str; 17] = [
+    "/console",
+    "/console?window=24h",
+    "/console/events",
+    "/console/events?type=order.*",
+    "/console/events?paypal=CAP-1042",
+    "/console/events/0",
+    "/console/orders",
+    "/console/orders/1042",
+    "/console/payments",
+    "/console/payments?view=all",
+    "/console/payments?view=refunds",
+    "/console/payments/CAP-9999/resolve",
+    "/console/parked",
+    "/console/stock",
+    "/console/sinks",
+    "/console/log",
+    "/console/settings",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_stands_in_both_languages_and_lets_a_browser_do_nothing_else() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    for (language, tag, word) in
+        [("en", "lang=\"en\"", "Overview"), ("zh-CN,zh;q=0.9", "lang=\"zh-CN\"", "总览")]
+    {
+        browser.language = language;
+        for path in PAGES.iter().chain(&["/console/coupons", "/console/points", "/console/nowhere"]) {
+            let page = browser.get(path).await;
+            let expected = if *path == "/console/nowhere" { 404 } else { 200 };
+            assert_eq!(page.status, expected, "{path}: {}", page.text);
+            assert!(page.has(tag) && page.has(word) && page.has("id=\"main\""), "{path}");
+            let policy = page.headers["content-security-policy"].to_str().unwrap();
+            for part in
+                ["default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]
+            {
+                assert!(policy.contains(part), "{path}: {policy}");
+            }
+            assert!(!policy.contains("unsafe"), "{policy}");
+            assert_eq!(page.headers["cache-control"], "no-store");
+            assert_eq!(page.headers["x-content-type-options"], "nosniff");
+            assert_eq!(page.headers["referrer-policy"], "no-referrer");
+            // No script and no style within the page, and nothing from elsewhere.
+            assert!(!page.has(" style=") && !page.has("<style") && !page.has(" onclick="), "{path}");
+            assert_eq!(
+                page.text.matches("<script").count(),
+                page.text.matches("<script src=\"/console/assets/").count()
+            );
+            assert!(!page.has("src=\"http") && !page.has("href=\"http"), "{path}");
+        }
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_sees_anything_before_they_have_signed_in_and_nothing_after_they_have_signed_out() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::new(&served);
+    for path in PAGES {
+        let page = browser.get(path).await;
+        let to = page.location.unwrap_or_default();
+        assert!(page.status == 303 && to.starts_with("/console/sign-in?to=%2Fconsole"), "{path}: {to}");
+    }
+    for (key, said) in [("cf_demo_000000000000_00", 401), (served.feed_key.as_str(), 403)] {
+        let page = browser.post("/console/sign-in", &[("key", key)]).await;
+        assert!(page.status == said && page.has("sign-in-error"), "{}", page.text);
+        assert!(browser.cookies.is_empty());
+    }
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    let page = browser.get("/console").await;
+    assert_eq!(page.status, 200);
+    assert!(!page.has(&served.viewer_key), "a key stands in a page");
+    let token = page.hidden("token");
+    let page = browser.post("/console/sign-out", &[("token", &token)]).await;
+    assert_eq!(page.status, 303);
+    assert_eq!(browser.get("/console").await.status, 303);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_revoked_ends_its_sessions() {
+    let served = Served::start(Limits::default()).await;
+    let key = served.key_with([Role::Operator]).await;
+    let mut browser = Browser::signed_in(&served, &key).await;
+    assert_eq!(browser.get("/console/orders").await.status, 200);
+    served.revoke(&key).await;
+    let page = browser.get("/console/orders").await;
+    assert_eq!(page.status, 303);
+    assert!(browser.cookies.is_empty(), "the cookie is taken away");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_keys_that_are_none_shut_the_way_to_sign_in_and_not_the_one_of_who_has() {
+    let limits = Limits { failures: access::Rate::new(1, 3), ..Limits::default() };
+    let served = Served::start(limits).await;
+    let mut known = Browser::signed_in(&served, &served.viewer_key).await;
+    let mut stranger = Browser::new(&served);
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        answers.push(stranger.post("/console/sign-in", &[("key", "cf_demo_000000000000_00")]).await.status);
+    }
+    assert!(answers.contains(&401) && answers.contains(&429), "{answers:?}");
+    assert_eq!(known.get("/console").await.status, 200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_is_found_by_each_of_its_ids_at_paypal() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    let body = served.captured("9998", "3.00");
+    let headers = served.sign(&body);
+    assert_eq!(served.callback(SHOP, &headers, body).await.status(), 200);
+    served.settled().await;
+    let transmission = headers.iter().find(|(name, _)| name == "paypal-transmission-id").unwrap().1.clone();
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    for id in [transmission.as_str(), "WH-9998-3.00", "CAP-9998"] {
+        let page = browser.get(&format!("/console/events?paypal={id}")).await;
+        assert!(page.has("payment.captured") && page.has("3.00 USD"), "{id}: {}", page.text);
+        assert!(!page.has("7.50 USD"), "{id} finds another payment");
+    }
+    assert!(browser.get("/console/events?paypal=NONE").await.has("id=\"empty\""));
+    // One field finds whatever has one meaning.
+    for (text, place) in [("1042", "/console/orders/1042"), ("CAP-1042", "/console/events?paypal=CAP-1042")] {
+        let page = browser.get(&format!("/console/find?q={text}")).await;
+        assert_eq!(page.location.as_deref(), Some(place), "{}", page.text);
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_stand_in_the_address_and_pages_lead_both_ways() {
+    let served = Served::start(Limits::default()).await;
+    for n in 0..70 {
+        let body = json!({"id": format!("r{n}"), "qty": 1});
+        served.post(&format!("/v1/stock/sku-{n}/receive"), &served.shop_key, &body).await;
+    }
+    served.settled().await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    let first = browser.get("/console/events?type=stock.*&kind=fact").await;
+    assert!(
+        first.has("value=\"stock.*\"") && first.has("sku:sku-69") && !first.has("sku:sku-0<"),
+        "{}",
+        first.text
+    );
+    let older = link(&first.text, "rel=\"next\" href=\"");
+    let second = browser.get(&older).await;
+    assert!(second.has("sku:sku-0<") && !second.has("sku:sku-69<"), "{older}");
+    let newer = link(&second.text, "rel=\"prev\" href=\"");
+    let again = browser.get(&newer).await;
+    assert!(again.has("sku:sku-69<"), "{newer}");
+    for bad in ["type=%3Cscript%3E", "key=a%20b", "from=yesterday"] {
+        let page = browser.get(&format!("/console/events?{bad}")).await;
+        assert!(page.status == 422 && page.has("filter-error"), "{bad}: {}", page.status);
+    }
+    // What is new since a position, for the list that goes on by itself.
+    let head = served.events().await;
+    assert_eq!(browser.get(&format!("/console/events/newer?newest={head}")).await.status, 204);
+    let rows = browser.get(&format!("/console/events/newer?newest={}", head - 2)).await;
+    assert!(rows.has("sku:sku-69") && rows.has(&format!("value=\"{head}\"")), "{}", rows.text);
+    served.stop().await;
+}
+
+fn link(text: &str, before: &str) -> String {
+    let rest = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}")).1;
+    rest.split_once('"').unwrap().0.replace("&amp;", "&").replace("&#38;", "&")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orders_story_says_why_it_was_refused_and_what_to_do() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    let page = browser.get("/console/orders/1043").await;
+    for text in ["id=\"story\"", "order.refused", "Not enough stock", "tea", "id=\"advice\"", "revise"] {
+        assert!(page.has(text), "{text} in {}", page.text);
+    }
+    let page = browser.get("/console/orders/1042").await;
+    for text in ["Money came in", "payment.captured", "10.00 USD", "Ship it"] {
+        assert!(page.has(text), "{text} in {}", page.text);
+    }
+    assert!(browser.get("/console/orders?state=refused").await.has("/console/orders/1043"));
+    assert!(!browser.get("/console/orders?state=refused").await.has("/console/orders/1042"));
+    let refused = last(&served, "order.refused").await;
+    let position = refused["position"].as_str().unwrap();
+    let page = browser.get(&format!("/console/events/{position}")).await;
+    for text in ["id=\"why\"", "Not enough stock", "id=\"changed\"", "id=\"timeline\"", "id=\"proof\""] {
+        assert!(page.has(text), "{text} in {}", page.text);
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unmatched_payment_is_resolved_with_who_and_why_and_once() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    served.post("/v1/stock/tea/receive", &served.shop_key, &json!({"id": "r2", "qty": 9})).await;
+    let cheap = json!({"order": "1044", "currency": "USD", "total_minor": 750,
+        "lines": [{"sku": "tea", "qty": 1, "unit_minor": 750}]});
+    served.post("/v1/orders", &served.shop_key, &cheap).await;
+    let mut browser = Browser::signed_in(&served, &served.operator_key).await;
+    assert!(browser.get("/console/payments").await.has("/console/payments/CAP-9999/resolve"));
+    let page = browser.get("/console/payments/CAP-9999/resolve").await;
+    let (token, id) = (page.hidden("token"), page.hidden("id"));
+    let path = "/console/payments/CAP-9999/resolve";
+    let no_reason =
+        browser.post(path, &[("token", &token), ("id", &id), ("action", "assign"), ("order", "1044")]).await;
+    assert_eq!(no_reason.status, 422, "{}", no_reason.text);
+    let fields = [
+        ("token", token.as_str()),
+        ("id", &id),
+        ("action", "assign"),
+        ("order", "1044"),
+        ("reason", "the buyer wrote to us"),
+    ];
+    let done = browser.post(path, &fields).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    assert!(done.location.as_deref().unwrap().starts_with("/console/payments?done=resolved&at="));
+    let head = served.events().await;
+    assert_eq!(browser.post(path, &fields).await.status, 303, "a form that is sent twice takes effect once");
+    assert_eq!(served.events().await, head);
+    let (_, order) = served.get("/v1/orders/1044", &served.operator_key).await;
+    assert_eq!(order["state"], "paid", "{order}");
+    let event = last(&served, "payment.resolved").await;
+    assert_eq!(event["by"], served.identity(&served.operator_key).await.key_id.as_str());
+    // Why stands in the evidence, which an operator opens, and that they did stands in the log.
+    let position = event["position"].as_str().unwrap().to_owned();
+    assert!(!event.to_string().contains("wrote to us"));
+    let page = browser.get(&format!("/console/events/{position}")).await;
+    assert!(page.has("id=\"open-evidence\"") && !page.has("wrote to us"));
+    let fields = [("token", token.as_str()), ("reason", "an audit")];
+    let page = browser.post(&format!("/console/events/{position}/evidence"), &fields).await;
+    assert!(page.status == 200 && page.has("the buyer wrote to us"), "{}", page.text);
+    let opened = last(&served, "evidence.opened").await;
+    assert_eq!(format!("0-{}", opened["data"]["of"]), position);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evidence_of_a_callback_is_opened_by_an_operator_and_verified_again_step_by_step() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    let captured = last(&served, "payment.captured").await;
+    let path = format!("/console/events/{}", captured["position"].as_str().unwrap());
+    let mut viewer = Browser::signed_in(&served, &served.viewer_key).await;
+    let token = viewer.get("/console").await.hidden("token");
+    let fields = [("token", token.as_str()), ("reason", "curious")];
+    assert_eq!(viewer.post(&format!("{path}/evidence"), &fields).await.status, 403);
+    let mut operator = Browser::signed_in(&served, &served.operator_key).await;
+    let token = operator.get("/console").await.hidden("token");
+    let fields = [("token", token.as_str()), ("reason", "the buyer asks")];
+    let page = operator.post(&format!("{path}/evidence"), &fields).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.has("paypal-transmission-sig") && page.has("PAYMENT.CAPTURE.COMPLETED"));
+    let checks = page.text.split_once("id=\"checks\"").unwrap().1.split_once("</ol>").unwrap().0;
+    assert!(
+        checks.matches("<li class=\"good\">").count() == 7 && !checks.contains("class=\"bad\""),
+        "{checks}"
+    );
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_and_a_form_from_elsewhere_change_nothing() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    let head = served.events().await;
+    let path = "/console/payments/CAP-9999/resolve";
+    let mut viewer = Browser::signed_in(&served, &served.viewer_key).await;
+    let token = viewer.get("/console").await.hidden("token");
+    assert!(!viewer.get(path).await.has("<fieldset>"), "a viewer is offered what they may not do");
+    let fields = [("token", token.as_str()), ("action", "dismiss"), ("reason", "x")];
+    assert_eq!(viewer.post(path, &fields).await.status, 403);
+    let mut operator = Browser::signed_in(&served, &served.operator_key).await;
+    let own = operator.get("/console").await.hidden("token");
+    for token in ["", "0000", token.as_str()] {
+        let page = operator.post(path, &[("token", token), ("action", "dismiss"), ("reason", "x")]).await;
+        assert_eq!(page.status, 403, "{token}: {}", page.text);
+    }
+    let fields = [("token", own.as_str()), ("action", "dismiss"), ("reason", "x")];
+    for header in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")] {
+        assert_eq!(operator.post_with(path, &fields, &[header]).await.status, 403, "{header:?}");
+    }
+    assert_eq!(served.events().await, head);
+    assert_eq!(operator.post_with(path, &fields, &[("sec-fetch-site", "same-origin")]).await.status, 303);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_hostile_in_a_payload_is_shown_and_never_run() {
+    let served = Served::start(Limits::default()).await;
+    let hostile = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>";
+    let body = json!({"id": "WH-EVIL", "event_type": format!("X.{hostile}"), "summary": hostile,
+        "resource": {"id": hostile, "custom_id": hostile}});
+    served.deliver(&body).await;
+    served.settled().await;
+    let event = served.events().await;
+    let mut browser = Browser::signed_in(&served, &served.operator_key).await;
+    let token = browser.get("/console").await.hidden("token");
+    let mut pages = vec![browser.get("/console/events").await, browser.get("/console").await];
+    for position in 0..=event {
+        pages.push(browser.get(&format!("/console/events/{position}")).await);
+        let fields = [("token", token.as_str()), ("reason", hostile)];
+        pages.push(browser.post(&format!("/console/events/{position}/evidence"), &fields).await);
+    }
+    for path in
+        ["find?q=", "events?paypal=", "events?type=", "parked?error=", "stock?id=", "orders?id=", "nowhere?"]
+    {
+        pages.push(
+            browser
+                .get(&format!("/console/{path}{}", encoded(&[("", hostile)]).trim_start_matches('=')))
+                .await,
+        );
+    }
+    assert!(
+        pages.iter().any(|page| page.has("&#60;script") || page.has("&lt;script")),
+        "nothing of it is shown"
+    );
+    for page in &pages {
+        assert!(!page.has("<script>alert") && !page.has("<img"), "{}", page.text);
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn assets_are_kept_for_ever_under_the_name_of_their_bytes() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::new(&served);
+    let page = browser.get("/console/sign-in").await;
+    for part in page.text.split("\"/console/assets/").skip(1) {
+        let path = format!("/console/assets/{}", part.split_once('"').unwrap().0);
+        let asset = browser.get(&path).await;
+        assert_eq!(asset.status, 200, "{path}");
+        assert!(asset.headers["cache-control"].to_str().unwrap().contains("immutable"), "{path}");
+    }
+    assert_eq!(browser.get("/console/assets/x/Cargo.toml").await.status, 404);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_parked_is_filtered_counted_redriven_and_dismissed_with_who_and_why() {
+    let served = Served::start(Limits::default()).await;
+    let most = domain::MINOR_MAX;
+    for (sku, id) in [("tea", "a"), ("tea", "b"), ("mug", "c"), ("mug", "d")] {
+        // The second one is more than can be counted.
+        let (client, body) = (&served.client, json!({"id": id, "qty": most}));
+        let url = served.url(&format!("/v1/stock/{sku}/receive"));
+        let answer = client.post(url).bearer_auth(&served.shop_key).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+    }
+    served.settled().await;
+    let mut browser = Browser::signed_in(&served, &served.operator_key).await;
+    let overview = browser.get("/console").await;
+    assert!(
+        overview.has("Facts that could not be decided") && overview.has("id=\"needs\""),
+        "{}",
+        overview.text
+    );
+    let page = browser.get("/console/parked").await;
+    assert!(page.has("sku:tea") && page.has("sku:mug") && page.has("overflow"), "{}", page.text);
+    let page = browser.get("/console/parked?key=sku:tea&error=OVERFLOW").await;
+    assert!(page.has("sku:tea") && !page.has("sku:mug"), "{}", page.text);
+    let one = link(&page.text, "<a href=\"/console/parked/");
+    let (token, path) = (page.hidden("token"), format!("/console/parked/{one}"));
+
+    // All that match are counted before anything is done.
+    let head = served.events().await;
+    let page = browser.get("/console/parked/redrive?type=stock.*").await;
+    assert!(page.has("Groups that would be tried again: 2"), "{}", page.text);
+    assert_eq!(served.events().await, head);
+    let fields = [("token", token.as_str()), ("type", "stock.*"), ("reason", "after the upgrade")];
+    let done = browser.post("/console/parked/redrive", &fields).await;
+    assert_eq!(done.location.as_deref(), Some("/console/parked?done=redriven-all&at=2"), "{}", done.text);
+    let by = served.identity(&served.operator_key).await.key_id;
+    assert_eq!(last(&served, "event.redriven").await["by"], by.as_str());
+
+    let page = browser.get(&path).await;
+    assert!(
+        page.has("id=\"redrive\"") && page.has("id=\"dismiss\"") && page.has("overflow"),
+        "{}",
+        page.text
+    );
+    let fields = [("token", token.as_str()), ("reason", "a slip of the pen")];
+    assert_eq!(browser.post(&format!("{path}/dismiss"), &fields).await.status, 303);
+    let dismissed = last(&served, "event.dismissed").await;
+    assert_eq!(dismissed["by"], by.as_str(), "{dismissed}");
+    let page = browser.get("/console/parked").await;
+    assert!(!page.has("sku:tea") && page.has("sku:mug"), "{}", page.text);
+    // Parked no longer: its page is the event's.
+    assert_eq!(browser.get(&path).await.location, Some(format!("/console/events/{one}")));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_is_verified_from_the_console_and_what_was_changed_is_found() {
+    let served = Served::start(Limits::default()).await;
+    day(&served).await;
+    let mut browser = Browser::signed_in(&served, &served.operator_key).await;
+    let token = browser.get("/console").await.hidden("token");
+    let mut verify = async || {
+        assert_eq!(browser.post("/console/log/verify", &[("token", &token)]).await.status, 303);
+        loop {
+            let page = browser.get("/console/log").await;
+            let told = page.text.split_once("id=\"verification\">").expect("it is told").1.to_owned();
+            if !told.contains("<progress") {
+                return told;
+            }
+        }
+    };
+    let told = verify().await;
+    assert!(told.starts_with("<p>All of it holds"), "{told}");
+    let superuser = served.test_superuser().await;
+    let change = "UPDATE counterfoil.stock SET adjusted = adjusted + 1 WHERE sku = 'tea'";
+    superuser.batch_execute(change).await.unwrap();
+    let told = verify().await;
+    assert!(told.starts_with("<p>It does NOT hold") && told.contains("tea"), "{told}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_is_paused_resumed_and_moved_and_the_log_says_who() {
+    let served = Served::start(Limits::default()).await;
+    let sink = json!({"name": "books", "kind": "nats", "target": {"servers": "127.0.0.1:9"}});
+    let (status, made) = served.post("/v1/sinks", &served.operator_key, &sink).await;
+    assert_eq!(status, 201, "{made}");
+    let mut browser = Browser::signed_in(&served, &served.operator_key).await;
+    let token = browser.get("/console/sinks").await.hidden("token");
+    let why = [("token", token.as_str()), ("reason", "the broker moves")];
+    let page = browser.post("/console/sinks/books/pause", &why).await;
+    assert_eq!(page.location.as_deref(), Some("/console/sinks?done=paused&at=0"), "{}", page.text);
+    let page = browser.get("/console/sinks").await;
+    assert!(page.has("the broker moves") && page.has("/console/sinks/books/resume"), "{}", page.text);
+    assert!(browser.get("/console").await.has("books is paused"));
+    assert!(browser.get("/console/sinks/books?type=order.*").await.has("id=\"empty\""));
+    assert_eq!(browser.get("/console/sinks/none").await.status, 404);
+    assert_eq!(browser.post("/console/sinks/books/redrive", &why).await.status, 303);
+    assert_eq!(browser.post("/console/sinks/books/resume", &why).await.status, 303);
+    // To be moved it must be confirmed, and led somewhere.
+    let move_to = |to: &'static str, confirm: &'static str| {
+        [("token", token.clone()), ("reason", "again".into()), ("to", to.into()), ("confirm", confirm.into())]
+    };
+    for (to, confirm, status) in [("start", "", 422), ("nowhere", "yes", 422), ("start", "yes", 303)] {
+        let fields = move_to(to, confirm);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = browser.post("/console/sinks/books/reset", &fields).await;
+        assert_eq!(page.status, status, "{to} {confirm}: {}", page.text);
+    }
+    assert_eq!(browser.post("/console/sinks/none/pause", &why).await.status, 404);
+    let changed = last(&served, "sink.changed").await;
+    assert_eq!(changed["data"]["change"], "reset", "{changed}");
+    assert_eq!(changed["by"], served.identity(&served.operator_key).await.key_id.as_str());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_page_says_what_is_wrong_and_counts_todays_money() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    let page = browser.get("/console").await;
+    assert!(
+        page.has("verdict good") && page.has("Money flows.") && !page.has("id=\"needs\""),
+        "{}",
+        page.text
+    );
+    day(&served).await;
+    let page = browser.get("/console").await;
+    assert!(page.has("verdict warn") && page.has("Payments that belong to no order, or do not count: 1"));
+    assert!(page.has("17.50 USD") && page.has("0.00 USD"), "10.00 and 7.50 came in: {}", page.text);
+    assert!(page.has("Not enough stock"), "the last failure");
+    // The same series for a script.
+    let chart: Value =
+        serde_json::from_str(&browser.get("/console/chart.json?window=1h").await.text).unwrap();
+    let events: i64 = chart["events"].as_array().unwrap().iter().filter_map(Value::as_i64).sum();
+    assert_eq!(events, served.events().await + 1, "{chart}");
+    assert_eq!(chart["times"].as_array().unwrap().len(), 60);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn language_colours_and_times_are_chosen_and_kept() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::new(&served);
+    let page = browser.get("/console/look?lang=zh&to=/console/sign-in").await;
+    assert_eq!(page.status, 303);
+    browser.get("/console/look?theme=dark&clock=relative").await;
+    let page = browser.get("/console/sign-in").await;
+    assert!(
+        page.has("lang=\"zh-CN\" data-theme=\"dark\" data-clock=\"relative\"") && page.has("登录"),
+        "{}",
+        page.text
+    );
+    let page = browser.get("/console/look?lang=en&to=//evil.example").await;
+    assert_eq!(page.location.as_deref(), Some("/console"));
+    served.stop().await;
+}
