@@ -19,7 +19,7 @@ pub(crate) const OTHERS: &[(&str, &str)] = &[
     ("delivery/read_heads", "one look for the tails of all shops that are read here"),
     ("event-log/list_shops", "logs are compared as a process starts"),
     ("intake/list_shops", "for an operator"),
-    ("read-models/count_parked", "for /metrics"),
+    ("read-models/measure_parked", "for /metrics"),
     ("reconciliation/list_standings", "for /metrics"),
     ("relay/list_heartbeats", "for /metrics"),
     ("relay/list_shops", "the supervisor looks for shops to lead, now and then"),

@@ -70,7 +70,7 @@ pub(crate) async fn metrics(api: Shared, request: HttpRequest) -> Result<HttpRes
 fn now(api: &Api) -> Page {
     let mut page = Page::default();
     let version = ("version", env!("CARGO_PKG_VERSION").to_owned());
-    let commit = ("commit", option_env!("COUNTERFOIL_COMMIT").unwrap_or("unknown").to_owned());
+    let commit = ("commit", option_env!("COUNTERFOIL_REVISION").unwrap_or("unknown").to_owned());
     page.gauge("counterfoil_build_info", "1: what runs here.", [(vec![version, commit], 1_i64.into())]);
     let (size, free, waiting) = api.database.pool_status();
     let sessions = [("open", size), ("free", free), ("waited_for", waiting)];
