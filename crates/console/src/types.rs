@@ -51,6 +51,11 @@ table! {
     "coupon.voided" => "A coupon was voided", "作废优惠券";
     "points.granted" => "Points were granted", "赠送积分";
     "points.expired" => "Points lapsed", "积分过期";
+    "stock.imported" => "Stock was brought along", "导入库存";
+    "coupon.imported" => "A coupon was brought along", "导入优惠券";
+    "coupon.buyer_imported" => "A buyer's uses of a coupon were brought along", "导入买家的优惠券使用次数";
+    "points.imported" => "Points were brought along", "导入积分";
+    "order.imported" => "An order was brought along", "导入订单";
     "shop.configured" => "The shop's settings were changed", "店铺设置已更改";
     "rules.activated" => "A version of the rules was put in force", "规则版本已启用";
     "event.dismissed" => "An operator left out a parked fact", "操作员忽略了搁置的事实";
@@ -113,6 +118,12 @@ table! {
     "points.granted" => "Points were given", "积分已赠送";
     "points.expired" => "Points have lapsed", "积分已过期";
     "points.rejected" => "A command for points was refused", "积分命令被拒绝";
+    "stock.imported" => "The stock is there", "库存已导入";
+    "coupon.imported" => "The coupon is there, with its uses", "优惠券及使用次数已导入";
+    "coupon.buyer_imported" => "The buyer's uses are counted", "买家使用次数已导入";
+    "points.imported" => "The points are there", "积分已导入";
+    "order.imported" => "The order is known, with its payments", "订单及其付款已导入";
+    "shop.rejected" => "The settings were refused", "设置被拒绝";
     "shop.configured" => "The settings are in force", "设置已生效";
     "rules.activated" => "The rules are in force", "规则已生效";
     "event.parked" => "Could not be decided: parked", "无法处理：已搁置";
@@ -133,6 +144,9 @@ table! {
     "coupon_needs_buyer" => "The coupon needs a buyer", "优惠券需要买家";
     "coupon_used_by_buyer" => "The buyer has used the coupon", "买家已用过该优惠券";
     "coupon_exists" => "The coupon exists", "优惠券已存在";
+    "coupon_limits_no_buyers" => "The coupon limits no buyer", "该优惠券不限制买家";
+    "payment_of_another" => "The payment is another order's", "付款属于其他订单";
+    "rules_too_old" => "The rules in force do not know it yet", "当前规则版本尚不支持";
     "order_exists" => "The order exists", "订单已存在";
     "order_unknown" => "The order is not known", "订单不存在";
     "order_ended" => "The order has ended", "订单已结束";
