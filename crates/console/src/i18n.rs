@@ -183,6 +183,7 @@ words! {
     currency: "Currency", "货币";
     last_failures: "Last failures", "最近的失败";
     last_failures_none: "No failure among the last {} events.", "最近 {} 个事件中没有失败。";
+    at_most: "at most", "最大";
     settled_delay: "Last delay", "最近延迟";
     time: "Time", "时间";
 
