@@ -272,8 +272,9 @@ async function lookAtAll(browser, look) {
     await page.screenshot({ path: join(told.screenshots, `${name}-${look.name}.png`), fullPage: true });
     await fits(page);
     await page.addScriptTag({ content: axe });
-    const found = await page.evaluate(async () => (await axe.run(document, { resultTypes: ["violations"] })).violations);
-    for (const { id, impact, nodes } of found.filter(({ impact }) => ["serious", "critical"].includes(impact))) {
+    const { violations, passes } = await page.evaluate(() => axe.run(document));
+    if (passes.length === 0) fail(`${name}: axe-core has looked at nothing`);
+    for (const { id, impact, nodes } of violations.filter(({ impact }) => ["serious", "critical"].includes(impact))) {
       faults.push(`${impact}: ${id}: ${nodes.map((node) => `${node.target} (${node.failureSummary})`).join(", ")}`);
     }
     return faults.splice(0).map((fault) => `${look.name}: ${name}: ${fault}`);
@@ -292,7 +293,8 @@ async function lookAtAll(browser, look) {
     parked: await position("/console/parked", "#parked tbody a"),
   };
   for (const [name, path] of Object.entries(pages(positions))) {
-    await page.goto(path);
+    const answer = await page.goto(path);
+    if (answer.status() !== (name === "nowhere" ? 404 : 200)) fail(`${path} is answered ${answer.status()}`);
     all.push(...(await judge(name)));
   }
   await page.goto(`/console/events/${positions.fact}`);

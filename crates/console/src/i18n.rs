@@ -316,6 +316,8 @@ words! {
     dismiss: "Dismiss", "忽略";
     dismiss_lead: "Leave this fact out for good, and decide what waits behind it.", "永久略过此事实，并处理排在其后的内容。";
     error_has: "Error has", "错误包含";
+    failed_last: "Failed last", "最近失败";
+    ids: "Ids", "编号";
     parked_since: "Parked", "搁置于";
 
     // Stock, coupons, points.
