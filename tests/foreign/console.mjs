@@ -39,6 +39,8 @@ function fail(message) {
 // A browser of somebody's own, that may ask nobody but the service.
 async function open(browser, { words, size, ...rest }) {
   const context = await browser.newContext({ ...size, locale: words.locale, baseURL: told.url, ...rest });
+  // A machine at work is no fault of a page's.
+  context.setDefaultTimeout(120_000);
   const faults = [];
   await context.route((url) => url.origin !== told.url, (route) => {
     faults.push(`asked another host: ${route.request().url()}`);
