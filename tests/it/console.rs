@@ -246,6 +246,20 @@ async fn a_payment_is_found_by_each_of_its_ids_at_paypal() {
         assert!(!page.has("7.50 USD"), "{id} finds another payment");
     }
     assert!(browser.get("/console/events?paypal=NONE").await.has("id=\"empty\""));
+    // The other filters hold beside it.
+    for (more, is_there) in [
+        ("kind=fact", true),
+        ("kind=outcome", false),
+        ("type=payment.*", true),
+        ("type=order.*", false),
+        ("from=2026-01-01", true),
+        ("to=2026-01-01", false),
+        ("key=9998", true),
+        ("key=1042", false),
+    ] {
+        let page = browser.get(&format!("/console/events?paypal=CAP-9998&{more}")).await;
+        assert_eq!(page.has("payment.captured"), is_there, "{more}: {}", page.text);
+    }
     // One field finds whatever has one meaning.
     for (text, place) in [("1042", "/console/orders/1042"), ("CAP-1042", "/console/events?paypal=CAP-1042")] {
         let page = browser.get(&format!("/console/find?q={text}")).await;

@@ -9,6 +9,7 @@ mod bad_input;
 mod bench;
 mod binary;
 mod brokers;
+mod browser;
 mod bundle;
 mod bundle_tampered;
 mod citus;

@@ -81,6 +81,11 @@
   }
   if (window.uPlot) all("figure[data-chart]").forEach((figure) => chart(figure).catch(() => figure.classList.remove("drawn")));
 
+  // On a narrow screen the ways are a strip: the one that is taken is to be seen.
+  const strip = one("#pages");
+  const here = one("[aria-current]", strip ?? document);
+  if (strip && here) strip.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - strip.clientWidth / 2;
+
   // Keys.
   const isTyping = (element) => element.matches?.("input, textarea, select, [contenteditable]");
   const rows = () => all("[data-row]").filter((row) => row.offsetParent !== null);
@@ -98,6 +103,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") {
       rows().forEach((row) => row.classList.remove("on"));
+      all("details.menu[open]").forEach((menu) => (menu.open = false));
       document.activeElement?.blur?.();
       return;
     }

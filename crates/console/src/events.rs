@@ -204,16 +204,17 @@ async fn find(
     visit
         .read(move |client| async move {
             let head = event_log::head(&client, &shop).await?.map_or(NOWHERE, |(position, _)| position);
-            if !paypal.is_empty() {
-                let events = of_paypal(&client, &shop, &paypal).await?;
-                return Ok(Found { events, head, ..Found::nothing() });
-            }
             let instants: Vec<Timestamp> = [from, to].into_iter().flatten().collect();
             let mut bounds = event_log::positions_at(&client, &shop, &instants).await?;
             bounds.sort_unstable();
             let floor = from.and_then(|_| bounds.first()).map_or(0, |position| position.0 + 1);
             let ceiling = to.and_then(|_| bounds.last()).map_or(head.0 + 1, |position| position.0 + 1);
             let bounds = (floor, ceiling);
+            if !paypal.is_empty() {
+                let mut events = of_paypal(&client, &shop, &paypal).await?;
+                events.retain(|event| (floor..ceiling).contains(&event.position.0) && filter.takes(event));
+                return Ok(Found { events, head, ..Found::nothing() });
+            }
             let page = match after {
                 Some(after) => newer_page(&client, &shop, &filter, after, bounds, head).await?,
                 None => older_page(&client, &shop, &filter, before, bounds, head).await?,

@@ -183,6 +183,7 @@ words! {
     currency: "Currency", "货币";
     last_failures: "Last failures", "最近的失败";
     last_failures_none: "No failure among the last {} events.", "最近 {} 个事件中没有失败。";
+    at_most: "at most", "最大";
     settled_delay: "Last delay", "最近延迟";
     time: "Time", "时间";
 
@@ -315,6 +316,8 @@ words! {
     dismiss: "Dismiss", "忽略";
     dismiss_lead: "Leave this fact out for good, and decide what waits behind it.", "永久略过此事实，并处理排在其后的内容。";
     error_has: "Error has", "错误包含";
+    failed_last: "Failed last", "最近失败";
+    ids: "Ids", "编号";
     parked_since: "Parked", "搁置于";
 
     // Stock, coupons, points.

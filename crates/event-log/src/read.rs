@@ -21,6 +21,20 @@ pub struct Filter {
     pub key: Option<Key>,
 }
 
+impl Filter {
+    /// Whether an event is one of those.
+    #[must_use]
+    pub fn takes(&self, event: &Event) -> bool {
+        let is_of = |wanted: &String| match wanted.strip_suffix('*') {
+            Some(prefix) => event.type_name.starts_with(prefix),
+            None => event.type_name == *wanted,
+        };
+        (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && (self.types.is_empty() || self.types.iter().any(is_of))
+            && self.key.as_ref().is_none_or(|key| event.key == *key)
+    }
+}
+
 /// At most `limit` events behind `after`, which is -1 before the first.
 ///
 /// # Errors

@@ -31,6 +31,41 @@ pub async fn python(packages: &[&str]) -> Option<PathBuf> {
     }
 }
 
+/// A folder whose `node_modules` has these packages of npm, each with its version. They are got once and kept. None: skip the
+/// test, it was said why.
+pub async fn node_modules(packages: &[&str]) -> Option<PathBuf> {
+    let packages: Vec<String> = packages.iter().map(|&package| package.to_owned()).collect();
+    let mut hasher = DefaultHasher::new();
+    packages.hash(&mut hasher);
+    let names = packages.join(" ");
+    let made = made_once(format!("test-node-{:016x}", hasher.finish()), move |dir| {
+        run(Command::new("node").arg("--version"))?;
+        // Without it npm looks for a project in the folders above.
+        std::fs::write(dir.join("package.json"), r#"{"private": true}"#)
+            .map_err(|error| error.to_string())?;
+        let install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+        run(Command::new("npm").args(install).args(&packages).current_dir(dir))?;
+        Ok(())
+    });
+    match made.await {
+        Ok(dir) => Some(dir),
+        Err(why) => {
+            let command = format!("apt-get install nodejs npm && npm install {names}");
+            skip(&format!("no Node.js with {names}: {}", complaint(&why)), &command);
+            None
+        }
+    }
+}
+
+/// A browser that runs without a screen. None: skip the test, it was said why.
+pub fn chromium() -> Option<PathBuf> {
+    let found = find_program("chromium");
+    if found.is_none() {
+        skip("chromium is missing", "apt-get install chromium");
+    }
+    found
+}
+
 /// Where Debian has the Go packages that it ships.
 const DEBIANS_GO: &str = "/usr/share/gocode";
 
