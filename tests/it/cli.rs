@@ -346,6 +346,7 @@ fn commands(document: &str) -> Vec<String> {
 }
 
 /// Runs the commands of these documents once each, as a reader would, beside a `dev` in this folder.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(crate) fn run_commands(documents: &[&str], programs: &Path, dir: &Path, url: &str) {
     let path = std::env::var_os("PATH").unwrap();
     let programs =
