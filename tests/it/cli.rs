@@ -1,6 +1,6 @@
 //! The binary from the outside: help, the verbs that look at callbacks, a day of `dev`, and every command of the READMEs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -286,7 +286,7 @@ impl Dev {
 }
 
 /// Its last command is the fourth delivery of stock.
-fn is_day_over(dir: &Path) -> bool {
+pub(crate) fn is_day_over(dir: &Path) -> bool {
     if !dir.join(".counterfoil/dev.json").is_file() {
         return false;
     }
@@ -313,7 +313,7 @@ const DAY: [(&str, &str, &str, i64, i64); 8] = [
     ("A-1008", "paid", "ship", 1800, 0),
 ];
 
-fn check_day(dir: &Path) {
+pub(crate) fn check_day(dir: &Path) {
     let output = run(dir, &["orders", "list", "-o", "json"]);
     let rows: Vec<Value> =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
@@ -343,6 +343,29 @@ fn commands(document: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// Runs the commands of these documents once each, as a reader would, beside a `dev` in this folder.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+pub(crate) fn run_commands(documents: &[&str], programs: &Path, dir: &Path, url: &str) {
+    let path = std::env::var_os("PATH").unwrap();
+    let programs =
+        std::env::join_paths([programs.to_owned()].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let mut seen = BTreeSet::new();
+    for line in documents.iter().flat_map(|document| commands(document)) {
+        if !seen.insert(line.clone()) {
+            continue;
+        }
+        let line = line.replace("http://127.0.0.1:8080", url).replace("curl -s", "curl -sS --fail");
+        let mut shell = binary::clean(Command::new("sh"), dir);
+        let output = shell.args(["-c", &line]).env("PATH", &programs).output().unwrap();
+        if line.starts_with("curl") && output.status.code() == Some(127) {
+            println!("skipped: curl is not here (apt-get install curl)");
+            continue;
+        }
+        assert!(output.status.success(), "{line}\n{}", said(&output));
+    }
+    assert!(seen.len() > 10, "{seen:?}");
 }
 
 /// Its login must not be able to change the log.
@@ -377,23 +400,9 @@ fn a_day_of_dev_settles_and_every_command_of_the_readme_works_beside_it() {
     let unmatched = run(dir.path(), &["payments", "list", "--standing", "unmatched", "-o", "json"]);
     assert!(String::from_utf8_lossy(&unmatched.stdout).contains("B-4711"), "{}", said(&unmatched));
 
+    let documents = ["README.md", "crates/counterfoil/docs/REFERENCE.md"];
     let url = dev.state["url"].as_str().unwrap();
-    let programs = std::env::join_paths(
-        [binary::path().parent().unwrap().to_owned()]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    )
-    .unwrap();
-    for line in commands("README.md") {
-        let line = line.replace("http://127.0.0.1:8080", url).replace("curl -s", "curl -sS --fail");
-        let mut shell = binary::clean(Command::new("sh"), dir.path());
-        let output = shell.args(["-c", &line]).env("PATH", &programs).output().unwrap();
-        if line.starts_with("curl") && output.status.code() == Some(127) {
-            println!("skipped: curl is not here (apt-get install curl)");
-            continue;
-        }
-        assert!(output.status.success(), "{line}\n{}", said(&output));
-    }
+    run_commands(&documents, binary::path().parent().unwrap(), dir.path(), url);
 
     every_verb_prints_json(dir.path());
 

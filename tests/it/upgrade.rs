@@ -86,7 +86,7 @@ fn previous() -> Option<PathBuf> {
 
 /// Gives a new build directory what is built here already, so that dependencies are not built twice. Of the project's
 /// own crates nothing is used: their sources are unpacked later than these were built, so that they are built anew.
-fn lend_dependencies(build: &Path) {
+pub(crate) fn lend_dependencies(build: &Path) {
     let ours = binary::profile_dir();
     let theirs = build.join(ours.file_name().unwrap());
     if theirs.exists() {
