@@ -121,6 +121,16 @@ impl Lake {
         assert!(delivered, "{sink:#?}");
     }
 
+    /// Until it complains of nothing any more: it says so after what it has recorded.
+    pub(super) async fn is_well(&self) {
+        let mut error = None;
+        let well = wait_until(DEADLINE, async || {
+            error = self.health().await.error;
+            error.is_none()
+        });
+        assert!(well.await, "{error:?}");
+    }
+
     /// What was set aside, with why.
     pub(super) async fn letters(&self) -> Vec<(String, i64, String)> {
         let letters = self.sinks.letters(&self.led.shop, SINK, &Letters::default(), 100).await.unwrap();
