@@ -295,3 +295,15 @@ async fn given_a_pool_that_is_larger_than_the_server_when_it_is_examined_then_bo
     let report = Report::of(patient.doctor().env("COUNTERFOIL_POOL_SIZE", "60000"));
     report.warns("sessions", "may want 60000", "max_connections");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_there_is_no_shop_when_its_owner_creates_one_then_it_takes_callbacks() {
+    let patient = Patient::without_shop().await;
+    let mut create = binary::command(patient.dir.path());
+    create.args(["shops", "create", SHOP, "--environment", "sandbox", "--webhook-id", WEBHOOK_ID]);
+    create.env("MAINTENANCE_DATABASE_URL", patient.test.url_owner().expose_secret());
+    let output = create.env("COUNTERFOIL_KEK_FILE", "kek").output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let report = Report::of(&mut patient.doctor());
+    report.finding("shops", &format!("{SHOP} (sandbox) takes callbacks of the webhook {WEBHOOK_ID}"));
+}

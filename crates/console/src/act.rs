@@ -106,9 +106,26 @@ pub(crate) async fn command(
     visit: &Visit,
     kind: CommandKind,
     subject: Value,
-    mut body: Map<String, Value>,
+    body: Map<String, Value>,
     reason: &str,
 ) -> Result<Done, Fault> {
+    let position = append(visit, kind, subject, body, reason).await?;
+    Ok(Done { position, is_decided: is_decided(visit, position).await? })
+}
+
+/// Waits for what comes of it.
+pub(crate) async fn is_decided(visit: &Visit, position: Position) -> Result<bool, Fault> {
+    Ok(visit.api.applied(&visit.me()?.shop, position, PATIENCE).await?)
+}
+
+/// The same, and nobody waits for what comes of it.
+pub(crate) async fn append(
+    visit: &Visit,
+    kind: CommandKind,
+    subject: Value,
+    mut body: Map<String, Value>,
+    reason: &str,
+) -> Result<Position, Fault> {
     let me = visit.me()?;
     if !http_api::roles(kind).iter().any(|role| me.has(*role)) {
         return Err(Fault::Forbidden);
@@ -122,9 +139,8 @@ pub(crate) async fn command(
     let intake = visit.api.intake.clone();
     let accepted = visit.api.run(async move { intake.command(&by, read).await }).await?;
     let accepted = accepted.map_err(http_api::refused)?;
-    let is_decided = visit.api.applied(&me.shop, accepted.position, PATIENCE).await?;
     tracing::info!(shop = %me.shop, by = me.key_id, what = kind.type_name(), "a command came from the console");
-    Ok(Done { position: accepted.position, is_decided })
+    Ok(accepted.position)
 }
 
 /// Who acts on what stands beside the log, and why.

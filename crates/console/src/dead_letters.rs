@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{Position, ShopId};
+use futures_util::future::try_join_all;
 use intake::CommandKind;
 use read_models::query::dead_letters::{self, DeadLetter};
 use serde_json::{Map, Value};
@@ -224,14 +225,16 @@ async fn redrive_all(
     let form = act::form(&visit, &request, payload).await?;
     let shop = visit.shop()?;
     let asked = Asked::of(&form.fields);
-    let mut count = 0;
-    for letter in groups(&visit, &shop, &asked).await? {
-        // A form that is sent twice tries again what is parked by then: each try is an event.
-        let of = Value::from(letter.position.0);
-        act::command(&visit, CommandKind::Redrive, of, Map::new(), &form.reason).await?;
-        count += 1;
+    let letters = groups(&visit, &shop, &asked).await?;
+    // A form that is sent twice tries again what is parked by then: each try is an event. They share a commit, and one wait.
+    let redrives = letters.iter().map(|letter| {
+        act::append(&visit, CommandKind::Redrive, letter.position.0.into(), Map::new(), &form.reason)
+    });
+    let positions = try_join_all(redrives).await?;
+    if let Some(last) = positions.iter().max() {
+        act::is_decided(&visit, *last).await?;
     }
-    Ok(act::said("/console/parked", "redriven-all", count))
+    Ok(act::said("/console/parked", "redriven-all", positions.len() as i64))
 }
 
 async fn redrive(
