@@ -91,7 +91,7 @@ fn lookups() -> Vec<Lookup> {
             "'shop', 500, 50, ARRAY['fact'], ARRAY['order.%'], 5, 'order:1'",
             &[("events_key", &["shop_id", "key", "position"])],
         ),
-        (&log::SUM_MONEY, "'shop', 5", &[("events_pkey", &["shop_id", "position"])]),
+        (&log::READ_MONEY, "'shop', 5, 2005", &[("events_pkey", &["shop_id", "position"])]),
         (
             &log::FIND_BY_PAYPAL_ID,
             "'shop', 'WH-1'",

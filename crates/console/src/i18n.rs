@@ -178,6 +178,7 @@ words! {
     parked_now: "Parked", "搁置";
     money_today: "Money today (UTC)", "今日资金（UTC）";
     money_today_lead: "As PayPal's callbacks and the shop's records of today say; each payment once.", "依据今日 PayPal 回调与店铺记录；每笔付款只计一次。";
+    money_counted_to: "Still counting: {} of {} events.", "仍在统计：{} / {} 个事件。";
     money_in: "In", "收入";
     money_out: "Out", "支出";
     currency: "Currency", "货币";

@@ -36,6 +36,7 @@ mod rows;
 mod session;
 mod settings;
 mod sinks;
+mod today;
 mod types;
 mod undelivered;
 mod verifying;
@@ -49,6 +50,7 @@ use evidence::Vault;
 use http_api::Routes;
 
 pub use settings::Setting;
+use today::Days;
 use verifying::Verifications;
 
 /// Where the console stands.
@@ -62,12 +64,15 @@ pub(crate) struct Console {
     pub(crate) settings: Vec<Setting>,
     /// What was verified.
     pub(crate) verifications: Verifications,
+    /// What was counted.
+    pub(crate) days: Days,
 }
 
 /// The console's routes, to stand beside the API's.
 #[must_use]
 pub fn routes(vault: Vault, settings: Vec<Setting>) -> Routes {
-    let console = Arc::new(Console { vault, settings, verifications: Verifications::default() });
+    let console =
+        Arc::new(Console { vault, settings, verifications: Verifications::default(), days: Days::default() });
     Arc::new(move |cfg: &mut web::ServiceConfig| {
         let console = Arc::clone(&console);
         let pages = web::scope(PATH)

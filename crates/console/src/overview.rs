@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use delivery::Reader;
 use domain::{Position, ShopId, Timestamp};
-use event_log::{Event, Filter, Said};
+use event_log::{Event, Filter};
 use read_models::ReadModels;
 use read_models::query::payments::PaymentFilter;
 use read_models::query::{dead_letters, orders, payments};
@@ -17,7 +17,8 @@ use crate::act::Fields;
 use crate::fault::Fault;
 use crate::i18n::{Words, fill};
 use crate::layout::Layout;
-use crate::rows::{Row, Stamp, duration, many, money};
+use crate::rows::{self, Row, duration, many};
+use crate::today::{self, Money};
 use crate::types;
 use crate::visit::{Visit, now};
 
@@ -25,8 +26,6 @@ use crate::visit::{Visit, now};
 const MANY: i64 = 1_000;
 /// Points of a chart.
 const POINTS: usize = 60;
-/// Events that today's money is counted from, so that the page stays quick.
-const COUNTED: i64 = 10_000;
 /// Events that the last failures are looked for in.
 const LOOKED_BACK: i64 = 20_000;
 const FAILURES: i64 = 8;
@@ -84,7 +83,8 @@ struct Overview {
     rate: Chart,
     waits: Chart,
     sums: Vec<Sum>,
-    since: Option<Stamp>,
+    /// Where more is still to be counted: how much is.
+    counted_to: Option<String>,
     failures: Vec<Row>,
     failures_none: String,
 }
@@ -138,8 +138,6 @@ struct Found {
     parked: i64,
     unsettled: i64,
     refunds: i64,
-    sums: Vec<Said>,
-    since: Option<Timestamp>,
     failures: Vec<Event>,
     series: Series,
 }
@@ -164,45 +162,15 @@ async fn look_up(visit: &Visit, shop: &ShopId, window: Window) -> Result<Found, 
             }
             let refunds = orders::refunds_due(&client, &shop, None, MANY).await?.items.len() as i64;
             let parked = dead_letters::count(&client, &shop, MANY).await?;
-            let (after, since) = today(&client, &shop, head_at).await?;
-            let sums = event_log::sum_money(&client, &shop, after).await?;
             let filter = Filter { kinds: Vec::new(), types: FAILING.map(str::to_owned).to_vec(), key: None };
             let floor = Position(head_at.0.saturating_sub(LOOKED_BACK).max(0));
             let before = Position(head_at.0 + 1);
             let failures = event_log::read_before(&client, &shop, before, floor, FAILURES, &filter).await?;
             let series = series(&client, &shop, window).await?;
             let head = head_at;
-            Ok::<_, read_models::Error>(Found {
-                head,
-                parked,
-                unsettled,
-                refunds,
-                sums,
-                since,
-                failures,
-                series,
-            })
+            Ok::<_, read_models::Error>(Found { head, parked, unsettled, refunds, failures, series })
         })
         .await
-}
-
-/// Behind which event today began; where it has more than are counted, from when on they are.
-async fn today(
-    client: &database::Client,
-    shop: &ShopId,
-    head: Position,
-) -> Result<(Position, Option<Timestamp>), event_log::Error> {
-    let micros = now().timestamp_micros();
-    let midnight = Timestamp::from_micros(micros - micros.rem_euclid(86_400_000_000));
-    let Some(midnight) = midnight else { return Ok((head, None)) };
-    let began = event_log::positions_at(client, shop, &[midnight]).await?;
-    let began = began.first().copied().unwrap_or(crate::rows::NOWHERE);
-    let counted = Position(head.0 - COUNTED);
-    if began >= counted {
-        return Ok((began, None));
-    }
-    let first = event_log::read_at(client, shop, &[counted]).await?;
-    Ok((counted, first.first().map(|event| event.at)))
 }
 
 async fn series(
@@ -235,6 +203,7 @@ async fn show(visit: Visit, request: HttpRequest) -> Result<HttpResponse, Fault>
     let w = visit.words();
     let window = Window::of(&request);
     let found = look_up(&visit, &shop, window).await?;
+    let money = money(&visit, &shop).await?;
     let health = health(&visit, &shop).await?;
     let mut needs = needs(&visit, &shop, &found, health.as_ref()).await?;
     needs.sort_by_key(|need| need.tone != "bad");
@@ -261,12 +230,19 @@ async fn show(visit: Visit, request: HttpRequest) -> Result<HttpResponse, Fault>
         windows: WINDOWS.into_iter().map(|window| (window.name, window.label(w))).collect(),
         rate: rate_of(&found.series),
         waits: waits_of(w, &found.series),
-        sums: sums(&found.sums),
-        since: found.since.map(Stamp),
+        sums: money.sums.iter().map(|(currency, sum)| Sum::of(*currency, *sum)).collect(),
+        counted_to: money
+            .counted_to
+            .map(|to| fill(w.money_counted_to(), &[&many(to.0), &many(found.head.0)])),
         failures: Row::all(w, &found.failures),
         failures_none: fill(w.last_failures_none(), &[&many(LOOKED_BACK)]),
     };
     visit.page(&page)
+}
+
+async fn money(visit: &Visit, shop: &ShopId) -> Result<Money, Fault> {
+    let (days, api, shop) = (visit.console.days.clone(), visit.api.clone().into_inner(), shop.clone());
+    visit.run(async move { days.money(&api, &shop, Timestamp::new(now())).await }).await
 }
 
 /// The same as the server's drawings, for a script that draws them better.
@@ -351,18 +327,14 @@ fn at_most(number: i64) -> String {
     if number >= MANY { format!("{}+", many(MANY)) } else { many(number) }
 }
 
-fn sums(said: &[Said]) -> Vec<Sum> {
-    let mut by_currency: BTreeMap<_, (i64, i64)> = BTreeMap::new();
-    for Said { is_out, currency, minor, .. } in said {
-        let sums = by_currency.entry(*currency).or_default();
-        if *is_out { sums.1 = *minor } else { sums.0 = *minor }
+impl Sum {
+    fn of(currency: domain::Currency, sum: today::Sum) -> Self {
+        Self {
+            currency: currency.to_string(),
+            came: rows::money(sum.came, Some(currency)),
+            went: rows::money(sum.went, Some(currency)),
+        }
     }
-    let row = |(currency, (came, went)): (domain::Currency, (i64, i64))| Sum {
-        currency: currency.to_string(),
-        came: money(came, Some(currency)),
-        went: money(went, Some(currency)),
-    };
-    by_currency.into_iter().map(row).collect()
 }
 
 fn rate_of(series: &Series) -> Chart {
@@ -409,14 +381,6 @@ mod tests {
                 assert!((0..=100).contains(&y.1.parse::<i64>().unwrap()), "{path}");
             }
         }
-    }
-
-    #[test]
-    fn sums_stand_by_currency_in_and_out() {
-        let usd = domain::Currency::parse("USD").unwrap();
-        let said = |is_out, minor| Said { is_out, currency: usd, minor, number: 1 };
-        let sums = sums(&[said(false, 1_000), said(true, 250)]);
-        assert_eq!((sums[0].came.as_str(), sums[0].went.as_str()), ("10.00 USD", "2.50 USD"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub use notify::{channel, listen};
 pub use outcomes::{NewOutcome, OutcomeAppend, Placed, append_outcomes};
 pub use read::{
     Filter, KnownCommand, Said, delays, find_by_paypal_id, find_commands, head, leaves, outcomes_of,
-    positions_at, read, read_all, read_at, read_before, sum_money,
+    positions_at, read, read_all, read_at, read_before, read_money,
 };
 pub use reimport::insert_reimported;
 pub use state_file::{StateFileError, StateFiles};

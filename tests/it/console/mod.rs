@@ -1,11 +1,13 @@
 //! The console as a browser without a script has it, over HTTP.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use access::Role;
 use http_api::Limits;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
+use test_support::wait_until;
 
 use crate::served::{SHOP, Served, placement};
 
@@ -404,6 +406,40 @@ async fn the_first_page_says_what_is_wrong_and_counts_todays_money() {
     let events: i64 = chart["events"].as_array().unwrap().iter().filter_map(Value::as_i64).sum();
     assert_eq!(events, served.events().await + 1, "{chart}");
     assert_eq!(chart["times"].as_array().unwrap().len(), 60);
+    served.stop().await;
+}
+
+/// What a page does not wait for is counted behind it, and no payment twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn todays_money_is_counted_to_the_end_however_long_the_day() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    let mut lines = String::new();
+    for number in 0..1_100 {
+        let line = json!({"op": "receive", "sku": "cups", "qty": 1, "id": format!("b{number}")});
+        lines += &format!("{line}\n");
+    }
+    let batch = served.client.post(served.url("/v1/stock:batch")).bearer_auth(&served.shop_key);
+    let answer = batch.header("content-type", "application/x-ndjson").body(lines).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    day(&served).await;
+    // The same capture, as another event says.
+    let body = String::from_utf8(served.captured("9999", "7.50")).unwrap().replace("WH-9999", "WH-again");
+    let answer = served.callback(SHOP, &served.sign(body.as_bytes()), body.into_bytes()).await;
+    assert_eq!(answer.status(), 200);
+    served.settled().await;
+    let page = browser.get("/console").await;
+    assert!(page.has("Still counting: 1\u{202f}999 of "), "{}", page.text);
+    let mut whole = None;
+    let is_counted = wait_until(Duration::from_secs(20), async || {
+        let page = browser.get("/console").await;
+        let is_whole = !page.has("Still counting");
+        whole = Some(page);
+        is_whole
+    });
+    assert!(is_counted.await);
+    let page = whole.unwrap();
+    assert!(page.has("17.50 USD") && page.has("0.00 USD"), "10.00 and 7.50 came in: {}", page.text);
     served.stop().await;
 }
 

@@ -3,6 +3,7 @@
 //! Each size has a database of its own, seeded with settled orders and never copied again. Then, round by round and size by size,
 //! the next orders are placed by HTTP and, on the clock, the same callbacks are settled in each. The first round warms up.
 
+mod console;
 mod log;
 
 use std::time::Duration;
@@ -65,6 +66,7 @@ struct Round {
     disk: Bytes,
     as_of_ms: Vec<f64>,
     page_ms: Vec<f64>,
+    console_ms: Vec<f64>,
 }
 
 impl Round {
@@ -96,17 +98,19 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     let mut workload = Workload::make(cluster.folder(), plan.callbacks).await?;
     workload.users = workload.users.min(USERS);
     let ground = BenchGround::prepare(cluster, &workload).await?;
-    let reader = ApiKeys::new(cluster.owner(TEMPLATE).await?)
-        .create(&ground.shop, "counterfoil bench", Role::Feed.into())
-        .await?;
+    let keys = ApiKeys::new(cluster.owner(TEMPLATE).await?);
+    let reader = keys.create(&ground.shop, "counterfoil bench", Role::Feed.into()).await?;
     let reader: SecretString = reader.0.expose().to_owned().into();
+    let viewer = keys.create(&ground.shop, "counterfoil bench", Role::Viewer.into()).await?;
+    let viewer: SecretString = viewer.0.expose().to_owned().into();
     let mut sizes = seed_logs(cluster, plan, &ground, &workload).await?;
     // One more than count.
     let share = plan.callbacks.div_ceil(plan.rounds + 1);
     for number in 0..=plan.rounds {
         for size in &mut sizes {
             let which = (share * number).min(plan.callbacks)..(share * (number + 1)).min(plan.callbacks);
-            let round = measure_size(cluster, plan, &ground, &workload, (size, which, &reader)).await;
+            let round =
+                measure_size(cluster, plan, &ground, &workload, (size, which, [&reader, &viewer])).await;
             let round = round.with_context(|| format!("in the log of {} events", size.events))?;
             note(&format!(
                 "Round {number} of {}, {} events: {:.0} us of processors a callback, {:.0}/s, {:.0} bytes of log records, {:.0} of whole pages",
@@ -182,7 +186,7 @@ async fn measure_size(
     plan: &Plan,
     ground: &BenchGround,
     workload: &Workload,
-    (size, which, reader): (&Size, std::ops::Range<usize>, &SecretString),
+    (size, which, [reader, viewer]): (&Size, std::ops::Range<usize>, [&SecretString; 2]),
 ) -> anyhow::Result<Round> {
     let (serving, owner) = serve(cluster, ground, &size.database, Work::Settle).await?;
     seed::place(&serving, ground, workload, which.clone()).await?;
@@ -208,9 +212,10 @@ async fn measure_size(
     drop(client);
     let as_of_ms = look(&owner, ground, size.events).await?;
     let page_ms = pages(&serving, reader, head).await?;
+    let console_ms = console::first_page(&serving, viewer).await?;
     drop(owner);
     serving.stop().await?;
-    Ok(Round { callbacks, took, cpu, wal, disk, as_of_ms, page_ms })
+    Ok(Round { callbacks, took, cpu, wal, disk, as_of_ms, page_ms, console_ms })
 }
 
 /// Orders from all over the seeded log, each as it was at its end.
@@ -282,6 +287,7 @@ fn report(sizes: &[Size]) -> Findings {
             "disk_bytes_by_table": each(Some(disk), total),
             "as_of_order_ms": all(size, |round| &round.as_of_ms),
             "feed_page_ms": all(size, |round| &round.page_ms),
+            "console_first_page_ms": all(size, |round| &round.console_ms),
         })
     };
     found.put("sizes", sizes.iter().map(of_size).collect::<Value>());
