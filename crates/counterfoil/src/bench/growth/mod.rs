@@ -98,19 +98,14 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
     let mut workload = Workload::make(cluster.folder(), plan.callbacks).await?;
     workload.users = workload.users.min(USERS);
     let ground = BenchGround::prepare(cluster, &workload).await?;
-    let keys = ApiKeys::new(cluster.owner(TEMPLATE).await?);
-    let reader = keys.create(&ground.shop, "counterfoil bench", Role::Feed.into()).await?;
-    let reader: SecretString = reader.0.expose().to_owned().into();
-    let viewer = keys.create(&ground.shop, "counterfoil bench", Role::Viewer.into()).await?;
-    let viewer: SecretString = viewer.0.expose().to_owned().into();
+    let readers = [key(cluster, &ground, Role::Feed).await?, key(cluster, &ground, Role::Viewer).await?];
     let mut sizes = seed_logs(cluster, plan, &ground, &workload).await?;
     // One more than count.
     let share = plan.callbacks.div_ceil(plan.rounds + 1);
     for number in 0..=plan.rounds {
         for size in &mut sizes {
             let which = (share * number).min(plan.callbacks)..(share * (number + 1)).min(plan.callbacks);
-            let round =
-                measure_size(cluster, plan, &ground, &workload, (size, which, [&reader, &viewer])).await;
+            let round = measure_size(cluster, plan, &ground, &workload, (size, which, &readers)).await;
             let round = round.with_context(|| format!("in the log of {} events", size.events))?;
             note(&format!(
                 "Round {number} of {}, {} events: {:.0} us of processors a callback, {:.0}/s, {:.0} bytes of log records, {:.0} of whole pages",
@@ -127,6 +122,13 @@ pub(crate) async fn measure(cluster: &BenchCluster, plan: &Plan) -> anyhow::Resu
         }
     }
     Ok(report(&sizes))
+}
+
+/// A key of the shop. No session is kept: nothing can be copied that somebody uses.
+async fn key(cluster: &BenchCluster, ground: &BenchGround, role: Role) -> anyhow::Result<SecretString> {
+    let keys = ApiKeys::new(cluster.owner(TEMPLATE).await?);
+    let (key, _) = keys.create(&ground.shop, "counterfoil bench", role.into()).await?;
+    Ok(key.expose().to_owned().into())
 }
 
 /// A full disk would end more than the measurement.
@@ -186,7 +188,7 @@ async fn measure_size(
     plan: &Plan,
     ground: &BenchGround,
     workload: &Workload,
-    (size, which, [reader, viewer]): (&Size, std::ops::Range<usize>, [&SecretString; 2]),
+    (size, which, [reader, viewer]): (&Size, std::ops::Range<usize>, &[SecretString; 2]),
 ) -> anyhow::Result<Round> {
     let (serving, owner) = serve(cluster, ground, &size.database, Work::Settle).await?;
     seed::place(&serving, ground, workload, which.clone()).await?;
