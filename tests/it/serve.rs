@@ -110,6 +110,29 @@ async fn end(serving: Serving) -> (Option<i32>, Duration) {
     (code, asked.elapsed())
 }
 
+/// Its login must not be able to change the log.
+#[tokio::test]
+async fn serve_refuses_the_owner_a_missing_key_and_a_schema_that_is_not_there() {
+    let (dir, database) = (TempDir::new(), TestDatabase::create().await);
+    std::fs::write(dir.path().join("kek"), "0".repeat(64)).unwrap();
+    let serve = |url: &secrecy::SecretString, kek: &str| {
+        binary::command(dir.path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--kek-file", kek])
+            .env("DATABASE_URL", url.expose_secret())
+            .output()
+            .unwrap()
+    };
+    let owner = serve(&database.url_owner(), "kek");
+    assert_eq!(owner.status.code(), Some(78), "{}", said(&owner));
+    assert!(said(&owner).contains("could change the log"), "{}", said(&owner));
+    let without = serve(&database.url_service(), "no-such-file");
+    assert_eq!(without.status.code(), Some(78), "{}", said(&without));
+    let empty = TestDatabase::create_empty().await;
+    let unmigrated = serve(&empty.url_service(), "kek");
+    assert_eq!(unmigrated.status.code(), Some(78), "{}", said(&unmigrated));
+    assert!(said(&unmigrated).contains("counterfoil migrate"), "{}", said(&unmigrated));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serve_says_what_to_do_about_a_server_or_a_port_that_it_cannot_have() {
     let ground = Ground::prepare().await;
