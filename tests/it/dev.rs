@@ -1,11 +1,13 @@
 //! `dev` from the outside: its day, and every command of the READMEs beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use paypal_simulator::{EventKind, Ids, PayPal, Story};
+use reqwest::redirect::Policy;
 use serde_json::Value;
 
 use crate::binary::{self, TempDir, json, run, said};
@@ -14,6 +16,9 @@ use crate::binary::{self, TempDir, json, run, said};
 struct Dev {
     child: Child,
     state: Value,
+    /// What it has said to the person so far.
+    said: String,
+    more: BufReader<ChildStderr>,
 }
 
 impl Dev {
@@ -23,14 +28,15 @@ impl Dev {
 
     /// The same, with more arguments.
     fn start_with(dir: &Path, more: &[&str]) -> Self {
-        let child = binary::command(dir)
+        let mut child = binary::command(dir)
             .args(["dev", "--listen", "127.0.0.1:0"])
             .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut dev = Self { child, state: Value::Null };
+        let more = BufReader::new(child.stderr.take().unwrap());
+        let mut dev = Self { child, state: Value::Null, said: String::new(), more };
         let deadline = Instant::now() + Duration::from_secs(120);
         // The day is over when its last command has been decided.
         while !is_day_over(dir) {
@@ -44,18 +50,24 @@ impl Dev {
         dev
     }
 
+    /// All of it, once it has ended.
     fn output(&mut self) -> String {
         let mut text = String::new();
-        for stream in [
-            self.child.stdout.take().map(|stream| Box::new(stream) as Box<dyn std::io::Read>),
-            self.child.stderr.take().map(|stream| Box::new(stream) as Box<dyn std::io::Read>),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            let _ = std::io::Read::read_to_string(&mut { stream }, &mut text);
+        if let Some(mut stdout) = self.child.stdout.take() {
+            let _ = stdout.read_to_string(&mut text);
         }
-        text
+        let _ = self.more.read_to_string(&mut self.said);
+        text + &self.said
+    }
+
+    /// The page that it says to sign in by.
+    fn link(&mut self) -> String {
+        // It says how it ends behind everything else.
+        while !self.said.contains("Ctrl-C stops everything") {
+            assert!(self.more.read_line(&mut self.said).unwrap() > 0, "{}", self.said);
+        }
+        let mut words = self.said.split_whitespace();
+        words.find(|word| word.contains("/console/sign-in/")).expect("a link").to_owned()
     }
 
     /// Ctrl-C.
@@ -184,6 +196,45 @@ fn a_day_of_dev_settles_and_every_command_of_the_readme_works_beside_it() {
     let again = run(dir.path(), &["dev", "--exit-after-day", "--listen", "127.0.0.1:0"]);
     assert!(again.status.success(), "{}", said(&again));
     assert!(String::from_utf8_lossy(&again.stdout).contains("A-1001"), "{}", said(&again));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_that_dev_prints_signs_in_once() {
+    let dir = TempDir::new();
+    let mut dev = Dev::start(dir.path());
+    let link = dev.link();
+    let browser = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+    let header = |answer: &reqwest::Response, name: &str| {
+        answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+    };
+    let other = browser.get(link.replace("/sign-in/", "/sign-in/0")).send().await.unwrap();
+    assert_eq!((other.status().as_u16(), header(&other, "set-cookie")), (401, None));
+
+    let followed = browser.get(&link).send().await.unwrap();
+    assert_eq!(
+        (followed.status().as_u16(), header(&followed, "location").as_deref()),
+        (303, Some("/console"))
+    );
+    let cookie = header(&followed, "set-cookie").unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let page = |path: &str| browser.get(format!("{}{path}", dev.state["url"].as_str().unwrap()));
+    let overview = page("/console").header("cookie", cookie).send().await.unwrap();
+    assert_eq!(overview.status(), 200);
+    assert!(
+        overview.text().await.unwrap().contains("counterfoil dev"),
+        "the holder of dev's key looks at it"
+    );
+
+    // Who is in may follow it again, and nobody else.
+    let again = browser.get(&link).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(header(&again, "location").as_deref(), Some("/console"));
+    let stranger = browser.get(&link).send().await.unwrap();
+    assert_eq!((stranger.status().as_u16(), header(&stranger, "set-cookie")), (401, None));
+    assert!(stranger.text().await.unwrap().contains("sign-in-error"));
+
+    let text = dev.interrupt();
+    let token = link.rsplit('/').next().unwrap();
+    assert_eq!(text.matches(token).count(), 1, "it stands elsewhere too: {text}");
 }
 
 /// Beside a day of `dev`: what prints data prints it as a program wants it, and nothing else among it.

@@ -166,6 +166,26 @@ async fn serve_says_what_to_do_about_a_server_or_a_port_that_it_cannot_have() {
     check(any, &anyway, 78, &["takes no writes", "give the URL of the primary"]);
 }
 
+/// What signs in without a key is of `dev` alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_knows_no_link_that_signs_in() {
+    let ground = Ground::prepare().await;
+    let address = free_address();
+    let serving = ground.serve(address, &[], ground.url()).await;
+    let none = reqwest::redirect::Policy::none();
+    let client = reqwest::Client::builder().no_proxy().redirect(none).timeout(DEADLINE).build().unwrap();
+    for token in ["0".repeat(64), "x".to_owned()] {
+        let path = format!("/console/sign-in/{token}");
+        let answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
+        // As any page that there is not.
+        let place = answer.headers()["location"].to_str().unwrap();
+        let expected = format!("/console/sign-in?to={}", path.replace('/', "%2F"));
+        assert_eq!((answer.status().as_u16(), place), (303, expected.as_str()));
+        assert!(!answer.headers().contains_key("set-cookie"));
+    }
+    assert_eq!(end(serving).await.0, Some(0));
+}
+
 /// The login's and the database's settings do not reach the service's sessions; the URL's do, and are refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serve_commits_durably_where_the_database_is_set_otherwise() {

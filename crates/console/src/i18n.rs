@@ -116,6 +116,7 @@ words! {
     api_key: "API key", "API 密钥";
     sign_in_how: "An operator makes one with", "管理员可用以下命令创建密钥：";
     sign_in_dev: "In development the key stands in", "开发模式下密钥位于";
+    ticket_used: "This link has been used, or is of an earlier start. Sign in with the key.", "此链接已使用，或属于之前的启动。请用密钥登录。";
     key_invalid: "The key is not valid here: it is misspelt, was revoked, or has run out.", "密钥无效：拼写有误、已被撤销或已过期。";
     key_other_role: "The key is valid, but neither of an operator nor of a viewer.", "密钥有效，但角色既不是 operator 也不是 viewer。";
     too_many: "Too many attempts came from this address. Come again in a moment.", "来自该地址的尝试过多，请稍后再试。";

@@ -36,6 +36,7 @@ mod rows;
 mod session;
 mod settings;
 mod sinks;
+mod ticket;
 mod types;
 mod undelivered;
 mod verifying;
@@ -49,6 +50,7 @@ use evidence::Vault;
 use http_api::Routes;
 
 pub use settings::Setting;
+pub use ticket::Ticket;
 use verifying::Verifications;
 
 /// Where the console stands.
@@ -62,17 +64,25 @@ pub(crate) struct Console {
     pub(crate) settings: Vec<Setting>,
     /// What was verified.
     pub(crate) verifications: Verifications,
+    /// Signs in once, in development only.
+    pub(crate) ticket: Option<Ticket>,
 }
 
-/// The console's routes, to stand beside the API's.
+/// The console's routes, to stand beside the API's. A ticket is for development alone.
 #[must_use]
-pub fn routes(vault: Vault, settings: Vec<Setting>) -> Routes {
-    let console = Arc::new(Console { vault, settings, verifications: Verifications::default() });
+pub fn routes(vault: Vault, settings: Vec<Setting>, ticket: Option<Ticket>) -> Routes {
+    let console = Arc::new(Console { vault, settings, verifications: Verifications::default(), ticket });
     Arc::new(move |cfg: &mut web::ServiceConfig| {
         let console = Arc::clone(&console);
+        let with_ticket = console.ticket.is_some();
         let pages = web::scope(PATH)
             .wrap(from_fn(move |request, next| around::page(Arc::clone(&console), request, next)))
             .configure(account::routes)
+            .configure(|cfg| {
+                if with_ticket {
+                    account::ticket_routes(cfg)
+                }
+            })
             .configure(overview::routes)
             .configure(find::routes)
             .configure(events::routes)

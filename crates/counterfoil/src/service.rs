@@ -78,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) reconcile_every: Duration,
     /// What is in force, as the console shows it.
     pub(crate) settings: Vec<console::Setting>,
+    /// Signs in to the console once: of `dev` alone.
+    pub(crate) ticket: Option<console::Ticket>,
 }
 
 /// How the logs are signed.
@@ -112,8 +114,8 @@ impl Service {
         let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
         let Parts { digest_every, state_dir, signing, log_dir, witnesses, accounts, reconcile_every, .. } =
             parts;
-        let Parts { tls, limits, settings, .. } = parts;
-        let pages = console::routes(vault.clone(), settings);
+        let Parts { tls, limits, settings, ticket, .. } = parts;
+        let pages = console::routes(vault.clone(), settings, ticket);
         database.check().await?;
         let address = listener.local_addr()?;
         let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
