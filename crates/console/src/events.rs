@@ -10,13 +10,11 @@ use crate::act::Fields;
 use crate::fault::Fault;
 use crate::i18n::fill;
 use crate::layout::Layout;
-use crate::pages::{ROWS, with};
+use crate::pages::{LOOKED_BACK, ROWS, with};
 use crate::read::number;
 use crate::rows::{NOWHERE, Row};
 use crate::visit::Visit;
 
-/// How far back a page looks for a type: then it says so, and goes on when it is asked to.
-const LOOKED_BACK: i64 = 100_000;
 /// New events that are shown at a time.
 const NEW: i64 = 20;
 
