@@ -32,6 +32,7 @@ mod overview;
 mod pages;
 mod payments;
 mod read;
+mod reasons;
 mod rows;
 mod session;
 mod settings;

@@ -318,6 +318,14 @@ async fn an_orders_story_says_why_it_was_refused_and_what_to_do() {
     for text in ["id=\"story\"", "order.refused", "Not enough stock", "tea", "id=\"advice\"", "revise"] {
         assert!(page.has(text), "{text} in {}", page.text);
     }
+    // All of it in the language of the page, its figures too.
+    browser.language = "zh";
+    for path in ["/console/orders/1043", "/console/orders", "/console/events?type=order.refused"] {
+        let page = browser.get(path).await;
+        assert!(page.has("库存不足") && !page.has("wanted") && !page.has("was refused"), "{}", page.text);
+    }
+    assert!(browser.get("/console/orders/1043").await.has("tea：需要 2，可用 0"));
+    browser.language = "en";
     let page = browser.get("/console/orders/1042").await;
     for text in ["Money came in", "payment.captured", "10.00 USD", "Ship it"] {
         assert!(page.has(text), "{text} in {}", page.text);
