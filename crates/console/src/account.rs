@@ -3,7 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use http_api::Code;
+use http_api::{Code, at};
 use secrecy::ExposeSecret as _;
 
 use crate::act::{self, Fields};
@@ -14,14 +14,14 @@ use crate::ticket;
 use crate::visit::{Visit, may_read, now, rendered};
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/sign-in").get(show).post(sign_in))
-        .service(web::resource("/sign-out").post(sign_out))
-        .service(web::resource("/look").get(look));
+    cfg.service(at("/sign-in").get(show).post(sign_in).done())
+        .service(at("/sign-out").post(sign_out).done())
+        .service(at("/look").get(look).done());
 }
 
 /// Where a link signs in: in development.
 pub(crate) fn ticket_routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource(ticket::AT).get(by_ticket));
+    cfg.service(at(ticket::AT).get(by_ticket).done());
 }
 
 #[derive(Template)]

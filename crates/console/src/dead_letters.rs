@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{Position, ShopId};
 use futures_util::future::try_join_all;
+use http_api::at;
 use intake::CommandKind;
 use read_models::query::dead_letters::{self, DeadLetter};
 use serde_json::{Map, Value};
@@ -25,11 +26,11 @@ const MOST: i64 = 1_000;
 const GROUPS: usize = 100;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/parked").get(list))
-        .service(web::resource("/parked/redrive").get(ask_all).post(redrive_all))
-        .service(web::resource("/parked/{position}").get(show))
-        .service(web::resource("/parked/{position}/redrive").post(redrive))
-        .service(web::resource("/parked/{position}/dismiss").post(dismiss));
+    cfg.service(at("/parked").get(list).done())
+        .service(at("/parked/redrive").get(ask_all).post(redrive_all).done())
+        .service(at("/parked/{position}").get(show).done())
+        .service(at("/parked/{position}/redrive").post(redrive).done())
+        .service(at("/parked/{position}/dismiss").post(dismiss).done());
 }
 
 struct Letter {

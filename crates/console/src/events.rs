@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{Key, OrderId, Position, ShopId, Timestamp};
 use event_log::{Event, Filter, Kind};
+use http_api::at;
 use read_models::query::payments;
 
 use crate::act::Fields;
@@ -19,7 +20,7 @@ use crate::visit::Visit;
 const NEW: i64 = 20;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/events").get(list)).service(web::resource("/events/newer").get(newer));
+    cfg.service(at("/events").get(list).done()).service(at("/events/newer").get(newer).done());
 }
 
 /// What is asked for, as the address and the form have it.

@@ -127,6 +127,8 @@ words! {
     not_found: "There is nothing here", "这里什么也没有";
     not_found_lead: "No page or thing of this name is known. Check the address, or look for it.", "没有这个名称的页面或对象。请检查地址，或进行查找。";
     forbidden: "Your key may only read", "您的密钥只能查看";
+    other_method: "Nothing can be done here in this way", "此处不支持这种操作";
+    other_method_lead: "The page was asked for in a way that it does not know: where a form was sent to is no page of its own. Nothing has changed.", "该地址不支持这种请求：表单提交的地址本身不是页面。没有任何更改。";
     forbidden_lead: "This takes a key of the role operator. Nothing has changed.", "此操作需要角色为 operator 的密钥。没有任何更改。";
     stale: "The form is no longer valid", "表单已失效";
     stale_lead: "It was sent from elsewhere, or from before you signed in. Go back, load the page again, and send it again. Nothing has changed.", "表单来自其他站点，或在您登录之前打开。请返回并重新载入页面后再提交。没有任何更改。";

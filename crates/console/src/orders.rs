@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{Fulfilment, Key, Order, OrderId, OrderState, Position, ShopId};
 use event_log::{Event, Filter};
+use http_api::at;
 use intake::CommandKind;
 use read_models::query::orders::{self, OrderDetail, OrderFilter, OrderView};
 use serde_json::{Map, Value};
@@ -50,9 +51,9 @@ const STATES: [OrderState; 8] = [
 const ANSWERS: [Fulfilment; 4] = [Fulfilment::Wait, Fulfilment::Ship, Fulfilment::Stop, Fulfilment::Shipped];
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/orders").get(list))
-        .service(web::resource("/orders/{order}").get(show))
-        .service(web::resource("/orders/{order}/resolve").post(resolve));
+    cfg.service(at("/orders").get(list).done())
+        .service(at("/orders/{order}").get(show).done())
+        .service(at("/orders/{order}/resolve").post(resolve).done());
 }
 
 /// A word that a list can be filtered by.

@@ -206,6 +206,33 @@ async fn nobody_sees_anything_before_they_have_signed_in_and_nothing_after_they_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_path_does_not_know_is_said_by_a_page_in_its_language() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    for (language, words) in [("en", "Nothing can be done here in this way"), ("zh", "此处不支持这种操作")]
+    {
+        browser.language = language;
+        for (method, path, allowed) in [
+            ("GET", "/console/sign-out", Some("POST")),
+            ("DELETE", "/console/sign-in", Some("GET, POST")),
+            ("POST", "/console/orders", Some("GET")),
+            ("PUT", "/console/orders/1042/resolve", Some("POST")),
+            ("POST", "/console", None),
+        ] {
+            let request = browser.client.request(method.parse().unwrap(), served.url(path));
+            let page = browser.send(request).await;
+            assert_eq!(page.status, 405, "{method} {path}: {}", page.text);
+            assert!(page.has(words) && page.has("id=\"main\""), "{method} {path}: {}", page.text);
+            assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+            let allow = page.headers.get("allow").map(|value| value.to_str().unwrap());
+            assert!(allowed.is_none() || allow == allowed, "{method} {path}: {allow:?}");
+        }
+    }
+    assert_eq!(browser.get("/console").await.status, 200, "the session goes on");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_revoked_ends_its_sessions() {
     let served = Served::start(Limits::default()).await;
     let key = served.key_with([Role::Operator]).await;
