@@ -166,6 +166,28 @@ async fn serve_says_what_to_do_about_a_server_or_a_port_that_it_cannot_have() {
     check(any, &anyway, 78, &["takes no writes", "give the URL of the primary"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_name_the_build_that_the_version_names() {
+    let ground = Ground::prepare().await;
+    let address = free_address();
+    let serving = ground.serve(address, &[], ground.url()).await;
+    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
+    let metrics = client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+    let info = metrics.lines().find(|line| line.starts_with("counterfoil_build_info{")).unwrap();
+    let label = |name: &str| {
+        let rest = info.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name} in {info}")).1;
+        rest.split_once('"').unwrap().0
+    };
+    let version = binary::run(ground.dir.path(), &["--version"]);
+    let version = String::from_utf8(version.stdout).unwrap();
+    let expected = match label("commit") {
+        "unknown" => format!("counterfoil {}", label("version")),
+        commit => format!("counterfoil {} ({commit})", label("version")),
+    };
+    assert_eq!(version.trim(), expected, "{info}");
+    assert_eq!(end(serving).await.0, Some(0));
+}
+
 /// What signs in without a key is of `dev` alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serve_knows_no_link_that_signs_in() {

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use witnesses::Feeding;
 
+use crate::cli::BUILD;
 use crate::day_close::DayClose;
 use crate::exit;
 use crate::witnessing::{WitnessArgs, Witnessing};
@@ -159,7 +160,16 @@ impl Service {
         let reconciling = reconciler.clone().filter(|_| decides).map(Reconciling::start);
         let keys = ApiKeys::new(database.clone());
         let limits = Limits { shutdown: SHUTDOWN, ..limits };
-        let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), reconciler, limits);
+        let api = Api::new(http_api::Parts {
+            intake,
+            database: database.clone(),
+            keys,
+            delivery,
+            relay: relay.clone(),
+            reconciler,
+            limits,
+            build: BUILD,
+        });
         let server = http_api::server_with(Arc::clone(&api), listener, tls, pages)
             .context("the server cannot be started")?;
         let handle = server.handle();

@@ -126,6 +126,35 @@ pub struct Delivery {
 /// Routes of another face, which stand beside the API's own.
 pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
+/// What this program was built of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit, where it is known.
+    pub commit: Option<&'static str>,
+}
+
+/// What the routes are put together from.
+pub struct Parts {
+    /// The way into the log.
+    pub intake: Intake,
+    /// For reading.
+    pub database: Database,
+    /// Who may ask for what.
+    pub keys: ApiKeys,
+    /// What goes downstream.
+    pub delivery: Delivery,
+    /// Tells how far the read models are; `None` where the relay runs in another process.
+    pub relay: Option<RelayHandle>,
+    /// Asks PayPal about one order at once; `None` where no shop has an account there.
+    pub reconciler: Option<Reconciler>,
+    /// How much and how long.
+    pub limits: Limits,
+    /// What runs here.
+    pub build: Build,
+}
+
 /// What the routes stand on.
 pub struct Api {
     /// The way into the log.
@@ -169,15 +198,8 @@ impl Api {
     /// # Panics
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn new(
-        intake: Intake,
-        database: Database,
-        keys: ApiKeys,
-        delivery: Delivery,
-        relay: Option<RelayHandle>,
-        reconciler: Option<Reconciler>,
-        limits: Limits,
-    ) -> Arc<Self> {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { intake, database, keys, delivery, relay, reconciler, limits, build } = parts;
         let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
         let streams = Arc::new(Semaphore::new(limits.streams));
         let bundles = Arc::new(Semaphore::new(limits.bundles));
@@ -203,7 +225,7 @@ impl Api {
             reconciler,
             limits,
             counters,
-            metrics: Metrics::new(counted),
+            metrics: Metrics::new(counted, build),
             bodies,
             bundles,
             streams,

@@ -38,7 +38,7 @@ mod trace;
 mod views;
 mod webhooks;
 
-pub use app::{Api, Delivery, Limits, Routes, configure, server, server_with};
+pub use app::{Api, Build, Delivery, Limits, Parts, Routes, configure, server, server_with};
 pub use commands::{not_valid, refused, roles};
 pub use counters::{CallbackResult, CommandResult, Counters, FeedMode, Limited};
 pub use downstream::problem as downstream_problem;
