@@ -29,7 +29,11 @@ pub(crate) struct LedShop {
 impl LedShop {
     /// A shop with an empty log, which nobody leads yet.
     pub(crate) async fn create() -> Self {
-        let test = TestDatabase::create().await;
+        Self::on(TestDatabase::create().await).await
+    }
+
+    /// The same in a database of the caller's.
+    pub(crate) async fn on(test: TestDatabase) -> Self {
         plant_shop(&test, "shop").await;
         let database = test.database();
         let appender = Appender::start(database.clone(), event_log::Options::default());

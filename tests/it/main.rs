@@ -47,6 +47,7 @@ mod moves;
 mod moving_in;
 mod old_logs;
 mod openapi;
+mod operating;
 mod operators;
 mod plans;
 mod pooler;
