@@ -10,9 +10,9 @@ const GIVEN: &str = "COUNTERFOIL_REVISION";
 fn main() {
     println!("cargo::rerun-if-env-changed={GIVEN}");
     let given = std::env::var(GIVEN).ok().filter(|revision| !revision.is_empty());
-    let revision = given.or_else(of_clone);
-    let shown = revision.map_or(String::new(), |revision| format!(" ({revision})"));
-    println!("cargo::rustc-env=COUNTERFOIL_BUILT_FROM={shown}");
+    if let Some(revision) = given.or_else(of_clone) {
+        println!("cargo::rustc-env=COUNTERFOIL_BUILT_FROM={revision}");
+    }
 }
 
 /// The commit of this clone: not of another one that these sources happen to lie in.

@@ -11,6 +11,8 @@ use evidence::{KeyEncryptionKey, Vault};
 use intake::shops;
 use paypal::Environment;
 use paypal_simulator::{Authority, PayPal, Webhook};
+use read_models::ReadModels;
+use relay::Projection as _;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use test_support::TestDatabase;
@@ -258,6 +260,44 @@ async fn given_a_shop_that_nobody_leads_when_it_is_examined_then_serve_is_to_be_
     let patient = Patient::well().await;
     let report = Report::of(&mut patient.doctor());
     report.warns("relay", "clinic is led by nobody", "start `counterfoil serve`");
+}
+
+/// A fact of an hour ago that nobody has decided.
+const UNDECIDED: &str =
+    "INSERT INTO counterfoil.events (shop_id, position, id, kind, type, key, at, entry, leaf_hash)
+     VALUES ('clinic', 0, '6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'fact', 'stock.received', 'sku:A',
+         now() - interval '1 h', '{}', '\\x00')";
+
+#[tokio::test]
+async fn given_a_shop_whose_relay_gets_nowhere_when_it_is_examined_then_its_leader_is_to_be_looked_at() {
+    let patient = Patient::well().await;
+    let superuser = patient.test.superuser().await;
+    superuser.batch_execute(UNDECIDED).await.unwrap();
+    let nobody = Report::of(&mut patient.doctor());
+    nobody.fails(
+        "relay",
+        "clinic is led by nobody, 1 events behind and the first of them 36",
+        "start `counterfoil serve`",
+    );
+
+    // One that is heard of, and decides nothing.
+    let leader = "INSERT INTO counterfoil.checkpoints
+            (shop_id, consumer, epoch, lease_holder, lease_expires_at, heartbeat_at, progressed_at)
+         VALUES ('clinic', $1, 1, 'host:7', now() + interval '1 h', now() + interval '1 h', now() - interval '1 h')
+         ON CONFLICT (shop_id, consumer) DO UPDATE SET epoch = 1, lease_holder = excluded.lease_holder,
+            lease_expires_at = excluded.lease_expires_at, heartbeat_at = excluded.heartbeat_at,
+            progressed_at = excluded.progressed_at";
+    superuser.execute(leader, &[&ReadModels::default().consumer()]).await.unwrap();
+    let stalled = Report::of(&mut patient.doctor());
+    stalled.fails(
+        "relay",
+        "clinic is led by host:7, which decides nothing, 1 events behind and the first of them 36",
+        "see the log of that process, and start it anew",
+    );
+
+    superuser.batch_execute("UPDATE counterfoil.checkpoints SET progressed_at = now()").await.unwrap();
+    let report = Report::of(&mut patient.doctor());
+    assert_eq!(report.finding("relay", "is led by host:7, 1 events behind")["result"], "ok");
 }
 
 #[tokio::test]

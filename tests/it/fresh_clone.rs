@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::binary::{self, TempDir};
-use crate::cli::{check_day, is_day_over, run_commands};
+use crate::dev::{check_day, is_day_over, run_commands};
 use crate::upgrade::lend_dependencies;
 
 /// From `make` to the end of the day: all of the project's own crates are compiled on the way.

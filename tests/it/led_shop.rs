@@ -8,6 +8,7 @@ use database::{Client, Database};
 use domain::{Fact, Position, ShopId, Source};
 use event_log::{AppendError, Appender, Dedupe, NewFact};
 use read_models::ReadModels;
+use read_models::query::orders::{self, OrderFilter};
 use relay::{Options, Projection, Relay, RelayHandle};
 use serde_json::Value;
 use test_support::{TestDatabase, wait_until};
@@ -28,7 +29,11 @@ pub(crate) struct LedShop {
 impl LedShop {
     /// A shop with an empty log, which nobody leads yet.
     pub(crate) async fn create() -> Self {
-        let test = TestDatabase::create().await;
+        Self::on(TestDatabase::create().await).await
+    }
+
+    /// The same in a database of the caller's.
+    pub(crate) async fn on(test: TestDatabase) -> Self {
         plant_shop(&test, "shop").await;
         let database = test.database();
         let appender = Appender::start(database.clone(), event_log::Options::default());
@@ -84,6 +89,19 @@ pub(crate) async fn assert_shop_sound(database: &Database, shop: &ShopId) {
     let found = verify(database, shop).await.unwrap();
     assert!(found.is_clean(), "{found:#?}");
     contract::assert_kept(database, shop).await;
+    assert_each_is_listed_once(database, shop).await;
+}
+
+/// The list of the newest orders goes by the log, and has every row once.
+async fn assert_each_is_listed_once(database: &Database, shop: &ShopId) {
+    let client = database.client().await.unwrap();
+    let everywhere = (Position(0), Position(i64::MAX));
+    let newest = orders::newest(&client, shop, &OrderFilter::default(), everywhere, 100_000).await.unwrap();
+    let mut listed: Vec<String> = newest.items.iter().map(|view| view.order.order.to_string()).collect();
+    listed.sort_unstable();
+    let by_id = orders::list(&client, shop, &OrderFilter::default(), None, 100_000).await.unwrap();
+    let rows: Vec<String> = by_id.items.iter().map(|view| view.order.order.to_string()).collect();
+    assert_eq!(listed, rows);
 }
 
 pub(crate) async fn plant_shop(test: &TestDatabase, shop: &str) {

@@ -164,6 +164,11 @@ fn lookups() -> Vec<Lookup> {
                 ("payments_pkey", &["shop_id", "id_kind", "id"]),
             ],
         ),
+        (
+            &rows::LIST_NEWEST_ORDERS,
+            "'shop', 500000, 400000, NULL, NULL, NULL, 51",
+            &[("events_pkey", &["shop_id", "position"]), ("orders_pkey", &["shop_id", "order_id"])],
+        ),
         // Every order with a hold, once.
         (&rows::LOAD_HOLDERS, TEXTS, &[("orders_held", &["shop_id"])]),
         (&rows::LOAD_STOCK, TEXTS, &[("stock_pkey", &["shop_id", "sku"])]),
@@ -215,7 +220,8 @@ fn judge(node: &Value, lookup: &Lookup, seen: &mut Vec<String>, wrong: &mut Vec<
     let text = |name: &str| node[name].as_str().unwrap_or_default();
     let kind = text("Node Type");
     // A page that is sorted was read whole before its limit.
-    let is_sorted = kind == "Sort" && lookup.0.name().starts_with("delivery/");
+    let is_page = lookup.0.name().starts_with("delivery/") || lookup.0.name().contains("/list_newest");
+    let is_sorted = kind == "Sort" && is_page;
     if is_sorted
         || ["Seq Scan", "Hash Join", "Merge Join"].contains(&kind)
         || node.get("Join Filter").is_some()

@@ -110,6 +110,29 @@ async fn end(serving: Serving) -> (Option<i32>, Duration) {
     (code, asked.elapsed())
 }
 
+/// Its login must not be able to change the log.
+#[tokio::test]
+async fn serve_refuses_the_owner_a_missing_key_and_a_schema_that_is_not_there() {
+    let (dir, database) = (TempDir::new(), TestDatabase::create().await);
+    std::fs::write(dir.path().join("kek"), "0".repeat(64)).unwrap();
+    let serve = |url: &secrecy::SecretString, kek: &str| {
+        binary::command(dir.path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--kek-file", kek])
+            .env("DATABASE_URL", url.expose_secret())
+            .output()
+            .unwrap()
+    };
+    let owner = serve(&database.url_owner(), "kek");
+    assert_eq!(owner.status.code(), Some(78), "{}", said(&owner));
+    assert!(said(&owner).contains("could change the log"), "{}", said(&owner));
+    let without = serve(&database.url_service(), "no-such-file");
+    assert_eq!(without.status.code(), Some(78), "{}", said(&without));
+    let empty = TestDatabase::create_empty().await;
+    let unmigrated = serve(&empty.url_service(), "kek");
+    assert_eq!(unmigrated.status.code(), Some(78), "{}", said(&unmigrated));
+    assert!(said(&unmigrated).contains("counterfoil migrate"), "{}", said(&unmigrated));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serve_says_what_to_do_about_a_server_or_a_port_that_it_cannot_have() {
     let ground = Ground::prepare().await;
@@ -141,6 +164,48 @@ async fn serve_says_what_to_do_about_a_server_or_a_port_that_it_cannot_have() {
     check(any, &ground.url(), 69, &["does not allow writes", "takes writes"]);
     let anyway = format!("{} target_session_attrs=any", ground.url());
     check(any, &anyway, 78, &["takes no writes", "give the URL of the primary"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_name_the_build_that_the_version_names() {
+    let ground = Ground::prepare().await;
+    let address = free_address();
+    let serving = ground.serve(address, &[], ground.url()).await;
+    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
+    let metrics = client.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+    let info = metrics.lines().find(|line| line.starts_with("counterfoil_build_info{")).unwrap();
+    let label = |name: &str| {
+        let rest = info.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name} in {info}")).1;
+        rest.split_once('"').unwrap().0
+    };
+    let version = binary::run(ground.dir.path(), &["--version"]);
+    let version = String::from_utf8(version.stdout).unwrap();
+    let expected = match label("commit") {
+        "unknown" => format!("counterfoil {}", label("version")),
+        commit => format!("counterfoil {} ({commit})", label("version")),
+    };
+    assert_eq!(version.trim(), expected, "{info}");
+    assert_eq!(end(serving).await.0, Some(0));
+}
+
+/// What signs in without a key is of `dev` alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_knows_no_link_that_signs_in() {
+    let ground = Ground::prepare().await;
+    let address = free_address();
+    let serving = ground.serve(address, &[], ground.url()).await;
+    let none = reqwest::redirect::Policy::none();
+    let client = reqwest::Client::builder().no_proxy().redirect(none).timeout(DEADLINE).build().unwrap();
+    for token in ["0".repeat(64), "x".to_owned()] {
+        let path = format!("/console/sign-in/{token}");
+        let answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
+        // As any page that there is not.
+        let place = answer.headers()["location"].to_str().unwrap();
+        let expected = format!("/console/sign-in?to={}", path.replace('/', "%2F"));
+        assert_eq!((answer.status().as_u16(), place), (303, expected.as_str()));
+        assert!(!answer.headers().contains_key("set-cookie"));
+    }
+    assert_eq!(end(serving).await.0, Some(0));
 }
 
 /// The login's and the database's settings do not reach the service's sessions; the URL's do, and are refused.

@@ -12,7 +12,7 @@ use delivery::{Consumers, Feed, Tail};
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Appender, Filter, Guard, Keeping, Kind};
 use evidence::{CallbackEvidence, KeyEncryptionKey, Vault};
-use http_api::{Api, Delivery, Limits};
+use http_api::{Api, Build, Delivery, Limits, Parts};
 use intake::{Intake, Postback, Trust, Trusts, When, shops};
 use paypal::{Certificates, Environment, Sources};
 use paypal_simulator::Authority;
@@ -183,19 +183,21 @@ impl Served {
         let reconciler = at_paypal.map(|AtPaypal { accounts, options }| {
             Reconciler::new(database.clone(), intake.clone(), accounts, options)
         });
-        let api = Api::new(
-            intake.clone(),
-            database.clone(),
-            keys.clone(),
+        let api = Api::new(Parts {
+            intake: intake.clone(),
+            database: database.clone(),
+            keys: keys.clone(),
             delivery,
-            relay.clone(),
-            reconciler.clone(),
+            relay: relay.clone(),
+            reconciler: reconciler.clone(),
             limits,
-        );
+            build: Build { version: "0.0.0", commit: None },
+        });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server =
-            http_api::server_with(api, listener, None, console::routes(vault.clone(), Vec::new())).unwrap();
+            http_api::server_with(api, listener, None, console::routes(vault.clone(), Vec::new(), None))
+                .unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap();

@@ -1,20 +1,27 @@
 //! Signing in and out, and how pages look.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use http_api::Code;
+use http_api::{Code, at};
+use secrecy::ExposeSecret as _;
 
 use crate::act::{self, Fields};
 use crate::fault::Fault;
 use crate::layout::Layout;
 use crate::session::{Session, no_cookie};
+use crate::ticket;
 use crate::visit::{Visit, may_read, now, rendered};
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/sign-in").get(show).post(sign_in))
-        .service(web::resource("/sign-out").post(sign_out))
-        .service(web::resource("/look").get(look));
+    cfg.service(at("/sign-in").get(show).post(sign_in).done())
+        .service(at("/sign-out").post(sign_out).done())
+        .service(at("/look").get(look).done());
+}
+
+/// Where a link signs in: in development.
+pub(crate) fn ticket_routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(at(ticket::AT).get(by_ticket).done());
 }
 
 #[derive(Template)]
@@ -60,29 +67,60 @@ fn answer(
 
 async fn sign_in(visit: Visit, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Fault> {
     let form = act::fields(&visit, &request, payload).await?;
+    enter(&visit, &request, form.get("key").unwrap_or_default(), form.get("to")).await
+}
+
+async fn by_ticket(
+    visit: Visit,
+    request: HttpRequest,
+    shown: web::Path<String>,
+) -> Result<HttpResponse, Fault> {
+    let ticket = visit.console.ticket.as_ref().ok_or(Fault::NotFound)?;
+    match ticket.redeem(&request, &shown) {
+        Some(key) => enter(&visit, &request, key.expose_secret(), None).await,
+        // Whoever is in by it may open it again.
+        None if visit.me().is_ok() => Ok(act::see(crate::PATH)),
+        None => refused(&visit, None, StatusCode::UNAUTHORIZED, visit.words().ticket_used()),
+    }
+}
+
+/// Lets in whoever holds the key, and leads to a page.
+async fn enter(
+    visit: &Visit,
+    request: &HttpRequest,
+    key: &str,
+    to: Option<&str>,
+) -> Result<HttpResponse, Fault> {
     let w = visit.words();
-    let key = form.get("key").unwrap_or_default();
-    let refused = match visit.api.identify(&request, key).await {
+    let (status, error) = match visit.api.identify(request, key).await {
         Ok(identity) if may_read(&identity) => {
             let session = Session::begin(key, now());
             let cookie = session.and_then(|session| session.cookie(&visit.console.vault, visit.is_secure));
             let Some(cookie) = cookie else { return Err(Fault::Refused(w.internal().to_owned())) };
             tracing::info!(shop = %identity.shop, by = identity.key_id, "signed in to the console");
             return Ok(HttpResponse::SeeOther()
-                .insert_header((header::LOCATION, within(form.get("to"))))
+                .insert_header((header::LOCATION, within(to)))
                 .cookie(cookie)
                 .finish());
         }
-        Ok(_) => (403, w.key_other_role()),
+        Ok(_) => (StatusCode::FORBIDDEN, w.key_other_role()),
         Err(problem) => match problem.code() {
-            Code::Unauthorized => (401, w.key_invalid()),
-            Code::TooManyRequests => (429, w.too_many()),
+            Code::Unauthorized => (StatusCode::UNAUTHORIZED, w.key_invalid()),
+            Code::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, w.too_many()),
             _ => return Err(problem.into()),
         },
     };
-    let (status, error) = refused;
-    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
-    let body = answer(&visit, form.get("to"), Some(error), None)?;
+    refused(visit, to, status, error)
+}
+
+/// The form again, with what is wrong.
+fn refused(
+    visit: &Visit,
+    to: Option<&str>,
+    status: StatusCode,
+    error: &'static str,
+) -> Result<HttpResponse, Fault> {
+    let body = answer(visit, to, Some(error), None)?;
     Ok(page().status(status).body(body))
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 use askama::Template;
-use http_api::{Api, Code};
+use http_api::{Api, Code, Problem};
 
 use crate::Console;
 use crate::fault::Fault;
@@ -32,9 +33,11 @@ pub(crate) async fn page<B: MessageBody + 'static>(
     let visit = Visit::of(api, console, request.request()).await;
     request.extensions_mut().insert(visit.clone());
     let mut response = next.call(request).await?.map_into_boxed_body();
-    let fault = response.response().error().and_then(|error| error.as_error::<Fault>()).cloned();
-    if let Some(fault) = fault {
-        let answer = told(&visit, &fault);
+    if let Some(fault) = fault_of(&response) {
+        let mut answer = told(&visit, &fault);
+        if let Some(allow) = response.headers().get(header::ALLOW) {
+            answer.headers_mut().insert(header::ALLOW, allow.clone());
+        }
         response = ServiceResponse::new(response.request().clone(), answer);
     }
     let headers = response.headers_mut();
@@ -55,6 +58,15 @@ pub(crate) async fn page<B: MessageBody + 'static>(
         }
     }
     Ok(response)
+}
+
+/// What is wrong, if anything: said by a page, or by the path itself, which knows other methods.
+fn fault_of(response: &ServiceResponse) -> Option<Fault> {
+    let error = response.response().error();
+    let problem = || error.and_then(|error| error.as_error::<Problem>()).cloned().map(Fault::Problem);
+    let fault = error.and_then(|error| error.as_error::<Fault>()).cloned().or_else(problem);
+    let is_bare = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    fault.or_else(|| is_bare.then(|| Fault::Problem(Problem::new(Code::MethodNotAllowed, ""))))
 }
 
 /// The cookie of a session that goes on, or of one that has ended, where a handler has set none.
@@ -98,6 +110,7 @@ fn told(visit: &Visit, fault: &Fault) -> HttpResponse {
             Code::Unavailable | Code::LogForked => {
                 (w.unavailable(), w.unavailable_lead(), problem.detail().to_owned())
             }
+            Code::MethodNotAllowed => (w.other_method(), w.other_method_lead(), String::new()),
             Code::Internal => (w.internal(), w.internal_lead(), String::new()),
             Code::TooManyRequests => (w.refused(), w.too_many(), problem.detail().to_owned()),
             _ => (w.refused(), "", problem.detail().to_owned()),

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{Position, ShopId};
 use futures_util::future::try_join_all;
+use http_api::at;
 use intake::CommandKind;
 use read_models::query::dead_letters::{self, DeadLetter};
 use serde_json::{Map, Value};
@@ -17,19 +18,19 @@ use crate::layout::Layout;
 use crate::pages::{ROWS, with};
 use crate::read::number;
 use crate::rows::{Stamp, many, page_of};
-use crate::types;
 use crate::visit::Visit;
+use crate::{reasons, types};
 
 /// So many are gone through for a filter, and so many groups are tried again at a time: what is left matches again.
 const MOST: i64 = 1_000;
 const GROUPS: usize = 100;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/parked").get(list))
-        .service(web::resource("/parked/redrive").get(ask_all).post(redrive_all))
-        .service(web::resource("/parked/{position}").get(show))
-        .service(web::resource("/parked/{position}/redrive").post(redrive))
-        .service(web::resource("/parked/{position}/dismiss").post(dismiss));
+    cfg.service(at("/parked").get(list).done())
+        .service(at("/parked/redrive").get(ask_all).post(redrive_all).done())
+        .service(at("/parked/{position}").get(show).done())
+        .service(at("/parked/{position}/redrive").post(redrive).done())
+        .service(at("/parked/{position}/dismiss").post(dismiss).done());
 }
 
 struct Letter {
@@ -63,8 +64,8 @@ impl Letter {
             key: letter.key.to_string(),
             key_page: page_of(&letter.key),
             keys: letter.keys.iter().map(ToString::to_string).collect(),
-            error: letter.error.clone(),
-            group_error: letter.group_error.clone(),
+            error: letter.error.as_deref().map(|error| reasons::said(w, error)),
+            group_error: reasons::said(w, &letter.group_error),
             attempts: letter.attempts,
             parked_at: Stamp(letter.parked_at),
             failed_at: letter.failed_at.map(Stamp),
@@ -91,7 +92,8 @@ impl Asked {
         self.type_name.is_empty() && self.key.is_empty() && self.error.is_empty()
     }
 
-    fn matches(&self, letter: &DeadLetter) -> bool {
+    /// An error is looked for as the log has it, and as the page shows it.
+    fn matches(&self, w: Words, letter: &DeadLetter) -> bool {
         let is_type = match self.type_name.strip_suffix('*') {
             Some(prefix) => letter.type_name.starts_with(prefix),
             None => self.type_name.is_empty() || letter.type_name == self.type_name,
@@ -100,7 +102,9 @@ impl Asked {
         let names = |wanted| letter.key == wanted || letter.keys.contains(&wanted);
         let is_key = self.key.is_empty() || key.is_some_and(names);
         let lower = self.error.to_lowercase();
-        let has = |text: &str| text.to_lowercase().contains(&lower);
+        let has = |text: &str| {
+            [text, &reasons::said(w, text)].iter().any(|text| text.to_lowercase().contains(&lower))
+        };
         let is_error =
             self.error.is_empty() || letter.error.as_deref().is_some_and(has) || has(&letter.group_error);
         is_type && is_key && is_error
@@ -119,7 +123,7 @@ async fn matching(
     after: Option<i64>,
     limit: i64,
 ) -> Result<(Vec<DeadLetter>, Option<i64>), Fault> {
-    let (shop, asked) = (shop.clone(), asked.clone());
+    let (w, shop, asked) = (visit.words(), shop.clone(), asked.clone());
     visit
         .read(move |client| async move {
             let after = after.map(Position);
@@ -127,7 +131,7 @@ async fn matching(
             let page = dead_letters::list(&client, &shop, after, read).await?;
             let more = page.next.and_then(|next| next.parse::<i64>().ok());
             let mut letters: Vec<DeadLetter> =
-                page.items.into_iter().filter(|letter| asked.matches(letter)).collect();
+                page.items.into_iter().filter(|letter| asked.matches(w, letter)).collect();
             let limit = usize::try_from(limit).unwrap_or_default();
             let cut = letters.len() > limit;
             letters.truncate(limit);
@@ -211,7 +215,10 @@ async fn ask_all(visit: Visit, request: HttpRequest) -> Result<HttpResponse, Fau
         l: Layout::new(&visit, "/console/parked", w.redrive_all()),
         count: fill(w.redrive_count(), &[&many(groups.len() as i64)]),
         is_none: groups.is_empty(),
-        groups: groups.iter().map(|l| (l.group.0, l.key.to_string(), l.group_error.clone())).collect(),
+        groups: groups
+            .iter()
+            .map(|l| (l.group.0, l.key.to_string(), reasons::said(w, &l.group_error)))
+            .collect(),
         asked,
     };
     visit.page(&page)

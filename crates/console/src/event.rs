@@ -8,7 +8,7 @@ use audit::tree::Error as TreeError;
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Event, Filter, Kind};
 use evidence::VerifiedBy;
-use http_api::Problem;
+use http_api::{Problem, at};
 use intake::{By, Opened};
 use serde_json::Value;
 
@@ -28,9 +28,9 @@ const ATTEMPTS: i64 = 5;
 const EARLIER: i64 = 20;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/events/{position}").get(show))
-        .service(web::resource("/events/{position}/evidence").post(open))
-        .service(web::resource("/events/{position}/proof").get(download));
+    cfg.service(at("/events/{position}").get(show).done())
+        .service(at("/events/{position}/evidence").post(open).done())
+        .service(at("/events/{position}/proof").get(download).done());
 }
 
 /// A step on the way of an event.

@@ -4,24 +4,23 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{Key, OrderId, Position, ShopId, Timestamp};
 use event_log::{Event, Filter, Kind};
+use http_api::at;
 use read_models::query::payments;
 
 use crate::act::Fields;
 use crate::fault::Fault;
 use crate::i18n::fill;
 use crate::layout::Layout;
-use crate::pages::{ROWS, with};
+use crate::pages::{LOOKED_BACK, ROWS, with};
 use crate::read::number;
 use crate::rows::{NOWHERE, Row};
 use crate::visit::Visit;
 
-/// How far back a page looks for a type: then it says so, and goes on when it is asked to.
-const LOOKED_BACK: i64 = 100_000;
 /// New events that are shown at a time.
 const NEW: i64 = 20;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/events").get(list)).service(web::resource("/events/newer").get(newer));
+    cfg.service(at("/events").get(list).done()).service(at("/events/newer").get(newer).done());
 }
 
 /// What is asked for, as the address and the form have it.

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use http_api::at;
 use read_models::query::{coupons, orders, payments, points, stock};
 
 use crate::act::{Fields, in_path, see};
@@ -14,7 +15,7 @@ use crate::visit::Visit;
 const TEXT_MAX: usize = 200;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/find").get(find));
+    cfg.service(at("/find").get(find).done());
 }
 
 struct Hit {

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use http_api::at;
 use read_models::query::{coupons, points, stock};
 
 use crate::act::Fields;
@@ -12,9 +13,9 @@ use crate::rows::{Stamp, many};
 use crate::visit::Visit;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/stock").get(list_stock))
-        .service(web::resource("/coupons").get(list_coupons))
-        .service(web::resource("/points").get(list_points));
+    cfg.service(at("/stock").get(list_stock).done())
+        .service(at("/coupons").get(list_coupons).done())
+        .service(at("/points").get(list_points).done());
 }
 
 /// A table of what orders share: the first column is the name, the others are numbers or short texts.
@@ -57,7 +58,7 @@ fn text(text: &str) -> Cell {
     Cell { text: text.to_owned(), at: None, is_bad: false }
 }
 
-fn at(at: Option<domain::Timestamp>) -> Cell {
+fn instant(at: Option<domain::Timestamp>) -> Cell {
     Cell { at: at.map(Stamp), ..text("") }
 }
 
@@ -140,8 +141,8 @@ async fn list_coupons(visit: Visit, request: HttpRequest) -> Result<HttpResponse
             count(c.used),
             count(c.held),
             count(c.terms.max_uses),
-            at(c.terms.valid_from),
-            at(c.terms.valid_until),
+            instant(c.terms.valid_from),
+            instant(c.terms.valid_until),
             text(if c.voided { w.yes() } else { w.no() }),
         ];
         row("code", c.terms.code.as_str(), cells)

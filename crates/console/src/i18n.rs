@@ -116,6 +116,7 @@ words! {
     api_key: "API key", "API 密钥";
     sign_in_how: "An operator makes one with", "管理员可用以下命令创建密钥：";
     sign_in_dev: "In development the key stands in", "开发模式下密钥位于";
+    ticket_used: "This link has been used, or is of an earlier start. Sign in with the key.", "此链接已使用，或属于之前的启动。请用密钥登录。";
     key_invalid: "The key is not valid here: it is misspelt, was revoked, or has run out.", "密钥无效：拼写有误、已被撤销或已过期。";
     key_other_role: "The key is valid, but neither of an operator nor of a viewer.", "密钥有效，但角色既不是 operator 也不是 viewer。";
     too_many: "Too many attempts came from this address. Come again in a moment.", "来自该地址的尝试过多，请稍后再试。";
@@ -126,6 +127,8 @@ words! {
     not_found: "There is nothing here", "这里什么也没有";
     not_found_lead: "No page or thing of this name is known. Check the address, or look for it.", "没有这个名称的页面或对象。请检查地址，或进行查找。";
     forbidden: "Your key may only read", "您的密钥只能查看";
+    other_method: "Nothing can be done here in this way", "此处不支持这种操作";
+    other_method_lead: "The page was asked for in a way that it does not know: where a form was sent to is no page of its own. Nothing has changed.", "该地址不支持这种请求：表单提交的地址本身不是页面。没有任何更改。";
     forbidden_lead: "This takes a key of the role operator. Nothing has changed.", "此操作需要角色为 operator 的密钥。没有任何更改。";
     stale: "The form is no longer valid", "表单已失效";
     stale_lead: "It was sent from elsewhere, or from before you signed in. Go back, load the page again, and send it again. Nothing has changed.", "表单来自其他站点，或在您登录之前打开。请返回并重新载入页面后再提交。没有任何更改。";

@@ -32,10 +32,12 @@ mod overview;
 mod pages;
 mod payments;
 mod read;
+mod reasons;
 mod rows;
 mod session;
 mod settings;
 mod sinks;
+mod ticket;
 mod today;
 mod types;
 mod undelivered;
@@ -50,6 +52,7 @@ use evidence::Vault;
 use http_api::Routes;
 
 pub use settings::Setting;
+pub use ticket::Ticket;
 use today::Days;
 use verifying::Verifications;
 
@@ -66,18 +69,26 @@ pub(crate) struct Console {
     pub(crate) verifications: Verifications,
     /// What was counted.
     pub(crate) days: Days,
+    /// Signs in once, in development only.
+    pub(crate) ticket: Option<Ticket>,
 }
 
-/// The console's routes, to stand beside the API's.
+/// The console's routes, to stand beside the API's. A ticket is for development alone.
 #[must_use]
-pub fn routes(vault: Vault, settings: Vec<Setting>) -> Routes {
-    let console =
-        Arc::new(Console { vault, settings, verifications: Verifications::default(), days: Days::default() });
+pub fn routes(vault: Vault, settings: Vec<Setting>, ticket: Option<Ticket>) -> Routes {
+    let (verifications, days) = (Verifications::default(), Days::default());
+    let console = Arc::new(Console { vault, settings, verifications, days, ticket });
     Arc::new(move |cfg: &mut web::ServiceConfig| {
         let console = Arc::clone(&console);
+        let with_ticket = console.ticket.is_some();
         let pages = web::scope(PATH)
             .wrap(from_fn(move |request, next| around::page(Arc::clone(&console), request, next)))
             .configure(account::routes)
+            .configure(|cfg| {
+                if with_ticket {
+                    account::ticket_routes(cfg)
+                }
+            })
             .configure(overview::routes)
             .configure(find::routes)
             .configure(events::routes)

@@ -2,8 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use domain::{Fulfilment, Key, Order, OrderId, OrderState, ShopId};
+use domain::{Fulfilment, Key, Order, OrderId, OrderState, Position, ShopId};
 use event_log::{Event, Filter};
+use http_api::at;
 use intake::CommandKind;
 use read_models::query::orders::{self, OrderDetail, OrderFilter, OrderView};
 use serde_json::{Map, Value};
@@ -12,8 +13,9 @@ use crate::act::{self, Fields};
 use crate::fault::Fault;
 use crate::i18n::{Words, fill};
 use crate::layout::Layout;
-use crate::pages::{ROWS, with};
+use crate::pages::{LOOKED_BACK, ROWS, with};
 use crate::payments::PaymentRow;
+use crate::read::number;
 use crate::rows::{Chip, NOWHERE, Row, Stamp, Why, money, name_of};
 use crate::visit::Visit;
 use crate::{advice, types};
@@ -49,9 +51,9 @@ const STATES: [OrderState; 8] = [
 const ANSWERS: [Fulfilment; 4] = [Fulfilment::Wait, Fulfilment::Ship, Fulfilment::Stop, Fulfilment::Shipped];
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/orders").get(list))
-        .service(web::resource("/orders/{order}").get(show))
-        .service(web::resource("/orders/{order}/resolve").post(resolve));
+    cfg.service(at("/orders").get(list).done())
+        .service(at("/orders/{order}").get(show).done())
+        .service(at("/orders/{order}/resolve").post(resolve).done());
 }
 
 /// A word that a list can be filtered by.
@@ -80,6 +82,7 @@ struct OrderRow {
     captured: String,
     due: Option<String>,
     why: Vec<Why>,
+    placed_at: Option<Stamp>,
     at: Option<Stamp>,
 }
 
@@ -96,6 +99,7 @@ fn order_row(w: Words, view: &OrderView) -> OrderRow {
         captured: money(order.money.captured_minor, Some(order.currency)),
         due: due(order),
         why: Why::all(w, &order.reasons),
+        placed_at: order.terms.as_ref().map(|terms| Stamp(terms.placed_at)),
         at: view.at.map(Stamp),
     }
 }
@@ -128,8 +132,19 @@ struct Orders {
     rows: Vec<OrderRow>,
     next: Option<String>,
     first: Option<String>,
+    looked_back: Option<String>,
 }
 
+/// One page of the list.
+struct Found {
+    orders: Vec<OrderView>,
+    /// Where the next page begins, as the address has it.
+    next: Option<(&'static str, String)>,
+    /// How far was looked where less was found than fits.
+    looked_back: Option<i64>,
+}
+
+/// The newest first; by their ids where an id is given, and from there on.
 async fn list(visit: Visit, request: HttpRequest) -> Result<HttpResponse, Fault> {
     let shop = visit.shop()?;
     let w = visit.words();
@@ -147,29 +162,60 @@ async fn list(visit: Visit, request: HttpRequest) -> Result<HttpResponse, Fault>
     let flags = picks(w, FLAGS.map(str::to_owned), &flag);
     let taken = |picks: &[Pick]| picks.iter().find(|pick| pick.is_taken).map(|pick| pick.value.clone());
     let filter = OrderFilter { state: taken(&states), fulfilment: taken(&answers), flag: taken(&flags) };
-    let cursor = query.get("cursor").map(str::to_owned);
-    let after = cursor.clone().or_else(|| query.get("id").map(just_before));
-    let page = visit
-        .read(
-            move |client| async move { orders::list(&client, &shop, &filter, after.as_deref(), ROWS).await },
-        )
-        .await?;
-    let address = |cursor: &str| {
-        let pairs =
-            [("state", state.as_str()), ("fulfilment", &fulfilment), ("flag", &flag), ("cursor", cursor)];
+    let (cursor, before) = (query.get("cursor").map(str::to_owned), number(query.get("before")));
+    let is_first = cursor.is_none() && before.is_none();
+    let found = match cursor.or_else(|| query.get("id").map(just_before)) {
+        Some(after) => by_id(&visit, shop, filter, after).await?,
+        None => newest(&visit, shop, filter, before).await?,
+    };
+    let address = |(name, place): (&str, String)| {
+        let pairs = [("state", state.as_str()), ("fulfilment", &fulfilment), ("flag", &flag), (name, &place)];
         with("/console/orders", &pairs)
     };
     let page = Orders {
         l: Layout::new(&visit, "/console/orders", w.orders()),
-        rows: page.items.iter().map(|view| order_row(w, view)).collect(),
-        next: page.next.as_deref().map(address),
-        first: cursor.is_some().then(|| address("")),
+        rows: found.orders.iter().map(|view| order_row(w, view)).collect(),
+        next: found.next.map(address),
+        first: (!is_first).then(|| address(("", String::new()))),
+        looked_back: found.looked_back.map(|at| fill(w.looked_back_to(), &[&at])),
         id,
         states,
         answers,
         flags,
     };
     visit.page(&page)
+}
+
+async fn by_id(visit: &Visit, shop: ShopId, filter: OrderFilter, after: String) -> Result<Found, Fault> {
+    let page = visit
+        .read(move |client| async move { orders::list(&client, &shop, &filter, Some(&after), ROWS).await })
+        .await?;
+    Ok(Found { orders: page.items, next: page.next.map(|id| ("cursor", id)), looked_back: None })
+}
+
+async fn newest(
+    visit: &Visit,
+    shop: ShopId,
+    filter: OrderFilter,
+    before: Option<i64>,
+) -> Result<Found, Fault> {
+    let (page, floor) = visit
+        .read(move |client| async move {
+            let end = event_log::head(&client, &shop).await?.map_or(0, |(head, _)| head.0 + 1);
+            let before = before.unwrap_or(end).clamp(0, end);
+            let floor = (before - LOOKED_BACK).max(0);
+            let bounds = (Position(floor), Position(before));
+            let page = orders::newest(&client, &shop, &filter, bounds, ROWS).await?;
+            Ok::<_, read_models::Error>((page, floor))
+        })
+        .await?;
+    let stopped = page.next.is_none() && floor > 0;
+    let next = page.next.map(|at| at.0).or_else(|| stopped.then_some(floor));
+    Ok(Found {
+        orders: page.items,
+        next: next.map(|at| ("before", at.to_string())),
+        looked_back: stopped.then_some(floor),
+    })
 }
 
 /// A text that stands just before this one, so that a list begins with it.

@@ -7,6 +7,7 @@ use askama::Template;
 use delivery::Reader;
 use domain::{Position, ShopId, Timestamp};
 use event_log::{Event, Filter};
+use http_api::at;
 use read_models::ReadModels;
 use read_models::query::payments::PaymentFilter;
 use read_models::query::{dead_letters, orders, payments};
@@ -45,9 +46,9 @@ const FAILING: [&str; 11] = [
 ];
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("").get(show))
-        .service(web::resource("/").get(|| async { crate::act::see(crate::PATH) }))
-        .service(web::resource("/chart.json").get(chart));
+    cfg.service(at("").get(show).done())
+        .service(at("/").get(|| async { crate::act::see(crate::PATH) }).done())
+        .service(at("/chart.json").get(chart).done());
 }
 
 /// Something that needs somebody.

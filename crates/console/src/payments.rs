@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use domain::{PaymentKind, PaymentState, Standing};
+use http_api::at;
 use intake::CommandKind;
 use read_models::query::orders;
 use read_models::query::payments::{self, PaymentFilter, PaymentView};
@@ -50,8 +51,8 @@ const STATES: [PaymentState; 10] = [
 ];
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/payments").get(list))
-        .service(web::resource("/payments/{payment}/resolve").get(ask).post(resolve));
+    cfg.service(at("/payments").get(list).done())
+        .service(at("/payments/{payment}/resolve").get(ask).post(resolve).done());
 }
 
 /// A payment in a list.

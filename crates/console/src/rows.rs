@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::i18n::Words;
 use crate::look::Lang;
-use crate::types;
+use crate::{reasons, types};
 
 /// A time: in UTC, and for a script that shows it otherwise.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ pub(crate) struct Why {
 impl Why {
     pub(crate) fn of(w: Words, reason: &Reason) -> Self {
         let text = types::reason(&reason.code).map_or_else(|| reason.code.clone(), |t| w.say(t).to_owned());
-        Self { text, detail: reason.detail.clone() }
+        Self { text, detail: reasons::said(w, &reason.detail) }
     }
 
     pub(crate) fn all(w: Words, reasons: &[Reason]) -> Vec<Self> {
@@ -191,7 +191,7 @@ fn reasons_of(w: Words, type_name: &str, data: &Value) -> Vec<Why> {
     let read = reasons.and_then(|reasons| serde_json::from_value::<Vec<Reason>>(reasons.clone()).ok());
     let mut why = Why::all(w, &read.unwrap_or_default());
     let parked = data.pointer("/parked/error").or_else(|| data.get("why")).and_then(Value::as_str);
-    why.extend(parked.map(|error| Why { text: error.to_owned(), detail: String::new() }));
+    why.extend(parked.map(|error| Why { text: reasons::said(w, error), detail: String::new() }));
     why
 }
 

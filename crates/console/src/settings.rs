@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use http_api::at;
 use read_models::ReadModels;
 use relay::Projection as _;
 
@@ -21,7 +22,7 @@ pub struct Setting {
 }
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/settings").get(show));
+    cfg.service(at("/settings").get(show).done());
 }
 
 #[derive(Template)]

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use delivery::To;
 use domain::{ShopId, Timestamp};
+use http_api::at;
 
 use crate::act::{self, Form};
 use crate::fault::Fault;
@@ -13,11 +14,11 @@ use crate::rows::{Chip, Stamp, many};
 use crate::visit::Visit;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/sinks").get(list))
-        .service(web::resource("/sinks/{name}/pause").post(pause))
-        .service(web::resource("/sinks/{name}/resume").post(resume))
-        .service(web::resource("/sinks/{name}/reset").post(reset))
-        .service(web::resource("/consumers/{name}/reset").post(reset_consumer));
+    cfg.service(at("/sinks").get(list).done())
+        .service(at("/sinks/{name}/pause").post(pause).done())
+        .service(at("/sinks/{name}/resume").post(resume).done())
+        .service(at("/sinks/{name}/reset").post(reset).done())
+        .service(at("/consumers/{name}/reset").post(reset_consumer).done());
 }
 
 struct Row {

@@ -5,6 +5,7 @@ use askama::Template;
 use delivery::Selection;
 use delivery::sinks::{Letter, Letters};
 use domain::Timestamp;
+use http_api::at;
 
 use crate::act::{self, Fields};
 use crate::events::key_of;
@@ -18,8 +19,8 @@ use crate::visit::Visit;
 const SHOWN: i64 = 200;
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/sinks/{name}").get(list))
-        .service(web::resource("/sinks/{name}/redrive").post(redrive));
+    cfg.service(at("/sinks/{name}").get(list).done())
+        .service(at("/sinks/{name}/redrive").post(redrive).done());
 }
 
 struct Row {

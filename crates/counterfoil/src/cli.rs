@@ -1,15 +1,24 @@
 //! The command line: every verb, with its help and an example.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
+use http_api::Build;
 
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::verbs;
 
 /// The version, and the commit that it was built from.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("COUNTERFOIL_BUILT_FROM"));
+pub(crate) const BUILD: Build =
+    Build { version: env!("CARGO_PKG_VERSION"), commit: option_env!("COUNTERFOIL_BUILT_FROM") };
+
+/// Both, for people.
+static VERSION: LazyLock<String> = LazyLock::new(|| match BUILD.commit {
+    Some(commit) => format!("{} ({commit})", BUILD.version),
+    None => BUILD.version.to_owned(),
+});
 
 /// How the part of a help text begins that says how a verb ends.
 pub(crate) const EXIT_CODES: &str = "Exit codes:";
@@ -28,7 +37,7 @@ fn after_help() -> String {
 
 /// Keeps the proof of every payment callback, and turns it into orders, stock, coupons and points.
 #[derive(Debug, Parser)]
-#[command(name = "counterfoil", version = VERSION, about, after_help = after_help(), max_term_width = 110)]
+#[command(name = "counterfoil", version = VERSION.as_str(), about, after_help = after_help(), max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use witnesses::Feeding;
 
+use crate::cli::BUILD;
 use crate::day_close::DayClose;
 use crate::exit;
 use crate::witnessing::{WitnessArgs, Witnessing};
@@ -78,6 +79,8 @@ pub(crate) struct Parts {
     pub(crate) reconcile_every: Duration,
     /// What is in force, as the console shows it.
     pub(crate) settings: Vec<console::Setting>,
+    /// Signs in to the console once: of `dev` alone.
+    pub(crate) ticket: Option<console::Ticket>,
 }
 
 /// How the logs are signed.
@@ -112,8 +115,8 @@ impl Service {
         let Parts { database, vault, trusts, listener, redrives, decides, retention, .. } = parts;
         let Parts { digest_every, state_dir, signing, log_dir, witnesses, accounts, reconcile_every, .. } =
             parts;
-        let Parts { tls, limits, settings, .. } = parts;
-        let pages = console::routes(vault.clone(), settings);
+        let Parts { tls, limits, settings, ticket, .. } = parts;
+        let pages = console::routes(vault.clone(), settings, ticket);
         database.check().await?;
         let address = listener.local_addr()?;
         let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;
@@ -157,7 +160,16 @@ impl Service {
         let reconciling = reconciler.clone().filter(|_| decides).map(Reconciling::start);
         let keys = ApiKeys::new(database.clone());
         let limits = Limits { shutdown: SHUTDOWN, ..limits };
-        let api = Api::new(intake, database.clone(), keys, delivery, relay.clone(), reconciler, limits);
+        let api = Api::new(http_api::Parts {
+            intake,
+            database: database.clone(),
+            keys,
+            delivery,
+            relay: relay.clone(),
+            reconciler,
+            limits,
+            build: BUILD,
+        });
         let server = http_api::server_with(Arc::clone(&api), listener, tls, pages)
             .context("the server cannot be started")?;
         let handle = server.handle();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use access::{ApiKeys, Identity, Rate, TrustedProxies};
 use actix_web::dev::Server;
-use actix_web::http::{KeepAlive, Method};
+use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpServer, Resource, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
 use audit::tree::Trees;
 use database::Database;
 use delivery::sinks::Sinks;
@@ -126,6 +126,35 @@ pub struct Delivery {
 /// Routes of another face, which stand beside the API's own.
 pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
+/// What this program was built of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit, where it is known.
+    pub commit: Option<&'static str>,
+}
+
+/// What the routes are put together from.
+pub struct Parts {
+    /// The way into the log.
+    pub intake: Intake,
+    /// For reading.
+    pub database: Database,
+    /// Who may ask for what.
+    pub keys: ApiKeys,
+    /// What goes downstream.
+    pub delivery: Delivery,
+    /// Tells how far the read models are; `None` where the relay runs in another process.
+    pub relay: Option<RelayHandle>,
+    /// Asks PayPal about one order at once; `None` where no shop has an account there.
+    pub reconciler: Option<Reconciler>,
+    /// How much and how long.
+    pub limits: Limits,
+    /// What runs here.
+    pub build: Build,
+}
+
 /// What the routes stand on.
 pub struct Api {
     /// The way into the log.
@@ -169,15 +198,8 @@ impl Api {
     /// # Panics
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn new(
-        intake: Intake,
-        database: Database,
-        keys: ApiKeys,
-        delivery: Delivery,
-        relay: Option<RelayHandle>,
-        reconciler: Option<Reconciler>,
-        limits: Limits,
-    ) -> Arc<Self> {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { intake, database, keys, delivery, relay, reconciler, limits, build } = parts;
         let bodies = Arc::new(Semaphore::new(limits.bodies_kib));
         let streams = Arc::new(Semaphore::new(limits.streams));
         let bundles = Arc::new(Semaphore::new(limits.bundles));
@@ -203,7 +225,7 @@ impl Api {
             reconciler,
             limits,
             counters,
-            metrics: Metrics::new(counted),
+            metrics: Metrics::new(counted, build),
             bodies,
             bundles,
             streams,
@@ -278,95 +300,6 @@ impl Api {
 
 /// The API as handlers get it.
 pub(crate) type Shared = web::Data<Api>;
-
-/// A path with its methods; any other method is answered 405 with what is allowed.
-pub(crate) struct Methods {
-    #[cfg(test)]
-    path: String,
-    resource: Resource,
-    allowed: Vec<Method>,
-}
-
-/// Begins a path.
-pub(crate) fn at(path: &str) -> Methods {
-    Methods {
-        #[cfg(test)]
-        path: path.to_owned(),
-        resource: web::resource(path),
-        allowed: Vec::new(),
-    }
-}
-
-impl Methods {
-    pub(crate) fn get<F, Args>(mut self, handler: F) -> Self
-    where
-        F: actix_web::Handler<Args>,
-        Args: actix_web::FromRequest + 'static,
-        F::Output: actix_web::Responder + 'static,
-    {
-        self.allowed.push(Method::GET);
-        self.resource = self.resource.route(web::get().to(handler));
-        self
-    }
-
-    pub(crate) fn post<F, Args>(mut self, handler: F) -> Self
-    where
-        F: actix_web::Handler<Args>,
-        Args: actix_web::FromRequest + 'static,
-        F::Output: actix_web::Responder + 'static,
-    {
-        self.allowed.push(Method::POST);
-        self.resource = self.resource.route(web::post().to(handler));
-        self
-    }
-
-    pub(crate) fn put<F, Args>(mut self, handler: F) -> Self
-    where
-        F: actix_web::Handler<Args>,
-        Args: actix_web::FromRequest + 'static,
-        F::Output: actix_web::Responder + 'static,
-    {
-        self.allowed.push(Method::PUT);
-        self.resource = self.resource.route(web::put().to(handler));
-        self
-    }
-
-    pub(crate) fn delete<F, Args>(mut self, handler: F) -> Self
-    where
-        F: actix_web::Handler<Args>,
-        Args: actix_web::FromRequest + 'static,
-        F::Output: actix_web::Responder + 'static,
-    {
-        self.allowed.push(Method::DELETE);
-        self.resource = self.resource.route(web::delete().to(handler));
-        self
-    }
-
-    pub(crate) fn done(self) -> Resource {
-        #[cfg(test)]
-        REGISTERED.with_borrow_mut(|all| {
-            all.extend(self.allowed.iter().map(|method| (self.path.clone(), method.to_string())));
-        });
-        let allowed: Vec<&str> = self.allowed.iter().map(Method::as_str).collect();
-        let allowed = allowed.join(", ");
-        self.resource.default_service(web::to(move || {
-            let problem =
-                Problem::new(Code::MethodNotAllowed, format!("The path knows {allowed}.")).allowing(&allowed);
-            async move { Err::<actix_web::HttpResponse, _>(problem) }
-        }))
-    }
-}
-
-#[cfg(test)]
-thread_local! {
-    static REGISTERED: std::cell::RefCell<Vec<(String, String)>> = const { std::cell::RefCell::new(Vec::new()) };
-}
-
-/// The paths and methods that this thread has registered; for tests.
-#[cfg(test)]
-pub(crate) fn registered() -> Vec<(String, String)> {
-    REGISTERED.take()
-}
 
 /// All routes of the API.
 pub fn configure(cfg: &mut web::ServiceConfig) {

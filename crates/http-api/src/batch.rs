@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use access::Role;
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
 use crate::counters::CommandResult;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::{body, commands, request};
 

@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::app::{Api, Shared, at};
+use crate::app::{Api, Shared};
 use crate::downstream::Why;
 use crate::feed::FEED_READERS;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::{downstream, request};
 

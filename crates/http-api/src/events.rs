@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use access::Role;
 
-use crate::app::{Api, Shared, at};
+use crate::app::{Api, Shared};
 use crate::commands;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 

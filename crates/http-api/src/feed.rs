@@ -11,8 +11,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use delivery::{Bounds, Page, Selection, Since, write_batch};
 use domain::{Key, ShopId};
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
 use crate::counters::FeedMode;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 use crate::{downstream, stream};

@@ -8,7 +8,8 @@ use relay::Projection as _;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
+use crate::methods::at;
 use crate::metrics::metrics;
 use crate::problem::{Code, Problem};
 

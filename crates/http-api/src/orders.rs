@@ -9,7 +9,8 @@ use intake::CommandKind;
 use reconciliation::Error;
 use tokio::time::timeout;
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::{commands, request, views};
 

@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use intake::CommandKind;
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
+use crate::methods::at;
 use crate::problem::Problem;
 use crate::{commands, views};
 

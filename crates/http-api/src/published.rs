@@ -8,7 +8,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use audit::tree::{Error, Resource};
 use domain::ShopId;
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::request;
 

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use delivery::contract;
 use serde_json::json;
 
-use crate::app::at;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {

@@ -13,9 +13,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::app::{Api, Shared, at};
+use crate::app::{Api, Shared};
 use crate::consumers::{Reset, to};
 use crate::downstream::{self, Why};
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
 

@@ -7,8 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use domain::ShopId;
 use intake::{CallbackError, Received, ReceivedKind, Shop};
 
-use crate::app::{Shared, at};
+use crate::app::Shared;
 use crate::counters::CallbackResult;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::{body, trace};
 

@@ -12,6 +12,7 @@ use test_support::wait_until;
 use crate::served::{SHOP, Served, placement};
 
 mod acts;
+mod orders;
 
 /// A browser: it keeps cookies, and follows nothing by itself.
 struct Browser<'s> {
@@ -207,6 +208,33 @@ async fn nobody_sees_anything_before_they_have_signed_in_and_nothing_after_they_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_path_does_not_know_is_said_by_a_page_in_its_language() {
+    let served = Served::start(Limits::default()).await;
+    let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
+    for (language, words) in [("en", "Nothing can be done here in this way"), ("zh", "此处不支持这种操作")]
+    {
+        browser.language = language;
+        for (method, path, allowed) in [
+            ("GET", "/console/sign-out", Some("POST")),
+            ("DELETE", "/console/sign-in", Some("GET, POST")),
+            ("POST", "/console/orders", Some("GET")),
+            ("PUT", "/console/orders/1042/resolve", Some("POST")),
+            ("POST", "/console", None),
+        ] {
+            let request = browser.client.request(method.parse().unwrap(), served.url(path));
+            let page = browser.send(request).await;
+            assert_eq!(page.status, 405, "{method} {path}: {}", page.text);
+            assert!(page.has(words) && page.has("id=\"main\""), "{method} {path}: {}", page.text);
+            assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+            let allow = page.headers.get("allow").map(|value| value.to_str().unwrap());
+            assert!(allowed.is_none() || allow == allowed, "{method} {path}: {allow:?}");
+        }
+    }
+    assert_eq!(browser.get("/console").await.status, 200, "the session goes on");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_revoked_ends_its_sessions() {
     let served = Served::start(Limits::default()).await;
     let key = served.key_with([Role::Operator]).await;
@@ -319,6 +347,14 @@ async fn an_orders_story_says_why_it_was_refused_and_what_to_do() {
     for text in ["id=\"story\"", "order.refused", "Not enough stock", "tea", "id=\"advice\"", "revise"] {
         assert!(page.has(text), "{text} in {}", page.text);
     }
+    // All of it in the language of the page, its figures too.
+    browser.language = "zh";
+    for path in ["/console/orders/1043", "/console/orders", "/console/events?type=order.refused"] {
+        let page = browser.get(path).await;
+        assert!(page.has("库存不足") && !page.has("wanted") && !page.has("was refused"), "{}", page.text);
+    }
+    assert!(browser.get("/console/orders/1043").await.has("tea：需要 2，可用 0"));
+    browser.language = "en";
     let page = browser.get("/console/orders/1042").await;
     for text in ["Money came in", "payment.captured", "10.00 USD", "Ship it"] {
         assert!(page.has(text), "{text} in {}", page.text);

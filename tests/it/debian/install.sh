@@ -20,7 +20,10 @@ as_postgres postgres "CREATE DATABASE counterfoil OWNER counterfoil_owner"
 export MAINTENANCE_DATABASE_URL="postgres://counterfoil_owner:of%20the%20owner@127.0.0.1:$port/counterfoil"
 export COUNTERFOIL_STATE_DIR=/var/lib/counterfoil COUNTERFOIL_KEK_FILE=/etc/counterfoil/secrets/kek
 counterfoil migrate
-as_postgres counterfoil "CREATE ROLE counterfoil LOGIN IN ROLE counterfoil_service"
+psql -q "$MAINTENANCE_DATABASE_URL" -c "CREATE ROLE counterfoil LOGIN IN ROLE counterfoil_service"
+# The program of a package can be run before the package is installed.
+dpkg-deb --extract /counterfoil.deb new
+new/usr/bin/counterfoil migrate
 
 (umask 077; head -c 32 /dev/urandom > /etc/counterfoil/secrets/kek)
 counterfoil shops create shop --environment sandbox --webhook-id 7CR00000000000001

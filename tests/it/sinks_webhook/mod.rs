@@ -203,6 +203,38 @@ async fn what_is_decided_in_shadow_is_never_sent_and_what_comes_behind_it_is() {
     hooked.running.stop().await;
 }
 
+/// Facts say nothing of it, and notes neither: they are passed over by where they stand.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_in_shadow_is_not_sent_to_who_wants_every_kind() {
+    let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
+    let document =
+        json!({"kind": "webhook", "target": to(&endpoint.url()), "all_kinds": true, "retry_s": [1]});
+    hooked.sink("hook", Settings::parse(&document, &Secrets::default()).unwrap()).await;
+    let relay = hooked.shop.lead();
+    let shadow = |on: bool| json!({"shop": hooked.shop.shop, "settings": {"shadow": on}});
+    let placed = |order: &str| json!({"order": order, "currency": "EUR", "total_minor": 0, "lines": []});
+    // By the rules of before it is refused, and changes nothing.
+    hooked.shop.settle(&relay, "shop.configured", shadow(true)).await;
+    hooked.shop.settle(&relay, "order.placed", placed("1")).await;
+    let rules = json!({"shop": hooked.shop.shop, "version": 4});
+    hooked.shop.settle(&relay, "rules.activated", rules).await;
+    let entered = hooked.shop.settle(&relay, "shop.configured", shadow(true)).await;
+    hooked.shop.settle(&relay, "order.placed", placed("2")).await;
+    hooked.shop.append("order.cancelled", json!({"order": "1"})).await;
+    let left = hooked.shop.settle(&relay, "shop.configured", shadow(false)).await;
+    let behind = hooked.shop.settle(&relay, "order.cancelled", json!({"order": "2"})).await;
+    hooked.done("hook").await;
+
+    // The outcome of what began it, which was decided before, and everything on either side.
+    let (entered, left, behind) = (entered.0, left.0, behind.0);
+    let expected: Vec<i64> = (0..=entered + 1).chain([behind, behind + 1]).collect();
+    let mut sent: Vec<i64> = endpoint.delivered().iter().map(|taken| taken.sequence).collect();
+    sent.sort_unstable();
+    assert_eq!(sent, expected, "in shadow from {entered} to {left}");
+    relay.stop().await;
+    hooked.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_keys_are_exchanged_each_event_is_signed_by_both() {
     let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);

@@ -87,13 +87,13 @@ impl Dev {
         // One listener for all of it: a second one would cut off the orderly stop that the first one began.
         let mut asked = pin!(service::asked_to_stop());
         let authority = Authority::load_or_create(&project.path("paypal")).context("the development CA")?;
-        let (mut service, key) = tokio::select! {
+        let (mut service, way_in) = tokio::select! {
             started = self.start(ground, project, &authority) => started?,
             asked = &mut asked => return asked,
         };
         let url = format!("http://{}", service.address());
         let ended = tokio::select! {
-            ended = self.stay(&url, key, (ground, project), &authority, format) => ended,
+            ended = self.stay(&url, way_in, (ground, project), &authority, format) => ended,
             error = service.failed() => return Err(error),
             asked = &mut asked => asked,
         };
@@ -106,9 +106,11 @@ impl Dev {
         ground: &Ground,
         project: &Project,
         authority: &Authority,
-    ) -> anyhow::Result<(Service, SecretString)> {
+    ) -> anyhow::Result<(Service, WayIn)> {
         let vault = Vault::new(kek(project)?);
         let key = prepare_shop(ground, project, &vault, &ShopId::parse(SHOP)?).await?;
+        let ticket = console::Ticket::new(key.clone()).context("no randomness")?;
+        let way_in = WayIn { key, page: ticket.path() };
         let listener = listen(self.listen)?;
         let pool = self.database.pool(ground.service_url().clone(), "counterfoil dev", 8);
         let database = Database::connect(pool).await?;
@@ -135,9 +137,10 @@ impl Dev {
             accounts: self.accounts()?,
             reconcile_every: POLLED_EVERY,
             settings: effective::of_dev(),
+            ticket: Some(ticket),
         })
         .await?;
-        Ok((service, key))
+        Ok((service, way_in))
     }
 
     /// The sandbox's account, where it is polled: what it lists enters the shop of this mode.
@@ -151,7 +154,7 @@ impl Dev {
     async fn stay(
         &self,
         url: &str,
-        key: SecretString,
+        way_in: WayIn,
         (ground, project): (&Ground, &Project),
         authority: &Authority,
         format: Format,
@@ -168,13 +171,20 @@ impl Dev {
              The day has one callback that is forged, on purpose: it is refused.",
             project.path("paypal").display()
         ));
-        day::show(url, key, authority, format).await?;
+        day::show(url, way_in.key, authority, format).await?;
         if self.exit_after_day {
             return Ok(());
         }
-        note(&what_next(url));
+        note(&what_next(url, &way_in.page));
         std::future::pending().await
     }
+}
+
+/// How the day's orders are sent, and how a developer comes in.
+struct WayIn {
+    key: SecretString,
+    /// The page that signs in once: a secret until then, so that it is only printed.
+    page: String,
 }
 
 fn kek(project: &Project) -> anyhow::Result<KeyEncryptionKey> {
@@ -248,9 +258,10 @@ fn listen(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
     Err(exit::config(format!("{wanted} is taken, and so are the ports after it: give --listen")))
 }
 
-fn what_next(url: &str) -> String {
+fn what_next(url: &str, page: &str) -> String {
     format!(
-        "\nThe console: {url}/console (sign in with the key in .counterfoil/operator.key).\n\
+        "\nThe console, signed in once by this link: {url}{page}\n\
+         (later, or in another browser: {url}/console, with the key in .counterfoil/operator.key)\n\
          \nTry next, in another terminal (the binary is {program}):\n\
          \n  counterfoil orders get A-1001\
          \n  counterfoil trigger PAYMENT.CAPTURE.REFUNDED --order A-1001\

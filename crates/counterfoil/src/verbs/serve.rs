@@ -100,6 +100,7 @@ impl Serve {
             accounts,
             reconcile_every: args.paypal.reconcile_every,
             settings: effective::settings(),
+            ticket: None,
         };
         let mut service = Service::start(parts).await?;
         let supervised = Supervised::ready(&format!("serving on {}", service.address()));

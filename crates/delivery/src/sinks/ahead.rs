@@ -3,6 +3,7 @@
 use database::Database;
 use domain::{Position, ShopId};
 
+use super::shadow;
 use crate::{Bounds, Error, Page, Selection, outbox};
 
 /// So many are read at a time.
@@ -29,6 +30,8 @@ impl Ahead {
         if after >= bounds.head {
             return Ok(None);
         }
-        Ok(Some(outbox::read(&client, &shop, &bounds, after, room.min(READ), &selection).await?))
+        let mut page = outbox::read(&client, &shop, &bounds, after, room.min(READ), &selection).await?;
+        shadow::leave_out(&client, &shop, &mut page).await?;
+        Ok(Some(page))
     }
 }

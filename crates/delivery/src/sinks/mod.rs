@@ -16,6 +16,7 @@ mod pipeline;
 mod publisher;
 mod rabbitmq;
 mod settings;
+mod shadow;
 mod stop;
 mod store;
 mod supervisor;

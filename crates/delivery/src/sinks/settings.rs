@@ -220,7 +220,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Which events it wants: never what was decided in shadow.
+    /// Which events it wants: never what was decided in shadow, nor what was recorded in it.
     ///
     /// # Errors
     /// Its types are none.

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::app::at;
+use crate::methods::at;
 use crate::problem::{Code, Problem};
 use page::{Language, Page};
 

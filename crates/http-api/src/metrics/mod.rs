@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use self::page::Page;
 use self::text::Format;
-use crate::app::{Api, Shared};
+use crate::app::{Api, Build, Shared};
 use crate::problem::Problem;
 
 /// How long it is remembered what the database told.
@@ -31,13 +31,15 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 pub(crate) struct Metrics {
     /// What is counted.
     counted: Registry,
+    /// What runs here.
+    build: Build,
     /// What the database told, and when. Whoever scrapes meanwhile waits for the same.
     told: Mutex<Option<(Instant, Arc<Page>)>>,
 }
 
 impl Metrics {
-    pub(crate) fn new(counted: Registry) -> Self {
-        Self { counted, told: Mutex::default() }
+    pub(crate) fn new(counted: Registry, build: Build) -> Self {
+        Self { counted, build, told: Mutex::default() }
     }
 
     async fn told(&self, api: &Api) -> Result<Arc<Page>, Problem> {
@@ -69,8 +71,9 @@ pub(crate) async fn metrics(api: Shared, request: HttpRequest) -> Result<HttpRes
 /// What this process is now.
 fn now(api: &Api) -> Page {
     let mut page = Page::default();
-    let version = ("version", env!("CARGO_PKG_VERSION").to_owned());
-    let commit = ("commit", option_env!("COUNTERFOIL_REVISION").unwrap_or("unknown").to_owned());
+    let Build { version, commit } = api.metrics.build;
+    let version = ("version", version.to_owned());
+    let commit = ("commit", commit.unwrap_or("unknown").to_owned());
     page.gauge("counterfoil_build_info", "1: what runs here.", [(vec![version, commit], 1_i64.into())]);
     let (size, free, waiting) = api.database.pool_status();
     let sessions = [("open", size), ("free", free), ("waited_for", waiting)];

@@ -20,7 +20,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use crate::app::at;
+use crate::methods::at;
 use operation::Operation;
 use schemas::Schemas;
 

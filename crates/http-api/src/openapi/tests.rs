@@ -6,7 +6,8 @@ use actix_web::App;
 use serde_json::Value;
 
 use super::document;
-use crate::app::{configure, registered};
+use crate::app::configure;
+use crate::methods::registered;
 
 fn described() -> BTreeSet<(String, String)> {
     let document = document();

@@ -1,7 +1,8 @@
 //! The read models as the faces of the service show them.
 //!
 //! Amounts are integers in minor units, named `.._minor`, beside the `currency` they are in. Every row has the
-//! `position` of the fact that changed it last: its ETag. Pages come in the order of the ids; `next` leads on.
+//! `position` of the fact that changed it last: its ETag. Pages come in the order of the ids, those of the newest orders in that of
+//! the log; `next` leads on.
 
 pub mod coupons;
 pub mod dead_letters;

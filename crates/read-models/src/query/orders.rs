@@ -77,6 +77,42 @@ pub async fn list(
     page(&rows, limit)
 }
 
+/// Orders as they came, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// The orders.
+    pub items: Vec<OrderView>,
+    /// Before which position the next page begins; `None`: there are no more, as far back as was looked.
+    pub next: Option<Position>,
+}
+
+/// Orders as they came, the newest first: those that were made before a position, and not before `floor`.
+///
+/// # Errors
+/// The database cannot be had, or a row is of another version.
+pub async fn newest(
+    client: &Client,
+    shop: &ShopId,
+    filter: &OrderFilter,
+    (floor, before): (Position, Position),
+    limit: i64,
+) -> Result<Newest, Error> {
+    let (shop, more) = (shop.as_str(), limit.saturating_add(1));
+    let OrderFilter { state, fulfilment, flag } = filter;
+    let rows = client
+        .query(
+            &sql::read_models::LIST_NEWEST_ORDERS,
+            &[&shop, &before.0, &floor.0, state, fulfilment, flag, &more],
+        )
+        .await?;
+    let fits = rows.len().min(usize::try_from(limit).unwrap_or_default());
+    let last = rows[..fits].last().filter(|_| rows.len() > fits);
+    Ok(Newest {
+        items: rows[..fits].iter().map(view).collect::<Result<_, _>>()?,
+        next: last.map(|row| row.try_get("made_at").map(Position)).transpose()?,
+    })
+}
+
 /// Orders that money is to be paid back for, from behind `after`.
 ///
 /// # Errors
