@@ -43,3 +43,4 @@ pub use counters::{CallbackResult, CommandResult, Counters, FeedMode, Limited};
 pub use downstream::problem as downstream_problem;
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use tls::{Tls, TlsError};
+pub use trace::of as trace_of;
