@@ -134,7 +134,7 @@ pub(crate) async fn append(
     body.entry("id").or_insert_with(|| some_id().into());
     let bytes = Value::Object(body).to_string();
     let read = command::read(kind, &me.shop, Some(subject), bytes.as_bytes(), None);
-    let read = read.map_err(http_api::not_valid)?;
+    let read = read.map_err(http_api::not_valid)?.of_trace(visit.trace);
     let by = By { shop: me.shop.clone(), key_id: me.key_id.clone() };
     let intake = visit.api.intake.clone();
     let accepted = visit.api.run(async move { intake.command(&by, read).await }).await?;

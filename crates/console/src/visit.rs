@@ -13,6 +13,7 @@ use database::{Clock as _, SystemClock};
 use domain::ShopId;
 use http_api::{Api, Code, Problem};
 use secrecy::ExposeSecret as _;
+use trace_context::TraceParent;
 
 use crate::Console;
 use crate::fault::Fault;
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     /// Path and query, to come back to.
     pub(crate) path: String,
     pub(crate) is_secure: bool,
+    /// What it does belongs to this trace.
+    pub(crate) trace: Option<TraceParent>,
 }
 
 /// What a handler is given. Cheap to clone.
@@ -80,7 +83,8 @@ impl Visit {
         };
         let path = page_of(request);
         let look = Look::of(request);
-        Self(Rc::new(Inner { api, console, look, who, path, is_secure }))
+        let trace = http_api::trace_of(request);
+        Self(Rc::new(Inner { api, console, look, who, path, is_secure, trace }))
     }
 
     /// Who has signed in.

@@ -80,6 +80,7 @@ mod traces {
     use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
     use opentelemetry_sdk::Resource;
     use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing::Level;
     use tracing_subscriber::Layer as _;
     use tracing_subscriber::filter::filter_fn;
 
@@ -116,15 +117,19 @@ mod traces {
             .with_resource(resource.build())
             .build();
         let recorded = |metadata: &tracing::Metadata<'_>| {
-            metadata.is_span() && trace_context::RECORDED.contains(&metadata.name())
+            metadata.is_span()
+                && *metadata.level() <= Level::INFO
+                && trace_context::RECORDED.contains(&metadata.name())
         };
+        // Without the hint nothing in the process would be passed over by its level alone.
+        let recorded = filter_fn(recorded).with_max_level_hint(Level::INFO);
         let layer = tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("counterfoil"))
             // Nothing here asks OpenTelemetry which span is the current one.
             .with_context_activation(false)
             .with_location(false)
             .with_threads(false)
-            .with_filter(filter_fn(recorded));
+            .with_filter(recorded);
         Some((layer.boxed(), provider))
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use trace_context::TraceParent;
+use tracing::Instrument as _;
 
 use crate::batcher::{Batcher, Request};
 use crate::fact::Prepared;
@@ -103,7 +104,8 @@ impl Appender {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Appends a fact, or finds that it is known. Answered after COMMIT; dropping the future cancels nothing.
+    /// Appends a fact, or finds that it is known. Answered after COMMIT; dropping the future cancels nothing. It begins a
+    /// trace, where traces are recorded.
     ///
     /// # Errors
     /// [`AppendError`], by what the caller can do. After [`AppendError::Unavailable`] the fact may yet be in the log:
@@ -112,11 +114,28 @@ impl Appender {
         self.append_in(shop, fact, None).await
     }
 
-    /// The same, of a trace, which is kept beside the event.
+    /// The same, of the trace of whoever asks. The append is a span of it, and what follows from the event follows from that:
+    /// its place is kept beside the event, where it is recorded.
     ///
     /// # Errors
     /// As [`Appender::append`].
     pub async fn append_in(
+        &self,
+        shop: &ShopId,
+        fact: NewFact,
+        trace: Option<TraceParent>,
+    ) -> Result<Appended, AppendError> {
+        if trace.is_some_and(|trace| !trace.is_sampled) {
+            return self.enqueue(shop, fact, None).await;
+        }
+        let span = tracing::info_span!(
+            target: trace_context::TARGET, parent: None, "append", %shop, fact = fact.fact.type_name()
+        );
+        let kept = trace_context::follow(&span, trace).filter(|trace| trace.is_sampled);
+        self.enqueue(shop, fact, kept).instrument(span).await
+    }
+
+    async fn enqueue(
         &self,
         shop: &ShopId,
         fact: NewFact,

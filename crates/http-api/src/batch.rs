@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use intake::{By, Command, CommandError, FieldProblem, Intake, InvalidCommand, command};
 use serde_json::json;
 use tokio::time::Instant;
+use trace_context::TraceParent;
 
 use access::Role;
 
@@ -17,7 +18,7 @@ use crate::app::Shared;
 use crate::counters::CommandResult;
 use crate::methods::at;
 use crate::problem::{Code, Problem};
-use crate::{body, commands, request};
+use crate::{body, commands, request, trace};
 
 /// Lines that are appended together.
 const CHUNK: usize = 256;
@@ -75,7 +76,7 @@ async fn stock(
     let by = By { shop: identity.shop, key_id: identity.key_id };
     let epoch = commands::epoch(&api, &by.shop).await?;
     let mut tally = Tally::default();
-    let read = read_lines(&api, &by, &mut payload, &mut tally).await;
+    let read = read_lines(&api, &by, trace::of(&request), &mut payload, &mut tally).await;
     let last = tally.last.map(|position| format!("{epoch}-{position}"));
     let counts = |problem: Problem| {
         problem
@@ -101,6 +102,7 @@ async fn stock(
 async fn read_lines(
     api: &Shared,
     by: &By,
+    trace: Option<TraceParent>,
     payload: &mut web::Payload,
     tally: &mut Tally,
 ) -> Result<(), Problem> {
@@ -118,7 +120,7 @@ async fn read_lines(
             let line = buffer.split_to(at + 1);
             take_line(&by.shop, &line, limits.batch_line, tally, &mut commands);
             if commands.len() == CHUNK {
-                append(api, by, &mut commands, tally).await?;
+                append(api, by, trace, &mut commands, tally).await?;
             }
         }
         if buffer.len() > limits.batch_line {
@@ -129,7 +131,7 @@ async fn read_lines(
         }
     }
     take_line(&by.shop, &buffer, limits.batch_line, tally, &mut commands);
-    append(api, by, &mut commands, tally).await
+    append(api, by, trace, &mut commands, tally).await
 }
 
 fn take_line(
@@ -155,6 +157,7 @@ fn take_line(
 async fn append(
     api: &Shared,
     by: &By,
+    trace: Option<TraceParent>,
     commands: &mut Vec<(usize, Command)>,
     tally: &mut Tally,
 ) -> Result<(), Problem> {
@@ -164,7 +167,7 @@ async fn append(
         .run(async move {
             let each = commands.into_iter().map(|(line, command)| {
                 let (intake, by) = (&intake, &by);
-                async move { (line, append_one(intake, by, command).await) }
+                async move { (line, append_one(intake, by, command.of_trace(trace)).await) }
             });
             join_all(each).await
         })

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::app::{Api, Shared};
 use crate::counters::CommandResult;
 use crate::problem::{Code, Problem};
-use crate::{body, downstream, events, request, views};
+use crate::{body, downstream, events, request, trace, views};
 
 /// How often the checkpoint is read while the relay runs in another process.
 const POLL: Duration = Duration::from_millis(100);
@@ -108,7 +108,8 @@ async fn take(
         subject => subject.map(Value::from),
     };
     let command = command::read(kind, &identity.shop, subject, &body.bytes, idempotency_key.as_deref())
-        .map_err(not_valid)?;
+        .map_err(not_valid)?
+        .of_trace(trace::of(request));
     let key = command.fact.key("");
     let by = By { shop: identity.shop.clone(), key_id: identity.key_id.clone() };
     let intake = api.intake.clone();

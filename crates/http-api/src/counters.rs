@@ -117,10 +117,10 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// A callback was answered after so long; where it belongs to a trace, that is an example of it.
+    /// A callback was answered after so long; where it belongs to a trace that is recorded, that is an example of it.
     pub(crate) fn callback(&self, result: CallbackResult, took: Duration, trace: Option<&TraceParent>) {
         self.callbacks.counters[result as usize].inc();
-        let exemplar = trace.map(|trace| [("trace_id", trace.trace())]);
+        let exemplar = trace.filter(|trace| trace.is_sampled).map(|trace| [("trace_id", trace.trace())]);
         let at = exemplar.is_some().then(SystemTime::now);
         self.answers.observe(took.as_secs_f64(), exemplar, at);
     }

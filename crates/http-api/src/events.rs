@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 use access::Role;
 
 use crate::app::{Api, Shared};
-use crate::commands;
 use crate::methods::at;
 use crate::problem::{Code, Problem};
 use crate::request::{self, Query, invalid};
+use crate::{commands, trace};
 
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(at("/v1/events").get(list).done())
@@ -140,8 +140,9 @@ async fn retranslate(
     let epoch = commands::epoch(&api, &identity.shop).await?;
     let position = commands::position(&api, &identity.shop, &path).await?;
     let (intake, by) = (api.intake.clone(), By { shop: identity.shop, key_id: identity.key_id });
-    let answer =
-        api.run(async move { intake.retranslate(&by, position).await }).await?.map_err(commands::refused)?;
+    let trace = trace::of(&request);
+    let answer = api.run(async move { intake.retranslate(&by, position, trace).await }).await?;
+    let answer = answer.map_err(commands::refused)?;
     Ok(match answer {
         Retranslated::Same { type_name } => {
             HttpResponse::Ok().json(json!({ "changed": false, "was": type_name, "is": type_name }))

@@ -45,3 +45,4 @@ pub use downstream::problem as downstream_problem;
 pub use methods::{Methods, at};
 pub use problem::{Code, PROBLEM_JSON, Problem};
 pub use tls::{Tls, TlsError};
+pub use trace::of as trace_of;

@@ -32,18 +32,15 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     Closing::around(&mut request);
     let id = request_id(&request);
     let api = request.app_data::<Shared>().cloned();
-    // The pattern and not the path: a path names orders and buyers.
-    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    // The pattern and not the path: a path names orders and buyers. It is looked for only where the span is asked for.
     let span = tracing::info_span!(
-        "request", id = %id, method = %request.method(), route = %route, trace_id = tracing::field::Empty
+        "request", id = %id, method = %request.method(),
+        route = %request.match_pattern().as_deref().unwrap_or("unknown"), trace_id = tracing::field::Empty
     );
-    let parent = parent(request.headers());
-    if let Some(parent) = &parent {
-        trace_context::follow(&span, parent);
-    }
-    // The request's own place, where it is recorded here.
-    if let Some(trace) = trace_context::of(&span).or(parent) {
-        span.record("trace_id", trace.trace());
+    if let Some(trace) = trace_context::follow(&span, parent(request.headers())) {
+        if trace.is_sampled {
+            span.record("trace_id", trace.trace());
+        }
         request.extensions_mut().insert(trace);
     }
     let is_secure = request.app_config().secure();
@@ -83,15 +80,16 @@ pub(crate) async fn request<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// The trace that a request belongs to.
-pub(crate) fn of(request: &HttpRequest) -> Option<TraceParent> {
+/// The trace that a request belongs to, recorded or not.
+pub fn of(request: &HttpRequest) -> Option<TraceParent> {
     request.extensions().get().copied()
 }
 
-/// The trace that whoever asks has begun, where it is one and is recorded.
+/// The trace that whoever asks has begun. What is none, or are two, is passed over.
 fn parent(headers: &HeaderMap) -> Option<TraceParent> {
-    let parent: TraceParent = headers.get(&TRACEPARENT)?.to_str().ok()?.parse().ok()?;
-    parent.is_sampled.then_some(parent)
+    let mut all = headers.get_all(&TRACEPARENT);
+    let parent = all.next()?.to_str().ok()?.parse().ok()?;
+    all.next().is_none().then_some(parent)
 }
 
 /// Why the head of a request is longer than anybody needs, or names what cannot be.

@@ -13,7 +13,6 @@ use event_log::{AppendError, Appended, Certificate, Dedupe, NewFact, SealedEvide
 use evidence::{CallbackEvidence, VerifiedBy};
 use paypal::{Authentic, Refused, Translation, TransmissionHeaders};
 use trace_context::TraceParent;
-use tracing::Instrument as _;
 
 use crate::door::as_sealed;
 use crate::postback::{Opinion, Postback};
@@ -62,7 +61,7 @@ pub struct AuthenticCallback {
 }
 
 impl AuthenticCallback {
-    /// It belongs to this trace, which is kept beside its event.
+    /// It belongs to this trace, and what is appended of it.
     #[must_use]
     pub fn of_trace(self, trace: Option<TraceParent>) -> Self {
         Self { trace, ..self }
@@ -262,20 +261,6 @@ impl Intake {
         sealed.map(as_sealed).map_err(|e| CallbackError::Internal(e.to_string()))
     }
 
-    /// Where there is a trace, the append is a span of it, and what follows from the event follows from that.
-    async fn append_in(
-        &self,
-        shop: &Shop,
-        fact: NewFact,
-        trace: Option<TraceParent>,
-    ) -> Result<Appended, AppendError> {
-        let Some(trace) = trace else { return self.0.appender.append(&shop.id, fact).await };
-        let span = tracing::info_span!("append", shop = %shop.id);
-        trace_context::follow(&span, &trace);
-        let kept = trace_context::of(&span).unwrap_or(trace);
-        self.0.appender.append_in(&shop.id, fact, Some(kept)).instrument(span).await
-    }
-
     async fn append_callback(
         &self,
         shop: &Shop,
@@ -285,11 +270,12 @@ impl Intake {
     ) -> Result<Received, CallbackError> {
         let unreadable = matches!(fact.fact, Fact::CallbackUnreadable(_));
         let spare = fact.clone();
-        let (appended, unreadable) = match self.append_in(shop, fact, trace).await {
+        let appender = &self.0.appender;
+        let (appended, unreadable) = match appender.append_in(&shop.id, fact, trace).await {
             Err(AppendError::TooLarge { .. } | AppendError::Invalid(_)) if !unreadable => {
                 let why = "says more than an entry can hold".to_owned();
                 let fact = Fact::CallbackUnreadable(Unreadable { paypal_type, why });
-                (self.append_in(shop, NewFact { fact, ..spare }, trace).await, true)
+                (appender.append_in(&shop.id, NewFact { fact, ..spare }, trace).await, true)
             }
             appended => (appended, unreadable),
         };

@@ -7,6 +7,7 @@ use domain::{Position, ShopId};
 use event_log::{AppendError, Appended, Appender, Dedupe, Guard, NewFact, Operator, SealedEvidence};
 use evidence::Vault;
 use paypal::{Certificates, TrustAnchors};
+use trace_context::TraceParent;
 use uuid::Uuid;
 
 use crate::command::{self, Command};
@@ -126,16 +127,13 @@ impl Intake {
     /// # Errors
     /// [`CommandError`], by what the caller can do.
     pub async fn command(&self, by: &By, command: Command) -> Result<Accepted, CommandError> {
-        let Command { fact, id, reason } = command;
+        let Command { fact, id, reason, trace } = command;
         let content_sha256 =
             command::content_sha256(&fact).map_err(|e| CommandError::Internal(e.to_string()))?;
         let evidence = self.seal_reason(&by.shop, reason.as_deref())?;
         let dedupe = Dedupe::Command { id, content_sha256 };
-        self.append_command(
-            &by.shop,
-            NewFact { fact, by: by.key_id.clone(), dedupe, evidence, certificate: None },
-        )
-        .await
+        let fact = NewFact { fact, by: by.key_id.clone(), dedupe, evidence, certificate: None };
+        self.append_command(&by.shop, fact, trace).await
     }
 
     /// Who does something to what stands beside the log, with why, sealed.
@@ -160,8 +158,9 @@ impl Intake {
         &self,
         shop: &ShopId,
         fact: NewFact,
+        trace: Option<TraceParent>,
     ) -> Result<Accepted, CommandError> {
-        match self.0.appender.append(shop, fact).await {
+        match self.0.appender.append_in(shop, fact, trace).await {
             Ok(Appended::New { position, id }) => Ok(Accepted { position, id, known: false }),
             Ok(Appended::Known { position } | Appended::Revised { position, .. }) => {
                 self.known(shop, position).await

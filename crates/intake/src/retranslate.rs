@@ -3,6 +3,7 @@
 use domain::{Fact, Position, Retranslation, Source};
 use event_log::{Dedupe, NewFact};
 use evidence::CallbackEvidence;
+use trace_context::TraceParent;
 
 use crate::command::content_sha256;
 use crate::door::unavailable;
@@ -31,11 +32,16 @@ pub enum Retranslated {
 
 impl Intake {
     /// Opens the evidence of the callback at a position, translates it again, and appends `callback.retranslated` when
-    /// the fact is another one now.
+    /// the fact is another one now, of the trace of whoever asks.
     ///
     /// # Errors
     /// [`CommandError::NotFound`] where no callback stands, or its evidence was destroyed.
-    pub async fn retranslate(&self, by: &By, of: Position) -> Result<Retranslated, CommandError> {
+    pub async fn retranslate(
+        &self,
+        by: &By,
+        of: Position,
+        trace: Option<TraceParent>,
+    ) -> Result<Retranslated, CommandError> {
         let shop = self.shop(&by.shop).await.map_err(|e| match &*e {
             ShopError::Unknown => CommandError::NotFound("there is no such shop".into()),
             _ => unavailable(e),
@@ -63,7 +69,7 @@ impl Intake {
         if was.as_ref() == Some(&fact) {
             return Ok(Retranslated::Same { type_name: event.type_name.clone() });
         }
-        self.append_retranslation(by, of, event.type_name.clone(), &fact).await
+        self.append_retranslation(by, of, event.type_name.clone(), &fact, trace).await
     }
 
     async fn append_retranslation(
@@ -72,6 +78,7 @@ impl Intake {
         of: Position,
         was: String,
         fact: &Fact,
+        trace: Option<TraceParent>,
     ) -> Result<Retranslated, CommandError> {
         let json = |e: serde_json::Error| CommandError::Internal(e.to_string());
         let is = fact.type_name().to_owned();
@@ -83,7 +90,7 @@ impl Intake {
         let content_sha256 = content_sha256(&fact).map_err(json)?;
         let dedupe = Dedupe::Command { id, content_sha256 };
         let fact = NewFact { fact, by: by.key_id.clone(), dedupe, evidence: None, certificate: None };
-        let accepted = self.append_command(&by.shop, fact).await?;
+        let accepted = self.append_command(&by.shop, fact, trace).await?;
         Ok(Retranslated::Other { position: accepted.position, known: accepted.known, was, is })
     }
 }

@@ -109,7 +109,7 @@ impl Reconciler {
         // Once for each time that it awaits this.
         let id = format!("{id}/{}", awaiting.position);
         let by = By { shop: shop.id.clone(), key_id: CONSUMER.to_owned() };
-        match self.intake.command(&by, Command { fact, id, reason: None }).await {
+        match self.intake.command(&by, Command { fact, id, reason: None, trace: None }).await {
             // Another instance has asked at the same time: what it was told stands.
             Ok(_) | Err(intake::CommandError::Conflict { .. }) => Ok(true),
             Err(error) => Err(error.into()),

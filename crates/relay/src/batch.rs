@@ -51,14 +51,15 @@ impl<G: Ground, R: Reader> Batch<'_, G, R> {
         let (mut to, mut decided) = (self.to, 0);
         for (index, fact) in self.facts.iter().enumerate() {
             let Some(answered) = self.decide_one(state, fact, index == 0).await? else { break };
-            // Most of what it takes is to come: the span goes on until all of it is written.
-            let span = fact.trace.as_ref().map(|trace| {
-                let span = tracing::info_span!(parent: None, "decide", position = %fact.received.position);
-                trace_context::follow(&span, trace);
-                span
-            });
-            let trace = span.as_ref().and_then(trace_context::of).or(fact.trace);
-            spans.extend(span);
+            let mut trace = fact.trace;
+            if trace.is_some() {
+                // Most of what it takes is to come: the span goes on until all of it is written.
+                let span = tracing::info_span!(
+                    target: trace_context::TARGET, parent: None, "decide", position = %fact.received.position
+                );
+                trace = trace_context::follow(&span, trace);
+                spans.push(span);
+            }
             outcomes.extend((0_u32..).zip(answered).map(|(n, outcome)| NewOutcome {
                 outcome,
                 cause: fact.received.position,

@@ -6,5 +6,5 @@
 mod span;
 mod traceparent;
 
-pub use span::{RECORDED, follow, of};
+pub use span::{RECORDED, TARGET, follow};
 pub use traceparent::{Invalid, TraceParent};

@@ -21,14 +21,17 @@ impl<'a> Hops<'a> {
     pub(crate) fn begin(shop: &ShopId, sink: &str, messages: &'a [Arc<Message>]) -> Self {
         let (mut hops, mut spans) = (Cow::Borrowed(messages), Vec::new());
         for (place, message) in messages.iter().enumerate() {
-            let Some(trace) = &message.trace else { continue };
+            if message.trace.is_none() {
+                continue;
+            }
             let span = tracing::info_span!(
-                parent: None, "deliver", %shop, sink, position = %message.position,
-                result = tracing::field::Empty
+                target: trace_context::TARGET, parent: None, "deliver", %shop, sink,
+                position = %message.position, result = tracing::field::Empty
             );
-            trace_context::follow(&span, trace);
-            if let Some(hop) = trace_context::of(&span) {
-                hops.to_mut()[place] = Arc::new(Message { hop: Some(hop), ..Message::clone(message) });
+            let hop = trace_context::follow(&span, message.trace);
+            // Where it is not recorded, whoever takes the message follows from the event itself.
+            if hop != message.trace {
+                hops.to_mut()[place] = Arc::new(Message { hop, ..Message::clone(message) });
                 spans.push((place, span));
             }
         }

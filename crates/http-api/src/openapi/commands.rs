@@ -66,6 +66,7 @@ fn submits(operation: Operation, kind: CommandKind, taken: &Value) -> Operation 
         .json(command::body(kind, is_named_by_path))
         .header("Idempotency-Key", command::id(), "The command's id, in place of the body's.")
         .waits()
+        .traced()
         .answer(202, "It is in the log.", Some(taken.clone()))
         .answer(200, "It is in the log and decided: with what came of it.", Some(taken.clone()))
         .fails(&[Code::CommandConflict]);
@@ -97,6 +98,7 @@ fn batch() -> Operation {
         .by(&[Role::Shop])
         .body("application/x-ndjson", lines)
         .waits()
+        .traced()
         .answer(200, "Every line is in the log.", Some(answer))
         .fails(&[Code::BatchIncomplete])
 }
@@ -119,6 +121,7 @@ fn retranslate() -> Operation {
     };
     post("/v1/events/{position}/retranslate", "retranslate", "Reads a callback again, as this version would.")
         .by(&[Role::Operator])
+        .traced()
         .answer(200, "It reads the same.", Some(answer(false)))
         .answer(202, "It reads otherwise: a new fact is in the log.", Some(answer(true)))
         .fails(&[Code::InvalidQuery, Code::EpochChanged, Code::InvalidCommand, Code::CommandConflict])

@@ -116,6 +116,15 @@ impl Operation {
         self.header("Prefer", schema, "`wait=5`: waits so many seconds, at most 30, for what comes of it.")
     }
 
+    /// It belongs to the trace of whoever asks.
+    pub(super) fn traced(self) -> Self {
+        let schema = json!({
+            "type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}",
+        });
+        let said = "The trace that it is a part of (W3C Trace Context); another text is passed over.";
+        self.header("traceparent", schema, said)
+    }
+
     /// It heeds `If-None-Match`.
     pub(super) fn conditional(self) -> Self {
         self.header("If-None-Match", json!({ "type": "string" }), "The ETag of what is known.").answer(

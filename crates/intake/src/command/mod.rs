@@ -11,6 +11,7 @@ mod tests;
 use aws_lc_rs::digest;
 use domain::{Fact, Reason, ShopId};
 use serde_json::{Map, Value};
+use trace_context::TraceParent;
 
 use crate::json::{self, FieldProblem, Problems};
 use shape::Field;
@@ -108,6 +109,16 @@ pub struct Command {
     pub id: String,
     /// Why, in free text: sealed as evidence, for people write names into it.
     pub reason: Option<String>,
+    /// The trace that it belongs to; without one it begins its own.
+    pub trace: Option<TraceParent>,
+}
+
+impl Command {
+    /// It belongs to this trace, and what is appended of it.
+    #[must_use]
+    pub fn of_trace(self, trace: Option<TraceParent>) -> Self {
+        Self { trace, ..self }
+    }
 }
 
 /// Why a body is no command.
@@ -188,9 +199,11 @@ fn read_value(
     match (fact, id) {
         // The timer's redrives have ids of their own, and an operator's must not be taken for one of them.
         (Some(fact), Some(id)) if problems.none() && kind == CommandKind::Redrive => {
-            Ok(Command { fact, id: format!("hand:{id}"), reason: taken.reason })
+            Ok(Command { fact, id: format!("hand:{id}"), reason: taken.reason, trace: None })
         }
-        (Some(fact), Some(id)) if problems.none() => Ok(Command { fact, id, reason: taken.reason }),
+        (Some(fact), Some(id)) if problems.none() => {
+            Ok(Command { fact, id, reason: taken.reason, trace: None })
+        }
         _ => Err(InvalidCommand::Fields(problems.into_vec())),
     }
 }
