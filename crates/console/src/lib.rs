@@ -8,6 +8,8 @@
 //! with its reason, `act::command` appends what it means. Whatever goes wrong is a `Fault`, and a page of its own. Each text
 //! stands in `i18n`, and what events, reasons and states are called in `types`: in both languages, or it does not build.
 //!
+//! What takes long (a verification, a replay, a bundle) is one of the `jobs`: begun by a form, watched on its page.
+//!
 //! Never: SQL, a decision, or what came from outside without being escaped.
 
 mod account;
@@ -15,6 +17,7 @@ mod act;
 mod advice;
 mod around;
 mod assets;
+mod bundles;
 mod changes;
 mod csrf;
 mod dead_letters;
@@ -24,6 +27,7 @@ mod fault;
 mod find;
 mod goods;
 mod i18n;
+mod jobs;
 mod layout;
 mod log;
 mod look;
@@ -41,6 +45,7 @@ mod undelivered;
 mod verifying;
 mod visit;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
@@ -48,8 +53,9 @@ use actix_web::web;
 use evidence::Vault;
 use http_api::Routes;
 
+use bundles::Place;
+use jobs::Jobs;
 pub use settings::Setting;
-use verifying::Verifications;
 
 /// Where the console stands.
 pub const PATH: &str = "/console";
@@ -60,14 +66,16 @@ pub(crate) struct Console {
     pub(crate) vault: Vault,
     /// The settings in force.
     pub(crate) settings: Vec<Setting>,
-    /// What was verified.
-    pub(crate) verifications: Verifications,
+    /// What takes long.
+    pub(crate) jobs: Jobs,
+    /// Where bundles are written.
+    pub(crate) place: Place,
 }
 
-/// The console's routes, to stand beside the API's.
+/// The console's routes, to stand beside the API's. What is written for a while is below the folder of the service's state.
 #[must_use]
-pub fn routes(vault: Vault, settings: Vec<Setting>) -> Routes {
-    let console = Arc::new(Console { vault, settings, verifications: Verifications::default() });
+pub fn routes(vault: Vault, settings: Vec<Setting>, state: Option<&Path>) -> Routes {
+    let console = Arc::new(Console { vault, settings, jobs: Jobs::default(), place: Place::below(state) });
     Arc::new(move |cfg: &mut web::ServiceConfig| {
         let console = Arc::clone(&console);
         let pages = web::scope(PATH)

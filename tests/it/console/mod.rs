@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::served::{SHOP, Served, placement};
 
 mod acts;
+pub(crate) mod audits;
 
 /// A browser: it keeps cookies, and follows nothing by itself.
 struct Browser<'s> {
