@@ -150,7 +150,7 @@ pub(crate) async fn begin(
 /// A position, as the API writes it too, or a time.
 fn point(w: Words, text: Option<&str>, else_: Point) -> Result<Point, Fault> {
     let Some(text) = text else { return Ok(else_) };
-    let digits = text.split_once('-').filter(|(epoch, _)| epoch.bytes().all(|b| b.is_ascii_digit()));
+    let digits = text.split_once('-').filter(|(epoch, _)| number(Some(epoch)).is_some());
     if let Some(position) = number(Some(digits.map_or(text, |(_, position)| position))) {
         return Ok(Point::Position(Position(position)));
     }
