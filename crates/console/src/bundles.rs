@@ -13,9 +13,11 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use audit::bundle::{BundleRequest, archive, range, write};
 use audit::tree::Error as TreeError;
-use audit::{Error, Point};
-use domain::{Key, Position};
-use event_log::NoteType;
+use audit::{Error, Point, Progress};
+use database::Database;
+use domain::{Key, Position, ShopId};
+use event_log::{NoteType, Operator};
+use evidence::Vault;
 use futures_util::{Stream, stream};
 use http_api::{Code, Problem};
 use serde_json::json;
@@ -108,43 +110,61 @@ pub(crate) async fn begin(
     let found = visit.api.run(async move { range(&log, &of, from, to).await }).await?;
     let [from, to] = within(w, found.map_err(|error| refused(w, error))?)?;
     let vault = form.fields.get("keys").is_some().then(|| visit.console.vault.clone());
-    let mut arguments = format!("evidence --from {from} --to {to}");
-    if vault.is_none() {
-        arguments.push_str(" --keep-sealed");
-    }
-    let request = BundleRequest {
-        from: Point::Position(from),
-        to: Point::Position(to),
-        arguments: arguments.split(' ').map(str::to_owned).collect(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
     let place = visit.console.place.clone();
+    let asked = Asked { shop, range: [from, to], vault, operator };
     jobs::begin(&visit, Kind::Bundle, |progress| async move {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let scratch = place.scratch().map_err(|error| text(&error))?;
+        asked.made(&database, &place, &progress).await.map_err(|error| error.to_string())
+    })
+}
+
+/// What is to be handed over, by whom and why.
+struct Asked {
+    shop: ShopId,
+    range: [Position; 2],
+    /// Opens the keys, where they are to be handed over.
+    vault: Option<Vault>,
+    operator: Operator,
+}
+
+impl Asked {
+    /// Writes it, packs it, and notes it in the log; then it may be fetched.
+    async fn made(
+        self,
+        database: &Database,
+        place: &Place,
+        progress: &Progress,
+    ) -> Result<Found, Box<dyn std::error::Error + Send + Sync>> {
+        let Self { shop, range: [from, to], vault, operator } = self;
+        let mut arguments = format!("evidence --from {from} --to {to}");
+        if vault.is_none() {
+            arguments.push_str(" --keep-sealed");
+        }
+        let request = BundleRequest {
+            from: Point::Position(from),
+            to: Point::Position(to),
+            arguments: arguments.split(' ').map(str::to_owned).collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let scratch = place.scratch()?;
         let folder = scratch.dir.path().join("bundle");
-        let written = write(&database, &shop, &folder, request, vault.as_ref(), &progress).await;
-        let report = written.map_err(|error| text(&error))?;
-        let (name, file) =
-            (format!("{shop}-evidence-{from}-{to}"), place.file().map_err(|error| text(&error))?);
-        let kept = file.try_clone().map_err(|error| text(&error))?;
-        let archived = archive(&folder, &name, file, &progress).await.map_err(|error| text(&error))?;
+        let report = write(database, &shop, &folder, request, vault.as_ref(), progress).await?;
+        let (name, file) = (format!("{shop}-evidence-{from}-{to}"), place.file()?);
+        let archived = archive(&folder, &name, file.try_clone()?, progress).await?;
         drop(scratch);
         let data = json!({
-            "bodies": report.bodies, "from": from, "keys": report.keys, "size": report.size, "to": to,
-            "manifest_sha256": archived.manifest_sha256,
+            "bodies": report.bodies, "from": from, "keys": report.keys,
+            "manifest_sha256": archived.manifest_sha256, "size": report.size, "to": to,
         });
         let (kind, key) = (NoteType::EvidenceHandedOver, Key::Shop(shop.clone()));
-        operator.note(&database, &shop, kind, key, data).await.map_err(|error| text(&error))?;
-        let archive = Archive { name: format!("{name}.zip"), bytes: archived.bytes, file: kept };
+        operator.note(database, &shop, kind, key, data).await?;
         Ok(Found {
             holds: true,
             says: Words::bundle_made,
             figures: vec![report.size, report.bodies, report.keys, archived.bytes.div_ceil(1024)],
             findings: Vec::new(),
-            archive: Some(Arc::new(archive)),
+            archive: Some(Arc::new(Archive { name: format!("{name}.zip"), bytes: archived.bytes, file })),
         })
-    })
+    }
 }
 
 /// A position, as the API writes it too, or a time.

@@ -391,7 +391,7 @@ words! {
     bundle_all: "everything published", "全部已发布内容";
     bundle_keys: "Hand the keys over too: whoever has the bundle can then read what PayPal sent.", "同时移交密钥：持有证据包的人即可阅读 PayPal 发送的内容。";
     bundle_now: "Make the bundle", "制作证据包";
-    bundle_made: "Ready: the log of {} events, {} pieces of evidence, {} keys; {} KiB. That you have it stands in the log.", "已就绪：含 {} 个事件的日志、{} 份证据、{} 个密钥；{} KiB。移交已记入日志。";
+    bundle_made: "Ready: the log of {} events, {} pieces of evidence, {} keys; {} KiB. Who has it stands in the log.", "已就绪：含 {} 个事件的日志、{} 份证据、{} 个密钥；{} KiB。移交已记入日志。";
     bundle_kept: "It is kept for an hour at this instance of the service, for you alone.", "仅为您在本服务实例上保留一小时。";
     bundle_gone: "No bundle of yours is kept at this instance of the service: it was fetched from another one, its hour is over, or the service was started anew. Make it again on the audit page.", "本服务实例上没有为您保留的证据包：它在其他实例上、保留时间已过，或服务已重新启动。请在审计页面重新制作。";
     bundle_too_long: "A bundle of the evidence of more than {} events is made from the command line: counterfoil evidence. Or choose a shorter range.", "超过 {} 个事件的证据请在命令行中制作：counterfoil evidence；或缩小范围。";

@@ -213,9 +213,9 @@ async fn one_audit_is_under_way_at_a_time_and_a_log_that_is_too_long_is_left_to_
     let token = browser.get("/console").await.hidden("token");
     let why = [("token", token.as_str()), ("reason", "the auditor comes")];
     // What is compared last cannot be read.
-    let mut superuser = served.test_superuser().await;
-    let held = superuser.transaction().await.unwrap();
-    held.batch_execute("LOCK TABLE counterfoil.coupons IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let superuser = served.test_superuser().await;
+    let hold = "BEGIN; LOCK TABLE counterfoil.coupons IN ACCESS EXCLUSIVE MODE";
+    superuser.batch_execute(hold).await.unwrap();
     assert_eq!(browser.post("/console/log/verify", &why).await.status, 303);
     let page = browser.get("/console/log").await;
     assert!(told(&page, "verify").contains("<progress") && !page.has("id=\"verify-form\""), "{}", page.text);
@@ -223,7 +223,7 @@ async fn one_audit_is_under_way_at_a_time_and_a_log_that_is_too_long_is_left_to_
         let page = browser.post(&format!("/console/log/{id}"), &why).await;
         assert!(page.status == 422 && page.has("under way"), "{id}: {}", page.text);
     }
-    held.rollback().await.unwrap();
+    superuser.batch_execute("ROLLBACK").await.unwrap();
     let says = ended(&mut browser, "verify").await;
     assert!(says.starts_with("<p>All of it holds"), "{says}");
 
