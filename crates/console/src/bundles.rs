@@ -60,7 +60,7 @@ struct Scratch {
 }
 
 impl Place {
-    /// Below the service's own folder; without one, where the system has what is temporary.
+    /// Below the service's own folder; without one, where the system has what is temporary, and clears it away itself.
     pub(crate) fn below(state: Option<&Path>) -> Self {
         let Some(state) = state else { return Self(std::env::temp_dir()) };
         let place = Self(state.join("bundles"));
