@@ -12,11 +12,13 @@ const DESK = { viewport: { width: 1280, height: 800 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true };
 const EN = {
   locale: "en-US", tag: "en", signIn: "Sign in", overview: "Overview", refused: "Not enough stock",
-  resolved: "Resolved.", paid: "paid", redriven: "Tried again.", holds: "All of it holds", proven: "It is in the log",
+  resolved: "Resolved.", paid: "paid", redriven: "Tried again.", proven: "It is in the log",
+  done: { verify: "All of it holds", replay: "As it was recorded", evidence: "Ready:" },
 };
 const ZH = {
   locale: "zh-CN", tag: "zh-CN", signIn: "登录", overview: "总览", refused: "库存不足",
-  resolved: "已处理", paid: "已付款", redriven: "已重试", holds: "全部成立", proven: "它在日志中",
+  resolved: "已处理", paid: "已付款", redriven: "已重试", proven: "它在日志中",
+  done: { verify: "全部成立", replay: "与记录一致", evidence: "已就绪" },
 };
 // Each language, with a script and without, on a desk and on a phone: every two of them meet.
 const TELLINGS = [
@@ -194,13 +196,20 @@ const STORIES = {
     await page.mouse.move(0, 0);
     await sees(page, "#rows tr", second.order);
   },
-  "verify the log": ({ page, words, script }) => alone(async () => {
+  "verify the log, replay it, and take its evidence home": ({ page, words, script, number }) => alone(async () => {
     await goesTo(page, "/console/log");
-    await page.locator("#verify-now").click();
-    await page.locator("#verification").waitFor();
-    // A script looks again by itself.
-    while (!script && (await page.locator("#verification progress").count())) await page.reload();
-    await sees(page, "#verification", words.holds);
+    for (const id of ["verify", "replay", "evidence"]) {
+      if (id === "evidence" && number % 2) await page.locator("#evidence-keys").check();
+      await page.locator(`#${id}-reason`).fill(`an audit, ${number}`);
+      await page.locator(`#${id}-form button`).click();
+      await page.locator(`#${id}-job`).waitFor();
+      // A script looks again by itself.
+      while (!script && (await page.locator(`#${id}-job progress`).count())) await page.reload();
+      await sees(page, `#${id}-job`, words.done[id]);
+    }
+    await fits(page);
+    const download = await downloads(page, "#evidence-job a[download]");
+    await download.saveAs(join(told.bundles, `${number}.zip`));
   }),
   "take the checkpoint and a proof home": async ({ page }) => {
     if (!(await downloaded(page, "#published a[download]")).includes("— ")) fail("the checkpoint is not signed");
@@ -217,16 +226,20 @@ const STORIES = {
   },
 };
 
-// The service makes one verification at a time, and the tellings run side by side.
-let verifying = Promise.resolve();
+// The service does one such thing at a time, and the tellings run side by side.
+let last = Promise.resolve();
 function alone(happens) {
-  verifying = verifying.then(happens);
-  return verifying;
+  last = last.then(happens);
+  return last;
+}
+
+async function downloads(page, selector) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).click()]);
+  return download;
 }
 
 async function downloaded(page, selector) {
-  const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).click()]);
-  return readFileSync(await download.path(), "utf8");
+  return readFileSync(await (await downloads(page, selector)).path(), "utf8");
 }
 
 // As PayPal does it, from elsewhere.

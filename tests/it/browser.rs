@@ -15,6 +15,7 @@ use test_support::{foreign, wait_until};
 use tokio::io::AsyncWriteExt;
 
 use crate::binary::{TempDir, profile_dir, said};
+use crate::console::audits::Unpacked;
 use crate::led_shop::DEADLINE;
 use crate::served::{SHOP, Served, placement};
 use crate::soundness::assert_sound;
@@ -38,6 +39,7 @@ async fn an_operator_does_their_work_in_a_browser_in_both_languages_and_every_pa
     told["chromium"] = json!(chromium);
     told["modules"] = json!(modules);
     told["screenshots"] = json!(screenshots());
+    told["bundles"] = json!(folder.path());
 
     let output = tell(&told).await;
     assert!(output.status.success(), "{}", said(&output));
@@ -45,7 +47,9 @@ async fn an_operator_does_their_work_in_a_browser_in_both_languages_and_every_pa
     // Whatever was done by a page stands in the log, in the name of who did it, as often as it was done.
     served.settled().await;
     let by = served.identity(&served.operator_key).await.key_id;
-    for type_name in ["payment.resolved", "event.redriven"] {
+    let types =
+        ["payment.resolved", "event.redriven", "log.verified", "log.replayed", "evidence.handed_over"];
+    for type_name in types {
         let path = format!("/v1/events?type={type_name}&limit=1000");
         let (_, page) = served.get(&path, &served.viewer_key).await;
         let events = page["data"].as_array().unwrap().iter();
@@ -53,12 +57,19 @@ async fn an_operator_does_their_work_in_a_browser_in_both_languages_and_every_pa
         let done = events.filter(|event| event["by"] == by.as_str()).count();
         assert_eq!(done, TELLINGS, "{type_name}: {page}");
     }
+    // What was fetched is what an auditor unpacks, and verifies without the service.
+    for number in 0..TELLINGS {
+        let zip = std::fs::read(folder.path().join(format!("{number}.zip"))).unwrap();
+        let verified = Unpacked::new(&zip).holds(&served, "verify");
+        let opened = verified["evidence"]["opened"].as_u64().unwrap();
+        assert_eq!(opened > 0, number % 2 == 1, "the keys were asked for by every other one: {verified}");
+    }
     growing.stop().await;
     assert_sound(&served.owner(), &shop()).await;
     served.stop().await;
 }
 
-fn shop() -> ShopId {
+pub(crate) fn shop() -> ShopId {
     ShopId::parse(SHOP).unwrap()
 }
 
@@ -68,7 +79,7 @@ fn screenshots() -> PathBuf {
 }
 
 /// Signs the log, so that events have proofs.
-fn grow(served: &Served, folder: &Path) -> Growing {
+pub(crate) fn grow(served: &Served, folder: &Path) -> Growing {
     let key_file = folder.join("log.pem");
     std::fs::write(&key_file, LogKeys::generate().unwrap().to_pem().expose_secret()).unwrap();
     let options = Options {
@@ -82,7 +93,7 @@ fn grow(served: &Served, folder: &Path) -> Growing {
 }
 
 /// Waits until all that is in the log is under a checkpoint.
-async fn published(served: &Served) {
+pub(crate) async fn published(served: &Served) {
     let trees = Trees::new(served.database.clone());
     let done = wait_until(DEADLINE, async || {
         let (head, published) = (served.events().await, trees.published(&shop()).await.unwrap());

@@ -195,9 +195,13 @@ impl Served {
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server =
-            http_api::server_with(api, listener, None, console::routes(vault.clone(), Vec::new(), None))
-                .unwrap();
+        let server = http_api::server_with(
+            api,
+            listener,
+            None,
+            console::routes(vault.clone(), Vec::new(), None, None),
+        )
+        .unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().unwrap();

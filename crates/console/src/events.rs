@@ -101,7 +101,7 @@ pub(crate) fn key_of(text: &str) -> Option<Key> {
 }
 
 /// A time of a form: RFC 3339, where seconds and the zone may be left out.
-fn time_of(text: &str) -> Option<Timestamp> {
+pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     let zoned = text.ends_with('Z') || text.get(10..).is_some_and(|rest| rest.contains(['+', '-']));
     let text = if zoned { text.to_owned() } else { format!("{text}Z") };
     let text = if text.len() == "2026-11-26Z".len() { text.replace('Z', "T00:00Z") } else { text };

@@ -8,6 +8,8 @@
 //! with its reason, `act::command` appends what it means. Whatever goes wrong is a `Fault`, and a page of its own. Each text
 //! stands in `i18n`, and what events, reasons and states are called in `types`: in both languages, or it does not build.
 //!
+//! What takes long (a verification, a replay, a bundle) is one of the `jobs`: begun by a form, watched on its page.
+//!
 //! Never: SQL, a decision, or what came from outside without being escaped.
 
 mod account;
@@ -15,6 +17,7 @@ mod act;
 mod advice;
 mod around;
 mod assets;
+mod bundles;
 mod changes;
 mod csrf;
 mod dead_letters;
@@ -24,6 +27,7 @@ mod fault;
 mod find;
 mod goods;
 mod i18n;
+mod jobs;
 mod layout;
 mod log;
 mod look;
@@ -44,6 +48,7 @@ mod undelivered;
 mod verifying;
 mod visit;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
@@ -51,10 +56,11 @@ use actix_web::web;
 use evidence::Vault;
 use http_api::Routes;
 
+use bundles::Place;
+use jobs::Jobs;
 pub use settings::Setting;
 pub use ticket::Ticket;
 use today::Days;
-use verifying::Verifications;
 
 /// Where the console stands.
 pub const PATH: &str = "/console";
@@ -65,19 +71,22 @@ pub(crate) struct Console {
     pub(crate) vault: Vault,
     /// The settings in force.
     pub(crate) settings: Vec<Setting>,
-    /// What was verified.
-    pub(crate) verifications: Verifications,
     /// What was counted.
     pub(crate) days: Days,
+    /// What takes long.
+    pub(crate) jobs: Jobs,
+    /// Where bundles are written.
+    pub(crate) place: Place,
     /// Signs in once, in development only.
     pub(crate) ticket: Option<Ticket>,
 }
 
-/// The console's routes, to stand beside the API's. A ticket is for development alone.
+/// The console's routes, to stand beside the API's. What is written for a while is below the folder of the service's state; a
+/// ticket is for development alone.
 #[must_use]
-pub fn routes(vault: Vault, settings: Vec<Setting>, ticket: Option<Ticket>) -> Routes {
-    let (verifications, days) = (Verifications::default(), Days::default());
-    let console = Arc::new(Console { vault, settings, verifications, days, ticket });
+pub fn routes(vault: Vault, settings: Vec<Setting>, state: Option<&Path>, ticket: Option<Ticket>) -> Routes {
+    let (days, jobs, place) = (Days::default(), Jobs::default(), Place::below(state));
+    let console = Arc::new(Console { vault, settings, days, jobs, place, ticket });
     Arc::new(move |cfg: &mut web::ServiceConfig| {
         let console = Arc::clone(&console);
         let with_ticket = console.ticket.is_some();

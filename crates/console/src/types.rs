@@ -73,6 +73,9 @@ table! {
     "api_key.changed" => "An API key was changed", "API 密钥已更改";
     "webhook.changed" => "Webhook ids were changed", "Webhook 编号已更改";
     "evidence.opened" => "Evidence was opened", "证据被打开";
+    "evidence.handed_over" => "Evidence was handed over", "证据已移交";
+    "log.verified" => "The log was verified", "日志已验证";
+    "log.replayed" => "The log was decided again", "日志已重放";
 }
 
 table! {
@@ -250,6 +253,19 @@ table! {
     "signature" => "It signed these bytes, for our webhook id", "签名与内容及 Webhook 编号相符";
 }
 
+table! {
+    /// A step of something that takes long.
+    step, STEPS:
+    "events and evidence" => "Comparing events and evidence", "核对事件与证据";
+    "deciding again" => "Deciding again", "重新决定";
+    "comparing the read models" => "Comparing the read models", "比对读模型";
+    "writing the tree" => "Writing the tree", "写出默克尔树";
+    "exporting" => "Writing entries", "写出条目";
+    "writing the read models" => "Writing the read models", "写出读模型";
+    "writing evidence" => "Writing evidence", "写出证据";
+    "packing" => "Packing", "打包";
+}
+
 /// How much a word or a type wants to be looked at: `good`, `bad`, `warn`, or nothing in particular.
 pub(crate) fn tone(name: &str) -> &'static str {
     match name {
@@ -331,6 +347,7 @@ mod tests {
             (REASONS, reason),
             (WORDS, word),
             (CHECKS, check),
+            (STEPS, step),
         ] {
             for name in all {
                 let text = find(name).unwrap();

@@ -116,7 +116,7 @@ impl Service {
         let Parts { digest_every, state_dir, signing, log_dir, witnesses, accounts, reconcile_every, .. } =
             parts;
         let Parts { tls, limits, settings, ticket, .. } = parts;
-        let pages = console::routes(vault.clone(), settings, ticket);
+        let pages = console::routes(vault.clone(), settings, state_dir.as_deref(), ticket);
         database.check().await?;
         let address = listener.local_addr()?;
         let witnessing = witnessing(&database, &witnesses, signing.as_ref(), log_dir.clone())?;

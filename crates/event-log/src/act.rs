@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::note::append_note;
-use crate::{Error, Guard, NewNote, NoteType, SealedEvidence};
+use crate::note::{append_note, record_note};
+use crate::{Error, Guard, NewNote, NoteType, NotedAt, SealedEvidence};
 
 /// Who does something, and why.
 #[derive(Clone, Debug)]
@@ -34,6 +34,28 @@ impl Operator {
     #[must_use]
     pub fn unnoted(self) -> Self {
         Self { guard: None, ..self }
+    }
+}
+
+impl Operator {
+    /// Notes what was done without a statement: what was read, or looked at.
+    ///
+    /// # Errors
+    /// As [`record_note`], and where nothing may be noted.
+    pub async fn note(
+        &self,
+        database: &Database,
+        shop: &ShopId,
+        kind: NoteType,
+        key: Key,
+        data: Value,
+    ) -> Result<NotedAt, Error> {
+        let Some(guard) = &self.guard else {
+            return Err(Error::Note("it is not known whether the log is the one that it was".to_owned()));
+        };
+        let Self { by, reason, .. } = self.clone();
+        let note = NewNote { kind, key, by, id: some_id()?, data, evidence: reason };
+        record_note(guard, database, shop, note).await
     }
 }
 

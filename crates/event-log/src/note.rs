@@ -61,6 +61,12 @@ notes! {
     WebhookChanged = "webhook.changed";
     /// An operator has opened a piece of evidence, to read it.
     EvidenceOpened = "evidence.opened";
+    /// An operator has made an evidence bundle, to be handed over.
+    EvidenceHandedOver = "evidence.handed_over";
+    /// An operator has had the log compared with all there is of it.
+    LogVerified = "log.verified";
+    /// An operator has had the log decided and folded again.
+    LogReplayed = "log.replayed";
 }
 
 /// A note that is to be appended.

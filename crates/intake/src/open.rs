@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::{Key, Position};
-use event_log::{NewNote, NoteType};
+use event_log::NoteType;
 use evidence::{CallbackEvidence, VerifiedBy};
 use paypal::Report;
 
@@ -56,18 +56,9 @@ impl Intake {
 
     async fn note_opening(&self, by: &By, of: Position, reason: &str) -> Result<(), CommandError> {
         let operator = self.operator(by, Some(reason))?;
-        let mut random = [0; 12];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| CommandError::Internal("no randomness".to_owned()))?;
-        let note = NewNote {
-            kind: NoteType::EvidenceOpened,
-            key: Key::Event(of.0),
-            by: operator.by,
-            id: format!("{of}/{}", hex::encode(random)),
-            data: serde_json::json!({ "of": of.0 }),
-            evidence: operator.reason,
-        };
-        let noted = event_log::record_note(self.guard(), &self.0.database, &by.shop, note).await;
-        match noted {
+        let (kind, key) = (NoteType::EvidenceOpened, Key::Event(of.0));
+        let data = serde_json::json!({ "of": of.0 });
+        match operator.note(&self.0.database, &by.shop, kind, key, data).await {
             Ok(_) => Ok(()),
             Err(event_log::Error::Forked(fork)) => Err(CommandError::Forked(fork)),
             Err(error) => Err(unavailable(error)),

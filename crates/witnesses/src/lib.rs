@@ -23,6 +23,6 @@ pub use error::Error;
 pub use feeder::{Feeder, FeederOptions, Feeding};
 pub use memory::{PublishedMemory, Witnessed};
 pub use stamp::{Request, Stamped};
-pub use stamper::{Stamp, Stamper, stamps};
+pub use stamper::{Stamp, Stamper, last_stamp, stamps};
 pub use store::{Seen, seen};
 pub use tree::{Tree, compare_checkpoint};

@@ -64,6 +64,21 @@ pub async fn stamps(client: &Client, shop: &ShopId) -> Result<Vec<Stamp>, Error>
     rows.iter().map(read).collect()
 }
 
+/// The size of the checkpoint of a log that was stamped last, and when.
+///
+/// # Errors
+/// The database's.
+pub async fn last_stamp(
+    client: &Client,
+    shop: &ShopId,
+    origin: &str,
+) -> Result<Option<(u64, DateTime<Utc>)>, Error> {
+    let row = client.query_opt(&sql::witnesses::READ_LAST_STAMP, &[&shop.as_str(), &origin]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let size: i64 = row.try_get("size")?;
+    Ok(Some((u64::try_from(size).unwrap_or_default(), row.try_get("at")?)))
+}
+
 /// Asks one authority.
 #[derive(Debug)]
 pub struct Stamper {

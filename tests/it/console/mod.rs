@@ -12,6 +12,7 @@ use test_support::wait_until;
 use crate::served::{SHOP, Served, placement};
 
 mod acts;
+pub(crate) mod audits;
 mod orders;
 
 /// A browser: it keeps cookies, and follows nothing by itself.

@@ -12,6 +12,7 @@
 //! shop.json, report.json, manifest.sha256
 //! ```
 
+mod archive;
 mod folder;
 mod read;
 mod readme;
@@ -21,10 +22,11 @@ mod write;
 use serde::{Deserialize, Serialize};
 use tlog::Verifier;
 
+pub use archive::{Archived, archive};
 pub(crate) use folder::Folder;
 pub use read::Bundle;
 pub use report::BundleReport;
-pub use write::{BundleRequest, write};
+pub use write::{BundleRequest, range, write};
 
 const LOG: &str = "log";
 const CHECKPOINT: &str = "log/checkpoint";

@@ -9,6 +9,7 @@ use domain::{Position, ShopId};
 use event_log::NoteType;
 use evidence::Vault;
 use tlog::{Checkpoint, Note, Verifier};
+use tokio::task::spawn_blocking;
 
 use super::{
     BODIES, BundleReport, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, MANIFEST, README,
@@ -51,8 +52,8 @@ pub async fn write(
     vault: Option<&Vault>,
     progress: &Progress,
 ) -> Result<BundleReport, Error> {
+    let range = range(database, shop, request.from, request.to).await?;
     let trees = Trees::new(database.clone());
-    let range = range(database, &trees, shop, &request).await?;
     make_empty(folder)?;
     progress.begin("writing the tree", 0);
     if !publish_files(&trees, shop, &folder.join(LOG)).await? {
@@ -97,28 +98,40 @@ pub async fn write(
     write_whole(folder, REPORT, &serde_json::to_vec_pretty(&report)?)?;
     let text = readme::text(shop.as_str(), checkpoint.size(), checkpoint.origin());
     write_whole(folder, README, text.as_bytes())?;
-    write_manifest(folder)?;
+    let all = folder.to_owned();
+    beside(move || write_manifest(&all)).await?;
     Ok(report)
 }
 
-/// Within what is published by now.
-async fn range(
+/// Works with many files on a thread of their own: a service may wait for it, and answers others meanwhile.
+pub(super) async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.map_err(|error| Error::Failed(error.to_string()))?
+}
+
+/// The first position and the last of whose evidence a bundle would have, within what is published by now.
+///
+/// # Errors
+/// [`crate::tree::Error::NotPublished`]; [`Error::OutOfRange`]; the log cannot be read.
+pub async fn range(
     database: &Database,
-    trees: &Trees,
     shop: &ShopId,
-    request: &BundleRequest,
+    from: Point,
+    to: Point,
 ) -> Result<[Position; 2], Error> {
-    let published = trees.published(shop).await?.ok_or(crate::tree::Error::NotPublished)?;
+    let published =
+        Trees::new(database.clone()).published(shop).await?.ok_or(crate::tree::Error::NotPublished)?;
     let last = Position(i64::try_from(published.size).unwrap_or(i64::MAX) - 1);
     let source = Source::Snapshot(Snapshot::take(database, shop).await?);
-    let located = locate(&source, request, last).await;
+    let located = locate(&source, [from, to], last).await;
     source.close().await;
     located
 }
 
-async fn locate(source: &Source, request: &BundleRequest, last: Position) -> Result<[Position; 2], Error> {
-    let to = source.locate(request.to).await?.min(last);
-    let from = match request.from {
+async fn locate(source: &Source, [from, to]: [Point; 2], last: Position) -> Result<[Position; 2], Error> {
+    let to = source.locate(to).await?.min(last);
+    let from = match from {
         Point::Head => Position(0),
         // What was recorded at that very time is wanted too.
         Point::Time(time) => Position(source.locate(Point::Time(time.just_before())).await?.0 + 1),
@@ -197,13 +210,19 @@ async fn write_bodies(
     let (mut written, mut keys, mut after) = (BTreeSet::new(), BTreeMap::new(), from.0 - 1);
     while after < to.0 {
         let through = to.0.min(after + PAGE);
-        for (position, piece) in load(snapshot, after, through).await? {
-            write_whole(&bodies, &format!("{position}.sealed"), &piece.sealed)?;
-            written.insert(position);
+        let pieces = load(snapshot, after, through).await?;
+        for (position, piece) in &pieces {
+            written.insert(*position);
             if let (Some(vault), Some(PieceKey::Wrapped(wrapped))) = (vault, &piece.key) {
-                keys.insert(position, vault.release(snapshot.shop().as_str(), wrapped)?.expose());
+                keys.insert(*position, vault.release(snapshot.shop().as_str(), wrapped)?.expose());
             }
         }
+        let bodies = bodies.clone();
+        beside(move || {
+            let mut pieces = pieces.iter();
+            pieces.try_for_each(|(at, piece)| write_whole(&bodies, &format!("{at}.sealed"), &piece.sealed))
+        })
+        .await?;
         progress.add(u64::try_from(through - after).unwrap_or(0));
         after = through;
     }

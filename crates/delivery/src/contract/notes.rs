@@ -144,6 +144,28 @@ fn contract(note: NoteType) -> (&'static str, &'static [&'static str], Value) {
             &["of"],
             json!({ "of": position("Whose evidence: where its event stands.") }),
         ),
+        NoteType::EvidenceHandedOver => (
+            "An operator has made an evidence bundle, to be handed over.",
+            &["bodies", "from", "keys", "manifest_sha256", "size", "to"],
+            json!({
+                "bodies": count("Pieces of evidence in it."),
+                "from": position("The first event whose evidence is in it."),
+                "keys": count("Pieces that whoever has the bundle can read: keys that were handed over."),
+                "manifest_sha256": sha256("Of its manifest, which has the SHA-256 of every file."),
+                "size": count("Events of the log in it."),
+                "to": position("The last event whose evidence is in it."),
+            }),
+        ),
+        NoteType::LogVerified => (
+            "An operator has had the log compared with all there is of it.",
+            &["facts", "holds", "outcomes", "through"],
+            compared(),
+        ),
+        NoteType::LogReplayed => (
+            "An operator has had the log decided and folded again.",
+            &["facts", "holds", "outcomes", "through"],
+            compared(),
+        ),
     }
 }
 
@@ -159,6 +181,15 @@ fn hold() -> Value {
     json!({
         "buyer": {"type": "string", "description": "Whose."},
         "case": {"type": "string", "description": "Why: a reference of the shop's."},
+    })
+}
+
+fn compared() -> Value {
+    json!({
+        "facts": count("Facts that were decided again."),
+        "holds": {"type": "boolean", "description": "Whether nothing differs."},
+        "outcomes": count("Outcomes that were compared."),
+        "through": position("The last event of the log at the time."),
     })
 }
 
