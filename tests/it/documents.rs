@@ -33,7 +33,7 @@ fn documents() -> Vec<String> {
 }
 
 /// The blocks of a document: the word behind their fence, and their text.
-fn blocks(text: &str) -> Vec<(String, String)> {
+pub(crate) fn blocks(text: &str) -> Vec<(String, String)> {
     let (mut blocks, mut open): (Vec<(String, String)>, bool) = (Vec::new(), false);
     for line in text.lines() {
         // Blocks of a list are indented.
@@ -118,7 +118,7 @@ fn every_link_of_the_documents_leads_somewhere() {
 }
 
 /// The lines of a block that a shell would run, put together where they are continued, without what is said beside them.
-fn lines(block: &str) -> Vec<String> {
+pub(crate) fn lines(block: &str) -> Vec<String> {
     let whole = block.replace("\\\n", " ");
     let lines = whole.lines().map(|line| line.split(" #").next().unwrap().trim().to_owned());
     lines.filter(|line| !line.is_empty()).collect()
