@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use domain::Money;
-use paypal_simulator::{Authority, EventKind, Ids, Story};
-use serde_json::{Value, json};
+use paypal_simulator::Authority;
 use test_support::{skip, wait_until};
 
 use crate::binary::{self, TempDir};
-use crate::ground::{WEBHOOK_ID, client, now};
+use crate::fresh_debian::{fresh_debian, run, settle_an_order};
+use crate::ground::WEBHOOK_ID;
 use crate::program::free_addresses;
 
 /// What the fresh Debian has beside its base: what the package depends on, the server, and what judges units.
@@ -24,7 +23,10 @@ const INSTALLED: Duration = Duration::from_secs(180);
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root, debootstrap and dpkg-dev: make test-all"]
 async fn the_debian_package_settles_an_order_in_a_fresh_debian() {
-    let Some(base) = tokio::task::spawn_blocking(base).await.unwrap() else { return };
+    if Command::new("dpkg-shlibdeps").arg("--version").output().is_err() {
+        return skip("no dpkg-shlibdeps", "apt-get install dpkg-dev");
+    }
+    let Some(base) = fresh_debian("test-debian", PACKAGES).await else { return };
     let folder = TempDir::new();
     let root = folder.path().join("root");
     run(Command::new("cp").arg("-a").arg(base).arg(&root));
@@ -45,7 +47,8 @@ async fn the_debian_package_settles_an_order_in_a_fresh_debian() {
         told.contains("READY=1")
     });
     assert!(ready.await, "{told}\n{}", installed.said());
-    settle_an_order(&root, &authority, &format!("http://{service}")).await;
+    let key = std::fs::read_to_string(root.join("checkout.key")).unwrap();
+    settle_an_order(&format!("http://{service}"), ("shop", WEBHOOK_ID), key.trim(), &authority).await;
     let lives = wait_until(DEADLINE, async || heard(&notified).contains("WATCHDOG=1"));
     assert!(lives.await, "systemd is not told that it lives");
 
@@ -55,41 +58,6 @@ async fn the_debian_package_settles_an_order_in_a_fresh_debian() {
     let said = installed.said();
     assert!(said.contains("serve ended: 0") && said.contains("the key is still there"), "{said}");
     assert!(heard(&notified).contains("STOPPING=1"), "systemd is not told that it ends");
-}
-
-async fn settle_an_order(root: &Path, authority: &Authority, url: &str) {
-    let key = std::fs::read_to_string(root.join("checkout.key")).unwrap();
-    let client = client(Duration::from_secs(10));
-    let command = async |path: &str, body: Value| {
-        let request = client.post(format!("{url}/v1/{path}")).bearer_auth(key.trim()).json(&body);
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
-    };
-    command("stock/tea/receive", json!({"id": "first", "qty": 10})).await;
-    let lines = json!([{"sku": "tea", "qty": 2, "unit_minor": 500}]);
-    let order =
-        json!({"order": "o-1", "buyer": "b-1", "currency": "EUR", "total_minor": 1000, "lines": lines});
-    command("orders", order).await;
-
-    let mut ids = Ids::seeded(1);
-    let event = ids.event();
-    let story = Story::new(&mut ids, "o-1", Money::parse("10.00", "EUR").unwrap(), now());
-    let body = story.body(EventKind::CaptureCompleted, &event).to_string().into_bytes();
-    let request = client.post(format!("{url}/webhooks/paypal/shop")).body(body.clone());
-    let headers = paypal_simulator::sign(authority, WEBHOOK_ID, &body, now());
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-    let answer = request.send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
-
-    let mut seen = Value::Null;
-    let paid = wait_until(DEADLINE, async || {
-        let read = client.get(format!("{url}/v1/orders/o-1")).bearer_auth(key.trim()).send().await.unwrap();
-        seen = read.json().await.unwrap();
-        seen["state"] == "paid"
-    });
-    assert!(paid.await, "{seen}");
-    let stock = client.get(format!("{url}/v1/stock/tea")).bearer_auth(key.trim()).send().await.unwrap();
-    assert_eq!(stock.json::<Value>().await.unwrap()["on_hand"], 8);
 }
 
 /// The script, in the fresh root; all of it ends with this.
@@ -162,40 +130,4 @@ fn package(root: &Path) {
     run(Command::new(build).arg(binary::path()).arg(folder.path()));
     let package = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     std::fs::copy(package, root.join("counterfoil.deb")).unwrap();
-}
-
-/// A fresh Debian of the same release, made once: the program wants the libraries that it was built with.
-fn base() -> Option<PathBuf> {
-    let needed = ["debootstrap", "dpkg-shlibdeps", "unshare"];
-    let has = |program: &&str| Command::new(program).arg("--version").output().is_ok();
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let release = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).map(str::to_owned);
-    let (Some(release), true) = (release, needed.iter().all(has)) else {
-        skip("no debootstrap, or no Debian", "apt-get install debootstrap dpkg-dev");
-        return None;
-    };
-    let base = binary::profile_dir().parent().unwrap().join("test-debian");
-    let mark = base.join("made-of");
-    let made_of = format!("{release} {PACKAGES}");
-    let root = base.join("root");
-    if std::fs::read_to_string(&mark).is_ok_and(|made| made == made_of) {
-        return Some(root);
-    }
-    let _ = std::fs::remove_dir_all(&base);
-    std::fs::create_dir_all(&base).unwrap();
-    let include = format!("--include={PACKAGES}");
-    run(Command::new("debootstrap").args(["--variant=minbase", &include, &release]).arg(&root));
-    run(Command::new("sh")
-        .args([
-            "-c",
-            "rm -rf var/cache/apt/archives/*.deb var/lib/apt/lists/* usr/share/locale usr/share/doc/*",
-        ])
-        .current_dir(&root));
-    std::fs::write(mark, made_of).unwrap();
-    Some(root)
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", binary::said(&output));
 }
