@@ -50,9 +50,25 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
     ("new/usr/bin/counterfoil migrate", INSTALL, "new/usr/bin/counterfoil migrate"),
 ];
 
+/// A part whose blocks another test reads from the document, and runs.
+const CONTAINER: &str = "### In a container";
+const IN_CONTAINER: &str = "tests/it/container/mod.rs";
+
 #[test]
 fn every_line_that_is_no_command_of_ours_is_run_by_a_test() {
     let text = read(OPERATING);
+    let (before, rest) = text.split_once(CONTAINER).unwrap();
+    let (part, behind) = rest.split_once("\n### ").unwrap();
+    let test = read(IN_CONTAINER);
+    let of_part: Vec<String> = blocks(part).into_iter().map(|(_, block)| block).collect();
+    for (block, asked_for) in of_part.iter().zip(["docker run", "services:", "docker compose run", "curl"]) {
+        assert!(
+            block.contains(asked_for) && test.contains(&format!("block_with(\"{asked_for}\")")),
+            "{block}"
+        );
+    }
+    assert_eq!(of_part.len(), 4, "a block that {IN_CONTAINER} does not run: {of_part:?}");
+    let text = format!("{before}{behind}");
     let shown = blocks(&text).into_iter().filter(|(word, _)| word == "text" || word == "sh");
     let others: BTreeSet<String> =
         shown.flat_map(|(_, block)| lines(&block)).filter(|line| !line.starts_with("counterfoil ")).collect();

@@ -113,11 +113,23 @@ impl Engine {
 
     /// A line of a document, as a shell in that folder reads it.
     pub(super) fn line_of_a_document(&self, line: &str, folder: &Path) {
-        // Debian's podman cannot start what depends on something that depends on something.
-        let docker = "docker() { shift; verb=$1; shift; \"$compose\" \"$verb\" --no-deps \"$@\"; }";
+        // Debian's podman cannot start what depends on something that depends on something, and its Compose copies nothing.
+        let docker = "docker() {
+            [ \"$1\" = compose ] || { podman \"$@\"; return; }
+            verb=$2; shift 2
+            case $verb in
+                cp) podman cp \"${COMPOSE_PROJECT_NAME}_${1%%:*}_1:${1#*:}\" \"$2\" ;;
+                *) \"$compose\" \"$verb\" --no-deps \"$@\" ;;
+            esac
+        }";
         let mut shell = self.within(Path::new("sh"));
         shell.args(["-c", &format!("{docker}; {line}")]).current_dir(folder);
         run(shell.env("compose", self.python.with_file_name("podman-compose")));
+    }
+
+    /// What the project's networks, volumes and containers are called by.
+    pub(super) fn project(&self) -> &str {
+        &self.project
     }
 
     /// A file of Compose, as it is read.

@@ -15,6 +15,7 @@ mod engine;
 use crate::binary::{self, TempDir};
 use crate::documents::{blocks, lines};
 use crate::fresh_debian::{run, settle_an_order};
+use crate::ground::client;
 use crate::program::free_address;
 use engine::Engine;
 
@@ -59,12 +60,49 @@ async fn the_image_settles_an_order_as_compose_runs_it() {
     assert!(said.lines().next_back().unwrap().contains("\"state\":\"paid\""), "{said}");
     assert_confined(&engine);
     assert_eq!(engine.ask("counterfoil", "sha256sum < /usr/bin/counterfoil"), of_the_tests(folder.path()));
+    serves_alone(&engine, folder.path()).await;
 
     // SIGTERM; whoever does not end in the time that `serve` promises is killed, and ends with another code.
     let container = engine.container("counterfoil");
     run(engine.podman().args(["stop", "--time=10", &container]));
     let code = run(engine.podman().args(["inspect", "--format={{.State.ExitCode}}", &container]));
     assert_eq!(code.trim(), "0", "{}", engine.logs("counterfoil"));
+}
+
+/// Beside Compose, as the document runs it: over the same database, with secrets of a folder.
+async fn serves_alone(engine: &Engine, folder: &Path) {
+    let (address, name) = (free_address(), format!("{}-alone", engine.project()));
+    std::fs::create_dir_all(folder.join("elsewhere")).unwrap();
+    let copies = lines(&block_with("docker compose cp"));
+    let key = copies.iter().find(|line| line.contains(" cp ")).unwrap();
+    engine.line_of_a_document(key, folder);
+    engine.line_of_a_document(&key.replace("/kek", "/database-url"), folder);
+    let secrets = folder.join("elsewhere");
+    run(Command::new("chown").args(["-R", "900:900"]).arg(&secrets));
+    let line = lines(&block_with("docker run")).into_iter().find(|line| line.contains("docker run")).unwrap();
+    let line = [
+        ("docker run ", format!("docker run --network {}_default ", engine.project())),
+        ("--name counterfoil ", format!("--name {name} ")),
+        ("/srv/counterfoil/secrets:", format!("{}:", secrets.display())),
+        ("/etc/counterfoil/roots:/", format!("{}:/", folder.join("roots").display())),
+        ("counterfoil-state:", format!("{name}:")),
+        ("127.0.0.1:8080:", format!("{address}:")),
+    ]
+    .iter()
+    .fold(line, |line, (of_document, ours)| {
+        assert!(line.contains(of_document), "{of_document} is not in {line}");
+        line.replacen(of_document, ours, 1)
+    });
+    engine.line_of_a_document(&line, folder);
+    let client = client(Duration::from_secs(10));
+    let ready = wait_until(DEADLINE, async || {
+        let answer = client.get(format!("http://{address}/readyz")).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    });
+    let logs = || binary::said(&engine.podman().args(["logs", &name]).output().unwrap());
+    assert!(ready.await, "{}", logs());
+    run(engine.podman().args(["rm", "--force", "--time=10", &name]));
+    run(engine.podman().args(["volume", "rm", &name]));
 }
 
 /// The block of the document that has this.
