@@ -45,7 +45,12 @@ impl Tampering {
 
 /// Of every kind of file that a bundle has. Where the size or root of a checkpoint is changed, the real key signs it anew.
 pub(crate) const TAMPERED: &[Tampering] = &[
-    Tampering::new("edited-entry", SeenBy::Tree, |at, _| entries(at, forge), "its entries make another root"),
+    Tampering::new(
+        "edited-entry",
+        SeenBy::Tree,
+        |at, _| entries(at, |entries| forge(entries)),
+        "its entries make another root",
+    ),
     Tampering::new(
         "swapped-entries",
         SeenBy::Tree,
@@ -138,7 +143,7 @@ pub(crate) const TAMPERED: &[Tampering] = &[
     Tampering::new(
         "rewritten-log",
         SeenBy::Nobody,
-        |at, signer| remake(at, signer, forge),
+        |at, signer| remake(at, signer, |entries| forge(entries)),
         "has another root than the entries make",
     ),
     Tampering::new(
@@ -373,7 +378,7 @@ fn entries(bundle: &Path, change: impl FnOnce(&mut Vec<String>)) {
 }
 
 /// The first entry that can be forged so that it still reads well: which one that is depends on how fast things are decided.
-fn forge(entries: &mut Vec<String>) {
+fn forge(entries: &mut [String]) {
     let entry = entries.iter_mut().find(|entry| entry.contains("\"tea\"")).unwrap();
     *entry = entry.replacen("\"tea\"", "\"tee\"", 1);
 }
