@@ -50,7 +50,8 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
     ("new/usr/bin/counterfoil migrate", INSTALL, "new/usr/bin/counterfoil migrate"),
 ];
 
-/// A part whose blocks another test reads from the document, and runs.
+/// A part that another test reads from the document, and does: line by line, but for `build` and `up`, which the engine there wants
+/// service by service.
 const CONTAINER: &str = "### In a container";
 const IN_CONTAINER: &str = "tests/it/container/mod.rs";
 
@@ -100,12 +101,13 @@ async fn the_service_gets_its_login_and_a_dump_is_restored_as_the_document_says(
         skip("pg_dump is missing", "apt-get install postgresql-client");
         return;
     }
-    // Roles are the server's: this one is nobody else's.
+    // Roles are the server's: while it runs this one is nobody else's, but a test of before may have had it.
     let server = tokio::task::spawn_blocking(Server::alone).await.unwrap();
     let shop = LedShop::on(TestDatabase::create_on(server.clone()).await).await;
     let (dir, owner) = (TempDir::new(), ("MAINTENANCE_DATABASE_URL", shop.test.url_owner()));
     // Of a role that `migrate` has made its owner is the administrator.
     let superuser = shop.test.superuser().await;
+    superuser.batch_execute("DROP ROLE IF EXISTS counterfoil").await.unwrap();
     superuser.batch_execute("GRANT counterfoil_service TO test_owner WITH ADMIN OPTION").await.unwrap();
     shell(dir.path(), LOGIN, (owner.0, owner.1.expose_secret()));
     let is_login = "SELECT rolcanlogin AND pg_has_role(oid, 'counterfoil_service', 'member') \

@@ -7,6 +7,7 @@
 //! Never: write anything but the tree's tables and notes, and destroy evidence in any other way than through `evidence`.
 
 mod as_of;
+mod beside;
 pub mod bundle;
 mod digest;
 pub mod erasure;

@@ -77,7 +77,13 @@ async fn by_ticket(
 ) -> Result<HttpResponse, Fault> {
     let ticket = visit.console.ticket.as_ref().ok_or(Fault::NotFound)?;
     match ticket.redeem(&request, &shown) {
-        Some(key) => enter(&visit, &request, key.expose_secret(), None).await,
+        Some(key) => {
+            let answer = enter(&visit, &request, key.expose_secret(), None).await;
+            if !answer.as_ref().is_ok_and(|answer| answer.status().is_redirection()) {
+                ticket.give_back();
+            }
+            answer
+        }
         // Whoever is in by it may open it again.
         None if visit.me().is_ok() => Ok(act::see(crate::PATH)),
         None => refused(&visit, None, StatusCode::UNAUTHORIZED, visit.words().ticket_used()),

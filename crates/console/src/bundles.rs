@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,49 +50,86 @@ pub(crate) struct Archive {
 
 /// Where bundles are written, which have keys in them.
 #[derive(Clone)]
-pub(crate) struct Place(PathBuf);
+pub(crate) struct Place {
+    folder: PathBuf,
+    /// Nobody else writes there.
+    is_ours: bool,
+}
 
 /// A folder that is gone when nobody has it any more.
 struct Scratch {
-    dir: TempDir,
-    /// Says to other processes that somebody has it.
-    _lock: File,
+    /// Taken when it is dropped.
+    dir: Option<TempDir>,
+    /// Says to other processes that somebody writes here.
+    lock: Option<File>,
 }
 
 impl Place {
     /// Below the service's own folder; without one, where the system has what is temporary, and clears it away itself.
     pub(crate) fn below(state: Option<&Path>) -> Self {
-        let Some(state) = state else { return Self(std::env::temp_dir()) };
-        let place = Self(state.join("bundles"));
+        let Some(state) = state else { return Self { folder: std::env::temp_dir(), is_ours: false } };
+        let place = Self { folder: state.join("bundles"), is_ours: true };
         place.sweep();
         place
     }
 
-    /// Removes what a process that was killed has left behind.
+    /// Removes what a process that was killed has left behind, where nobody writes.
     fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.0) else { return };
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        if !self.lock().is_ok_and(|lock| lock.try_lock().is_ok()) {
+            return;
+        }
         for entry in entries.flatten() {
-            let (path, name) = (entry.path(), entry.file_name());
-            let is_scratch = name.to_string_lossy().starts_with(PREFIX);
-            let lock = File::open(path.join(LOCK));
-            if is_scratch && lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-                let removed = fs::remove_dir_all(&path);
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                let (path, removed) = (entry.path(), fs::remove_dir_all(entry.path()));
                 tracing::warn!(path = %path.display(), ok = removed.is_ok(), "a bundle was left unfinished");
             }
         }
     }
 
+    fn lock(&self) -> io::Result<File> {
+        File::options().create(true).append(true).mode(0o600).open(self.folder.join(LOCK))
+    }
+
     fn scratch(&self) -> io::Result<Scratch> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        let lock = if self.is_ours {
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            let lock = self.lock()?;
+            lock.lock_shared()?;
+            Some(lock)
+        } else {
+            None
+        };
         let mut builder = tempfile::Builder::new();
-        let dir = builder.prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir_in(&self.0)?;
-        let lock = File::create(dir.path().join(LOCK))?;
-        lock.lock()?;
-        Ok(Scratch { dir, _lock: lock })
+        let dir =
+            builder.prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir_in(&self.folder)?;
+        Ok(Scratch { dir: Some(dir), lock })
     }
 
     fn file(&self) -> io::Result<File> {
-        tempfile::tempfile_in(&self.0)
+        tempfile::tempfile_in(&self.folder)
+    }
+}
+
+impl Scratch {
+    /// Where the bundle is written: a folder that is not there yet.
+    fn bundle(&self) -> PathBuf {
+        self.dir.as_ref().map_or_else(PathBuf::new, |dir| dir.path().join("bundle"))
+    }
+}
+
+impl Drop for Scratch {
+    /// A bundle has many files: whoever else works here does not wait until they are gone.
+    fn drop(&mut self) {
+        let (dir, lock) = (self.dir.take(), self.lock.take());
+        let gone = move || {
+            drop(dir);
+            drop(lock);
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(gone)),
+            Err(_) => gone(),
+        }
     }
 }
 
@@ -146,7 +183,7 @@ impl Asked {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let scratch = place.scratch()?;
-        let folder = scratch.dir.path().join("bundle");
+        let folder = scratch.bundle();
         let report = write(database, &shop, &folder, request, vault.as_ref(), progress).await?;
         let (name, file) = (format!("{shop}-evidence-{from}-{to}"), place.file()?);
         let archived = archive(&folder, &name, file.try_clone()?, progress).await?;
@@ -167,11 +204,10 @@ impl Asked {
     }
 }
 
-/// A position, as the API writes it too, or a time.
+/// A position or a time. With an epoch before it a position might be of another log, or a month.
 fn point(w: Words, text: Option<&str>, else_: Point) -> Result<Point, Fault> {
     let Some(text) = text else { return Ok(else_) };
-    let digits = text.split_once('-').filter(|(epoch, _)| number(Some(epoch)).is_some());
-    if let Some(position) = number(Some(digits.map_or(text, |(_, position)| position))) {
+    if let Some(position) = number(Some(text)) {
         return Ok(Point::Position(Position(position)));
     }
     time_of(text).map(Point::Time).ok_or_else(|| Fault::Refused(w.point_wrong().to_owned()))
@@ -237,10 +273,11 @@ mod tests {
     fn a_point_is_a_position_or_a_time_and_nothing_else() {
         let at = |text| point(EN, Some(text), Point::Head).ok();
         assert_eq!(at("1042"), Some(Point::Position(Position(1042))));
-        assert_eq!(at("0-1042"), Some(Point::Position(Position(1042))));
         assert!(matches!(at("2026-11-26"), Some(Point::Time(_))));
         assert!(matches!(at("2026-11-26T08:00Z"), Some(Point::Time(_))));
-        assert_eq!((at("yesterday"), at("-1"), at("1-x")), (None, None, None));
+        for neither in ["yesterday", "-1", "1-x", "0-1042", "2026-11"] {
+            assert_eq!(at(neither), None, "{neither}");
+        }
         assert_eq!(point(EN, None, Point::Head).ok(), Some(Point::Head));
     }
 
@@ -253,17 +290,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_swept_and_what_is_written_is_not() {
+    fn what_a_killed_process_left_is_swept_and_nothing_while_somebody_writes() {
         let state = tempfile::tempdir().unwrap();
         let place = Place::below(Some(state.path()));
-        let (mine, left) = (place.scratch().unwrap(), place.scratch().unwrap());
-        let path = left.dir.path().to_owned();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        let Scratch { dir, _lock } = left;
+        let (mine, mut left) = (place.scratch().unwrap(), place.scratch().unwrap());
+        let [mine_at, left_at] = [&mine, &left].map(|scratch| scratch.bundle().parent().unwrap().to_owned());
+        assert_eq!(fs::metadata(&left_at).unwrap().permissions().mode() & 0o777, 0o700);
         // As the kernel does it for whoever is killed.
-        drop(_lock);
-        std::mem::forget(dir);
-        let _again = Place::below(Some(state.path()));
-        assert!(mine.dir.path().exists() && !path.exists());
+        left.lock = None;
+        std::mem::forget(left.dir.take());
+        let _starts = Place::below(Some(state.path()));
+        assert!(mine_at.exists() && left_at.exists());
+        drop(mine);
+        let _starts = Place::below(Some(state.path()));
+        assert!(!mine_at.exists() && !left_at.exists());
     }
 }

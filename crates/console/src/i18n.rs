@@ -116,7 +116,7 @@ words! {
     api_key: "API key", "API 密钥";
     sign_in_how: "An operator makes one with", "管理员可用以下命令创建密钥：";
     sign_in_dev: "In development the key stands in", "开发模式下密钥位于";
-    ticket_used: "This link has been used, or is of an earlier start. Sign in with the key.", "此链接已使用，或属于之前的启动。请用密钥登录。";
+    ticket_used: "This link has been used, is of an earlier start, or was opened on another machine than the one it is for. Sign in with the key.", "此链接已使用、属于之前的启动，或不是在启动服务的那台机器上打开的。请用密钥登录。";
     key_invalid: "The key is not valid here: it is misspelt, was revoked, or has run out.", "密钥无效：拼写有误、已被撤销或已过期。";
     key_other_role: "The key is valid, but neither of an operator nor of a viewer.", "密钥有效，但角色既不是 operator 也不是 viewer。";
     too_many: "Too many attempts came from this address. Come again in a moment.", "来自该地址的尝试过多，请稍后再试。";
@@ -396,8 +396,8 @@ words! {
     bundle_keys: "Hand the keys over too: whoever has the bundle can then read what PayPal sent.", "同时移交密钥：持有证据包的人即可阅读 PayPal 发送的内容。";
     bundle_now: "Make the bundle", "制作证据包";
     bundle_made: "Ready: the log of {} events, {} pieces of evidence, {} keys; {} KiB. Who has it stands in the log.", "已就绪：含 {} 个事件的日志、{} 份证据、{} 个密钥；{} KiB。移交已记入日志。";
-    bundle_kept: "It is kept for an hour at this instance of the service, for you alone.", "仅为您在本服务实例上保留一小时。";
-    bundle_gone: "No bundle of yours is kept at this instance of the service: it was fetched from another one, its hour is over, or the service was started anew. Make it again on the audit page.", "本服务实例上没有为您保留的证据包：它在其他实例上、保留时间已过，或服务已重新启动。请在审计页面重新制作。";
+    bundle_kept: "It is kept at this instance of the service for an hour, or until the shop's next bundle is begun; for you alone.", "仅为您保留在本服务实例上，至多一小时，或直到本店铺的下一个证据包开始制作。";
+    bundle_gone: "No bundle of yours is kept at this instance of the service: it was made at another one, its hour is over, another bundle of the shop was begun since, or the service was started anew. Make it again on the audit page.", "本服务实例上没有为您保留的证据包：它在其他实例上、保留时间已过、本店铺已开始制作另一个证据包，或服务已重新启动。请在审计页面重新制作。";
     bundle_too_long: "A bundle of the evidence of more than {} events is made from the command line: counterfoil evidence. Or choose a shorter range.", "超过 {} 个事件的证据请在命令行中制作：counterfoil evidence；或缩小范围。";
     point_wrong: "Give a position, as 1042, or a time, as 2026-11-26T08:00Z.", "请填写位置（如 1042）或时间（如 2026-11-26T08:00Z）。";
     range_wrong: "There is no such range: it must begin before it ends, and what is published ends at {}.", "没有这样的范围：起点须在终点之前，已发布内容止于 {}。";

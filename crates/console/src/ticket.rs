@@ -33,6 +33,11 @@ impl Ticket {
         format!("{}{}", crate::PATH, AT.replace("{ticket}", &self.token))
     }
 
+    /// It let nobody in: it may be shown again.
+    pub(crate) fn give_back(&self) {
+        self.is_used.store(false, Ordering::Relaxed);
+    }
+
     /// The key, for what is shown here for the first time. What is shown from elsewhere uses nothing up.
     pub(crate) fn redeem(&self, request: &HttpRequest, shown: &str) -> Option<&SecretString> {
         let is_near = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
@@ -66,5 +71,7 @@ mod tests {
         }
         assert_eq!(shown("[::ffff:127.0.0.1]:4711", token).as_deref(), Some("cf_dev_key"));
         assert_eq!(shown("127.0.0.1:4711", token), None, "it was used");
+        ticket.give_back();
+        assert_eq!(shown("127.0.0.1:4711", token).as_deref(), Some("cf_dev_key"));
     }
 }

@@ -15,8 +15,9 @@ use crate::rows::NOWHERE;
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Events that are read at a time: as many as a page waits for.
 const AT_ONCE: i64 = 2_000;
-/// Payments that are remembered, at least, so that none counts twice: 8 bytes each.
-const REMEMBERED: usize = 1_000_000;
+/// Payments that are remembered, at least, so that none counts twice: what is said again is so within minutes. Twice as many take
+/// 5 MB of a shop.
+const REMEMBERED: usize = 200_000;
 
 /// What came in and what went out, in one currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,8 +15,8 @@ const DEFAULT: &str =
     "warn,counterfoil=info,relay=info,intake=info,http_api=info,delivery=info,deadpool.postgres=error";
 
 /// Whatever is asked for. The driver's lines hold the parameters of every statement: headers, digests, sealed bytes; and
-/// lapin's hold the payloads of messages that came back.
-const QUIET: [&str; 2] = ["tokio_postgres=warn", "lapin=error"];
+/// lapin's hold the payloads of messages that came back. Spans of traces are for whoever takes traces.
+const QUIET: [&str; 3] = ["tokio_postgres=warn", "lapin=error", "traces=off"];
 
 type Part = Box<dyn Layer<Registry> + Send + Sync>;
 

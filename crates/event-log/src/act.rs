@@ -35,9 +35,7 @@ impl Operator {
     pub fn unnoted(self) -> Self {
         Self { guard: None, ..self }
     }
-}
 
-impl Operator {
     /// Notes what was done without a statement: what was read, or looked at.
     ///
     /// # Errors

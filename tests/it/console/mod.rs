@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use access::Role;
+use chrono::Timelike as _;
+use database::{Clock as _, SystemClock};
 use http_api::Limits;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
@@ -424,6 +426,7 @@ async fn assets_are_kept_for_ever_under_the_name_of_their_bytes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_page_says_what_is_wrong_and_counts_todays_money() {
+    all_of_it_is_of_one_day().await;
     let served = Served::start(Limits::default()).await;
     let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
     let page = browser.get("/console").await;
@@ -446,9 +449,16 @@ async fn the_first_page_says_what_is_wrong_and_counts_todays_money() {
     served.stop().await;
 }
 
+/// Shortly before midnight, UTC, it waits for the next day: what is counted begins anew there.
+async fn all_of_it_is_of_one_day() {
+    let is_late = || SystemClock.now().num_seconds_from_midnight() >= 24 * 60 * 60 - 120;
+    assert!(wait_until(Duration::from_secs(180), async || !is_late()).await);
+}
+
 /// What a page does not wait for is counted behind it, and no payment twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn todays_money_is_counted_to_the_end_however_long_the_day() {
+    all_of_it_is_of_one_day().await;
     let served = Served::start(Limits::default()).await;
     let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
     let mut lines = String::new();

@@ -33,7 +33,8 @@ impl Engine {
     pub(super) async fn start(told: Vec<(&'static str, String)>) -> Option<Arc<Self>> {
         let debian = fresh_debian("test-debian-slim", "").await?;
         let has = |program: &&str| Command::new(program).arg("--version").output().is_ok();
-        let needed = ["podman", "runc", "/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns"];
+        let needed =
+            ["podman", "runc", "iptables", "/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns"];
         if !needed.iter().all(has) {
             skip("no podman", "apt-get install podman runc netavark aardvark-dns iptables");
             return None;
@@ -127,9 +128,20 @@ impl Engine {
         run(shell.env("compose", self.python.with_file_name("podman-compose")));
     }
 
-    /// What the project's networks, volumes and containers are called by.
-    pub(super) fn project(&self) -> &str {
-        &self.project
+    /// What the project's network is called.
+    pub(super) fn network(&self) -> String {
+        format!("{}_default", self.project)
+    }
+
+    /// What the one container that Compose does not know is called, and its volume.
+    pub(super) fn alone(&self) -> String {
+        format!("{}-alone", self.project)
+    }
+
+    fn remove_alone(&self) {
+        let alone = self.alone();
+        let _ = self.podman().args(["rm", "--force", "--ignore", "--time=1", &alone]).output();
+        let _ = self.podman().args(["volume", "rm", "--force", &alone]).output();
     }
 
     /// A file of Compose, as it is read.
@@ -170,6 +182,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        self.remove_alone();
         let _ = self.compose().args(["down", "--volumes", "--timeout", "1"]).output();
         self.prune();
     }

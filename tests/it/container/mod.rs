@@ -71,7 +71,7 @@ async fn the_image_settles_an_order_as_compose_runs_it() {
 
 /// Beside Compose, as the document runs it: over the same database, with secrets of a folder.
 async fn serves_alone(engine: &Engine, folder: &Path) {
-    let (address, name) = (free_address(), format!("{}-alone", engine.project()));
+    let (address, name) = (free_address(), engine.alone());
     std::fs::create_dir_all(folder.join("elsewhere")).unwrap();
     let copies = lines(&block_with("docker compose cp"));
     let key = copies.iter().find(|line| line.contains(" cp ")).unwrap();
@@ -81,7 +81,7 @@ async fn serves_alone(engine: &Engine, folder: &Path) {
     run(Command::new("chown").args(["-R", "900:900"]).arg(&secrets));
     let line = lines(&block_with("docker run")).into_iter().find(|line| line.contains("docker run")).unwrap();
     let line = [
-        ("docker run ", format!("docker run --network {}_default ", engine.project())),
+        ("docker run ", format!("docker run --network {} ", engine.network())),
         ("--name counterfoil ", format!("--name {name} ")),
         ("/srv/counterfoil/secrets:", format!("{}:", secrets.display())),
         ("/etc/counterfoil/roots:/", format!("{}:/", folder.join("roots").display())),
@@ -101,8 +101,6 @@ async fn serves_alone(engine: &Engine, folder: &Path) {
     });
     let logs = || binary::said(&engine.podman().args(["logs", &name]).output().unwrap());
     assert!(ready.await, "{}", logs());
-    run(engine.podman().args(["rm", "--force", "--time=10", &name]));
-    run(engine.podman().args(["volume", "rm", &name]));
 }
 
 /// The block of the document that has this.

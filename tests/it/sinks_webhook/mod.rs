@@ -235,6 +235,32 @@ async fn what_is_recorded_in_shadow_is_not_sent_to_who_wants_every_kind() {
     hooked.running.stop().await;
 }
 
+/// Whether it is in shadow is told once the change is decided: until then what is behind it waits, and none of it is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_change_that_nobody_has_decided_facts_wait_and_are_sent_when_it_is_refused() {
+    let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);
+    let document =
+        json!({"kind": "webhook", "target": to(&endpoint.url()), "all_kinds": true, "retry_s": [1]});
+    hooked.sink("hook", Settings::parse(&document, &Secrets::default()).unwrap()).await;
+    let shadow = json!({"shop": hooked.shop.shop, "settings": {"shadow": true}});
+    let change = hooked.shop.append("shop.configured", shadow).await.0;
+    let behind = hooked.append(1).await.0;
+    hooked.until("hook", "it stands at the change", |sink| sink.lag_events == behind - change).await;
+    assert!(endpoint.delivered().iter().all(|taken| taken.sequence <= change));
+
+    // By the rules of before it is refused.
+    let relay = hooked.shop.lead();
+    let last = hooked.shop.settle(&relay, "order.cancelled", json!({"order": "2"})).await.0;
+    hooked.done("hook").await;
+    let mut sent: Vec<i64> = endpoint.delivered().iter().map(|taken| taken.sequence).collect();
+    sent.sort_unstable();
+    assert!(sent.contains(&behind) && sent.contains(&last), "{sent:?}");
+    let head = event_log::head(&hooked.shop.client().await, &hooked.shop.shop).await.unwrap().unwrap().0;
+    assert_eq!(sent, (0..=head.0).collect::<Vec<_>>());
+    relay.stop().await;
+    hooked.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_keys_are_exchanged_each_event_is_signed_by_both() {
     let (hooked, endpoint) = (Hooked::create().await, Endpoint::start().await);

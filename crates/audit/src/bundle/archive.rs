@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use super::write::beside;
 use super::{BODIES, CERTIFICATES, CHECKPOINTS, Folder, MANIFEST};
+use crate::beside::beside;
 use crate::{Error, Progress};
 
 /// Folders that a bundle has also where nothing is in them.

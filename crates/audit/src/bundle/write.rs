@@ -9,12 +9,12 @@ use domain::{Position, ShopId};
 use event_log::NoteType;
 use evidence::Vault;
 use tlog::{Checkpoint, Note, Verifier};
-use tokio::task::spawn_blocking;
 
 use super::{
     BODIES, BundleReport, CERTIFICATES, CHECKPOINT, CHECKPOINTS, EXPORT, Folder, KEYS, LOG, MANIFEST, README,
     REPORT, SHOP, ShopFile, key_files, readme,
 };
+use crate::beside::beside;
 use crate::export::{self, Format, Request, make_empty, write_whole};
 use crate::tree::{LOCK, Trees, known_keys, publish_files};
 use crate::verify::evidence::{PieceKey, certificates, load, lost};
@@ -101,13 +101,6 @@ pub async fn write(
     let all = folder.to_owned();
     beside(move || write_manifest(&all)).await?;
     Ok(report)
-}
-
-/// Works with many files on a thread of their own: a service may wait for it, and answers others meanwhile.
-pub(super) async fn beside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    spawn_blocking(work).await.map_err(|error| Error::Failed(error.to_string()))?
 }
 
 /// The first position and the last of whose evidence a bundle would have, within what is published by now.

@@ -15,6 +15,7 @@ use packed_rows::PackedRows;
 use read_models::{Cells, Table};
 use serde::{Deserialize, Serialize};
 
+use crate::beside::beside;
 use crate::digest::digest;
 use crate::{Digest, Error, Fold, Progress, Source, Take, line, read_into};
 use files::NewFile;
@@ -101,24 +102,15 @@ pub async fn export(
     if let Some(error) = taker.failed {
         return Err(error);
     }
-    let mut files = vec![taker.events.finish()?];
-    let (all, mismatches) = taker.fold.finish();
-    if let Some(mismatch) = mismatches.first() {
-        return Err(Error::Unfoldable(mismatch.clone()));
-    }
-    progress.begin("writing the read models", TABLES.len() as u64);
-    for table in TABLES {
-        files.push(write_table(&all, table, folder, request.format)?);
-        progress.add(1);
-    }
-    files.push(write_settings(&all, folder)?);
+    let (to, format, of) = (folder.to_owned(), request.format, progress.clone());
+    let (files, totals) = beside(move || write_tables(taker, &to, format, &of)).await?;
     let manifest = Manifest {
         shop: source.shop().to_string(),
         range: [request.from, request.through],
         arguments: request.arguments,
         version: request.version,
         files,
-        totals: totals(&all),
+        totals,
     };
     files::write_whole(folder, "manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
     Ok(manifest)
@@ -138,6 +130,27 @@ impl Take for Writing {
         }
         self.fold.push(event);
     }
+}
+
+/// The read models, behind the entries.
+fn write_tables(
+    taken: Writing,
+    folder: &Path,
+    format: Format,
+    progress: &Progress,
+) -> Result<(Vec<Written>, BTreeMap<String, Totals>), Error> {
+    let mut files = vec![taken.events.finish()?];
+    let (all, mismatches) = taken.fold.finish();
+    if let Some(mismatch) = mismatches.first() {
+        return Err(Error::Unfoldable(mismatch.clone()));
+    }
+    progress.begin("writing the read models", TABLES.len() as u64);
+    for table in TABLES {
+        files.push(write_table(&all, table, folder, format)?);
+        progress.add(1);
+    }
+    files.push(write_settings(&all, folder)?);
+    Ok((files, totals(&all)))
 }
 
 fn write_table(all: &PackedRows, table: Table, folder: &Path, format: Format) -> Result<Written, Error> {

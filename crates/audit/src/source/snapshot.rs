@@ -10,10 +10,11 @@ use read_models::CONSUMER;
 
 use crate::Error;
 
-/// It holds nothing that anybody waits for, and may think about a long log, and ask much of it, for longer than a writer.
+/// It holds nothing that anybody waits for, and may think about a long log, ask much of it, and wait for a table that somebody
+/// changes, for longer than a writer.
 /// What goes through whole tables is planned for them as they are, unlike the look-ups of everybody else.
 const MODES: &str = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
-const SETTINGS: &str = "SET LOCAL idle_in_transaction_session_timeout = '600s'; SET LOCAL statement_timeout = '1h'; \
+const SETTINGS: &str = "SET LOCAL idle_in_transaction_session_timeout = '600s'; SET LOCAL statement_timeout = '1h'; SET LOCAL lock_timeout = '60s'; \
     SET LOCAL enable_seqscan = on; SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// Events of a key are read so many at a time.

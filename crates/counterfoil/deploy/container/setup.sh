@@ -12,6 +12,8 @@ random() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 # Keeps what it is given in a file of the service's user alone, whole or not at all.
 keep() {
     (umask 077; cat > "$1.new")
+    # What should have made it may have failed.
+    [ -s "$1.new" ] || exit 1
     chown "$user" "$1.new"
     mv "$1.new" "$1"
 }
@@ -20,6 +22,7 @@ login() {
     [ ! -e "$3" ] || return 0
     is_there pg_roles rolname "$1" || echo "CREATE ROLE $1 LOGIN $2" | sql
     password=$(random)
+    [ ${#password} = 64 ] || exit 1
     echo "ALTER ROLE $1 PASSWORD '$password'" | sql
     echo "postgres://$1:$password@postgres/counterfoil" | keep "$3"
 }

@@ -18,9 +18,12 @@ pub(crate) struct Ahead {
     pub(crate) room: usize,
 }
 
+/// The next page, and beyond which head of the log there may be more than that.
+pub(crate) type Read = (Page, Position);
+
 impl Ahead {
     /// The next page; none when nothing more is there, or there is no room.
-    pub(crate) async fn read(self) -> Result<Option<Page>, Error> {
+    pub(crate) async fn read(self) -> Result<Option<Read>, Error> {
         let Self { database, shop, selection, after, room } = self;
         if room == 0 {
             return Ok(None);
@@ -31,7 +34,8 @@ impl Ahead {
             return Ok(None);
         }
         let mut page = outbox::read(&client, &shop, &bounds, after, room.min(READ), &selection).await?;
-        shadow::leave_out(&client, &shop, &mut page).await?;
-        Ok(Some(page))
+        let is_held = shadow::leave_out(&client, &shop, &mut page).await?;
+        let beyond = if is_held { bounds.head } else { page.seen };
+        Ok(Some((page, beyond)))
     }
 }

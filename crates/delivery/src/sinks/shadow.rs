@@ -11,19 +11,27 @@ use serde::Deserialize;
 use crate::selection::OUTCOMES;
 use crate::{Error, Message, Page, contract};
 
-const CHANGED: &str = "shop.configured";
-const REFUSED: &str = "shop.rejected";
+/// A change of settings; it is in force once it is decided.
+const CONFIGURED: &str = "shop.configured";
+/// What else may come of one.
+const NOT_SO: [&str; 2] = ["shop.rejected", "event.parked"];
 /// So many are read at a time: few shops have a dozen.
 const READ: i64 = 1_000;
 
-/// Leaves out of a page what was recorded in shadow and does not say so.
-pub(super) async fn leave_out(client: &Client, shop: &ShopId, page: &mut Page) -> Result<(), Error> {
-    if page.messages.iter().any(is_told_by_its_place) {
-        let changes = changes(client, shop).await?;
-        let is_sent = |message: &Message| !is_told_by_its_place(message) || !changes.are_of_shadow(message);
-        page.messages.retain(is_sent);
+/// Leaves out of a page what was recorded in shadow and does not say so. A page ends with a change that nobody has decided yet, and
+/// is held there: what is behind it is told once that is decided. Whether it is held.
+pub(super) async fn leave_out(client: &Client, shop: &ShopId, page: &mut Page) -> Result<bool, Error> {
+    if !page.messages.iter().any(is_told_by_its_place) {
+        return Ok(false);
     }
-    Ok(())
+    let changes = changes(client, shop).await?;
+    let held = changes.open.filter(|open| *open < page.seen);
+    if let Some(open) = held {
+        page.messages.retain(|message| message.position <= open);
+        (page.seen, page.is_end) = (open, true);
+    }
+    page.messages.retain(|message| !is_told_by_its_place(message) || !changes.are_of_shadow(message));
+    Ok(held.is_some())
 }
 
 /// Whether it is a fact or a note.
@@ -36,14 +44,36 @@ fn is_told_by_its_place(message: &Message) -> bool {
     !is_outcome
 }
 
-/// From where on the shop was in shadow, and from where on it was not; in order.
-struct Changes(Vec<(Position, bool)>);
+/// The shop's settings, as far as they are of shadow.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Changes {
+    /// From where on the shop was in shadow, and from where on it was not; in order.
+    decided: Vec<(Position, bool)>,
+    /// The first that nobody has decided yet.
+    open: Option<Position>,
+}
 
 impl Changes {
+    fn of<'a>(events: impl Iterator<Item = &'a Event>) -> Self {
+        let (mut asked, mut changes) = (BTreeSet::new(), Self::default());
+        for event in events {
+            match event.cause {
+                None => _ = asked.insert(event.position),
+                // One that was parked is decided by what redrives it, and in force from there on.
+                Some(cause) => {
+                    asked.remove(&cause);
+                    changes.decided.extend(shadow(event).map(|is_on| (cause, is_on)));
+                }
+            }
+        }
+        changes.open = asked.first().copied();
+        changes
+    }
+
     /// A change is in force behind itself, as for decisions: that which ends the shadow stands within it.
     fn are_of_shadow(&self, message: &Message) -> bool {
-        let before = self.0.partition_point(|(at, _)| *at < message.position);
-        before.checked_sub(1).is_some_and(|last| self.0[last].1)
+        let before = self.decided.partition_point(|(at, _)| *at < message.position);
+        before.checked_sub(1).is_some_and(|last| self.decided[last].1)
     }
 }
 
@@ -58,26 +88,26 @@ struct Settings {
     shadow: bool,
 }
 
-/// One that nobody has decided yet counts: what comes behind it is not sent before that.
 async fn changes(client: &Client, shop: &ShopId) -> Result<Changes, Error> {
-    let types = vec![CHANGED.to_owned(), REFUSED.to_owned()];
+    let types = [CONFIGURED].into_iter().chain(NOT_SO).map(str::to_owned).collect();
     let filter = Filter { key: Some(Key::Shop(shop.clone())), types, kinds: vec![Kind::Fact, Kind::Outcome] };
-    let (mut changes, mut refused, mut after) = (Vec::new(), BTreeSet::new(), Position(-1));
+    let (mut events, mut after) = (Vec::new(), Position(-1));
     loop {
-        let events = event_log::read(client, shop, after, READ, &filter).await?;
-        let Some(last) = events.last() else { break };
-        after = last.position;
-        changes.extend(events.iter().filter(|event| event.kind == Kind::Fact).filter_map(change));
-        refused
-            .extend(events.iter().filter(|event| event.type_name == REFUSED).filter_map(|event| event.cause));
+        let page = event_log::read(client, shop, after, READ, &filter).await?;
+        let is_last = (page.len() as i64) < READ;
+        after = page.last().map_or(after, |event| event.position);
+        events.extend(page);
+        if is_last {
+            return Ok(Changes::of(events.iter()));
+        }
     }
-    changes.retain(|(at, _)| !refused.contains(at));
-    Ok(Changes(changes))
 }
 
-fn change(event: &Event) -> Option<(Position, bool)> {
-    let Configured { settings } = serde_json::from_str(event.data()).ok()?;
-    Some((event.position, settings.shadow))
+/// Whether a change that was decided sets the shop in shadow.
+fn shadow(event: &Event) -> Option<bool> {
+    let is_change = event.kind == Kind::Outcome && event.type_name == CONFIGURED;
+    let Configured { settings } = is_change.then(|| serde_json::from_str(event.data()).ok())??;
+    Some(settings.shadow)
 }
 
 #[cfg(test)]
@@ -112,11 +142,32 @@ mod tests {
         }
     }
 
+    fn event(position: i64, cause: Option<i64>, type_name: &str, data: &str) -> Event {
+        let cause = cause.map_or(String::new(), |cause| format!(r#""cause":{cause},"#));
+        let entry = format!(
+            r#"{{"at":"2026-11-22T10:00:00.000001Z",{cause}"data":{data},"id":"00000000-0000-0000-0000-000000000000","key":"shop:s","type":"{type_name}","v":1}}"#
+        );
+        Event::decode(Position(position), entry).unwrap()
+    }
+
     #[test]
-    fn a_change_is_in_force_behind_itself() {
-        let changes = Changes(vec![(Position(3), true), (Position(7), false)]);
+    fn a_change_is_in_force_behind_itself_once_it_is_decided() {
+        let (on, off) = (r#"{"settings":{"shadow":true}}"#, r#"{"settings":{}}"#);
+        let log = [
+            event(0, None, CONFIGURED, on),
+            event(1, Some(0), "shop.rejected", "{}"),
+            event(3, None, CONFIGURED, on),
+            event(5, Some(3), CONFIGURED, on),
+            event(6, None, CONFIGURED, off),
+            event(7, Some(6), "event.parked", "{}"),
+            event(10, Some(9), CONFIGURED, off),
+            event(12, None, CONFIGURED, on),
+            event(14, None, CONFIGURED, off),
+        ];
+        let changes = Changes::of(log.iter());
         let in_shadow: Vec<i64> =
-            (0..10).filter(|at| changes.are_of_shadow(&message("command", "order.placed", *at))).collect();
-        assert_eq!(in_shadow, [4, 5, 6, 7]);
+            (0..16).filter(|at| changes.are_of_shadow(&message("command", "order.placed", *at))).collect();
+        assert_eq!(in_shadow, [4, 5, 6, 7, 8, 9], "refused at 0, parked at 6 and redriven at 9");
+        assert_eq!(changes.open, Some(Position(12)));
     }
 }

@@ -11,7 +11,7 @@ use relay::{Lease, backoff};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Read};
 use super::course::Course;
 use super::hops::Hops;
 use super::meters::SinkMeters;
@@ -46,6 +46,8 @@ pub(crate) struct Worker {
     meters: SinkMeters,
     checkpoint: Position,
     course: Course,
+    /// Only a log that ends behind this has more to be read.
+    beyond: Position,
     failures: u32,
     /// What was told last of how it gets on.
     told: Option<String>,
@@ -133,6 +135,7 @@ impl Worker {
             meters,
             checkpoint,
             course: Course::new(checkpoint, undelivered, retry_s),
+            beyond: checkpoint,
             failures: 0,
             told,
         }))
@@ -146,8 +149,8 @@ impl Worker {
             self.open_publisher().await?;
         }
         if self.course.has_nothing_open() {
-            let page = self.ahead().read().await?;
-            self.course.read(page);
+            let read = self.ahead().read().await?;
+            self.take(read);
         }
         // What was set aside comes after: it can hold up nothing then, and is left alone while nothing gets through.
         let published = self.publish().await?;
@@ -217,6 +220,12 @@ impl Worker {
         }
     }
 
+    fn take(&mut self, read: Option<Read>) {
+        let Some((page, beyond)) = read else { return };
+        self.course.read(Some(page));
+        self.beyond = beyond;
+    }
+
     /// Publishes what is open, and records what came of it. Whether there was anything to do.
     async fn publish(&mut self) -> Result<bool, Stop> {
         let mut rows = Rows::default();
@@ -275,12 +284,12 @@ impl Worker {
         };
         let ahead = self.ahead();
         let hops = Hops::begin(&self.lease.shop, &self.name, messages);
-        let (deliveries, page) = self.kept(join(publisher.publish(hops.messages()), ahead.read())).await?;
+        let (deliveries, read) = self.kept(join(publisher.publish(hops.messages()), ahead.read())).await?;
         hops.end(&deliveries);
         self.publisher = Some(publisher);
         self.meters.count(&deliveries);
         // What could not be read is read when there is nothing else to do, and told then.
-        self.course.read(page.unwrap_or_default());
+        self.take(read.unwrap_or_default());
         Ok(deliveries)
     }
 
@@ -363,7 +372,7 @@ impl Worker {
         let until = self.renewed + self.heartbeat;
         let until = self.course.next_due().map_or(until, |due| due.min(until));
         tokio::select! {
-            () = self.tail.grown(&self.lease.shop, self.course.seen()) => {}
+            () = self.tail.grown(&self.lease.shop, self.beyond.max(self.course.seen())) => {}
             () = tokio::time::sleep_until(until) => {}
             () = stop.cancelled() => {}
         }
