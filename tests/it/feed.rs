@@ -502,6 +502,14 @@ async fn a_leader_of_a_sink_that_was_fenced_off_records_nothing() {
     };
     let is = "SELECT (SELECT position FROM counterfoil.checkpoints WHERE consumer = 'sink:s'),
         (SELECT string_agg(position::text, ',') FROM counterfoil.undelivered)";
+    let tells = async |epoch: i64| {
+        let parameters: database::Parameters<'_> = &[&SHOP, &"s", &epoch, &Some("no")];
+        client.execute(&database::sql::delivery::SET_SINK_HEALTH, parameters).await.unwrap()
+    };
+    let sink = "INSERT INTO counterfoil.sinks (shop_id, name, kind, settings, secrets, kek_id, state)
+        VALUES ('demo', 's', 'webhook', '{}', '', 'k', 'running')";
+    superuser.batch_execute(sink).await.unwrap();
+    assert_eq!((tells(1).await, tells(3).await, tells(2).await), (0, 0, 1));
     for (epoch, from) in [(1, 5), (2, 4), (3, 5)] {
         assert_eq!(records(epoch, from).await, 0, "epoch {epoch}, from {from}");
         let row = superuser.query_one(is, &[]).await.unwrap();

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use database::{Database, sql};
 use domain::{Position, ShopId};
 use evidence::Vault;
+use relay::Lease;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
@@ -231,10 +232,10 @@ impl Sinks {
         wrapped.map_err(|error| Error::Corrupt(format!("secrets cannot be wrapped: {error}")))
     }
 
-    /// Tells how a sink gets on: nothing, or why nothing gets through.
-    pub(crate) async fn tell(&self, shop: &ShopId, name: &str, error: Option<&str>) -> Result<(), Error> {
+    /// Tells how a sink gets on: nothing, or why nothing gets through. Who has lost the lease tells nothing.
+    pub(crate) async fn tell(&self, lease: &Lease, name: &str, error: Option<&str>) -> Result<(), Error> {
         let client = self.database.client().await?;
-        let parameters: database::Parameters<'_> = &[&shop.as_str(), &name, &error];
+        let parameters: database::Parameters<'_> = &[&lease.shop.as_str(), &name, &lease.epoch, &error];
         client.execute(&sql::delivery::SET_SINK_HEALTH, parameters).await?;
         Ok(())
     }

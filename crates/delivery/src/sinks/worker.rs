@@ -73,7 +73,7 @@ impl Worker {
             Ok(None) => return lease.release(&database).await,
             Err(error) => {
                 tracing::warn!(%shop, sink = name, %error, "a sink cannot be begun now");
-                let _ = sinks.tell(&shop, &name, Some(&error.to_string())).await;
+                let _ = sinks.tell(&lease, &name, Some(&error.to_string())).await;
                 // The lease runs out meanwhile, so that it is not tried at once again.
                 return;
             }
@@ -410,7 +410,7 @@ impl Worker {
             }
             None => tracing::info!(shop = %self.lease.shop, sink = self.name, "delivers again"),
         }
-        if self.sinks.tell(&self.lease.shop, &self.name, error).await.is_ok() {
+        if self.sinks.tell(&self.lease, &self.name, error).await.is_ok() {
             self.told = error.map(str::to_owned);
         }
     }
