@@ -13,12 +13,12 @@ use crate::fault::Fault;
 use crate::i18n::Words;
 use crate::jobs::{self, Shown};
 use crate::layout::Layout;
+use crate::pages::LOOKED_BACK;
 use crate::rows::{Chip, NOWHERE, Row, Stamp, many};
 use crate::verifying;
 use crate::visit::Visit;
 
 /// Notes are few: looking for them is bounded all the same.
-const LOOKED_BACK: i64 = 100_000;
 const NOTES: i64 = 50;
 
 /// What an operator may begin here, with what the log says of the last one.

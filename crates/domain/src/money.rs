@@ -49,7 +49,7 @@ impl Currency {
     #[must_use]
     pub fn code(&self) -> &str {
         // Only ASCII letters pass `parse`.
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Digits after the point. PayPal sends HUF and TWD, like JPY, without decimals

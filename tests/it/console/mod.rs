@@ -462,7 +462,7 @@ async fn todays_money_is_counted_to_the_end_however_long_the_day() {
     let served = Served::start(Limits::default()).await;
     let mut browser = Browser::signed_in(&served, &served.viewer_key).await;
     let mut lines = String::new();
-    for number in 0..1_100 {
+    for number in 0..4_000 {
         let line = json!({"op": "receive", "sku": "cups", "qty": 1, "id": format!("b{number}")});
         lines += &format!("{line}\n");
     }
@@ -477,14 +477,18 @@ async fn todays_money_is_counted_to_the_end_however_long_the_day() {
     served.settled().await;
     let page = browser.get("/console").await;
     assert!(page.has("Still counting: 1\u{202f}999 of "), "{}", page.text);
-    let mut whole = None;
+    let (mut whole, mut looks) = (None, 1);
     let is_counted = wait_until(Duration::from_secs(20), async || {
         let page = browser.get("/console").await;
+        looks += 1;
         let is_whole = !page.has("Still counting");
         whole = Some(page);
         is_whole
     });
     assert!(is_counted.await);
+    // Each look counts 2,000 events: nobody looked as often as that.
+    let events = served.events().await;
+    assert!(looks * 2_000 < events, "{looks} looks at {events} events: nothing was counted in between");
     let page = whole.unwrap();
     assert!(page.has("17.50 USD") && page.has("0.00 USD"), "10.00 and 7.50 came in: {}", page.text);
     served.stop().await;
